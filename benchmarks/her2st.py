@@ -1,0 +1,205 @@
+"""Accuracy on real breast-cancer sections, each section held out from everything that is fitted.
+
+    python benchmarks/her2st.py expression          # A1 B1 C1 E1 G2, pathologist labels
+    python benchmarks/her2st.py multimodal          # A1 pathologist; B4 C2 C3 proxy labels; one patient held out
+    python benchmarks/her2st.py map                 # cancer map of B4
+
+The sections are read from ``../shared/data/her2st`` or ``$SPACRD_DATA/her2st``. Results are printed as markdown and
+added to ``benchmarks/results/her2st.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+import spacrd
+from spacrd.model._neighbours import neighbourhoods
+
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("SPACRD_DATA") or HERE.parents[1] / "shared" / "data") / "her2st"
+POSITIVE = ("invasive cancer", "cancer in situ")
+PROTOCOLS = {
+    "expression": ("A1", "B1", "C1", "E1", "G2"),
+    "multimodal": ("A1", "B4", "C2", "C3"),
+}
+MODALITIES = {"both": None, "expression": "expression", "image": "image"}
+
+
+def read(section: str):
+    """One section with ``obs["cancer"]``: cancer, other, undetermined or NaN; proxy where there is no pathologist."""
+    sdata = spacrd.datasets.her2st(DATA, section)
+    obs = sdata["table"].obs
+    if "pathologist" in obs:
+        text = obs["pathologist"].astype(object)
+        cancer = text.where(text.isna() | (text == "undetermined"), np.where(text.isin(POSITIVE), "cancer", "other"))
+    else:
+        proxy = obs["proxy_cancer"].astype(object)
+        cancer = proxy.where(proxy.isna(), np.where(proxy == "cancer", "cancer", "other"))
+        cancer[obs["proxy_label"].astype(object) == "undetermined"] = "undetermined"
+    obs["cancer"] = pd.Categorical(cancer, categories=["cancer", "other", "undetermined"])
+    return sdata
+
+
+def auc_ap(table, score: np.ndarray) -> dict[str, float]:
+    """AUC and AP, with undetermined as not cancer (the paper's protocol) and left out."""
+    label = table.obs["cancer"]
+    found = {}
+    for suffix, kept in (("", label.notna()), ("_decided", label.isin(["cancer", "other"]))):
+        y, s = (label[kept] == "cancer").to_numpy(), score[kept.to_numpy()]
+        found |= {f"auc{suffix}": roc_auc_score(y, s), f"ap{suffix}": average_precision_score(y, s)}
+    return found
+
+
+# Logistic regressions: the floor any attention has to beat.
+
+
+def _minmax(values: np.ndarray) -> np.ndarray:
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    return np.nan_to_num((values - low) / np.where(high > low, high - low, np.inf))
+
+
+def regression_inputs(sdata, genes: pd.Index, parts: tuple[str, ...], *, mean: bool) -> np.ndarray:
+    """Min-max scaled log expression and image features of each spot, or means over the spot and its neighbours."""
+    table = sdata["table"]
+    blocks = []
+    if "expression" in parts:
+        counts = np.asarray(table[:, genes].X.todense(), dtype=np.float64)
+        blocks.append(np.log1p(counts / np.maximum(counts.sum(1, keepdims=True), 1) * 1e4))
+    if "image" in parts:
+        blocks.append(np.asarray(table.obsm["X_handcrafted"], dtype=np.float64))
+    values = np.hstack(blocks)
+    if mean:
+        values = np.nanmean(values[neighbourhoods(table.obsm["spatial"], 6)[0]], axis=1)
+    return _minmax(values)
+
+
+def regression(train: list, test, parts: tuple[str, ...], *, mean: bool) -> np.ndarray:
+    """Scores of a balanced logistic regression, C = 0.01."""
+    genes = train[0]["table"].var_names
+    for sdata in [*train[1:], test]:
+        genes = genes[genes.isin(sdata["table"].var_names)]
+    x, y = [], []
+    for sdata in train:
+        label = sdata["table"].obs["cancer"]
+        x.append(regression_inputs(sdata, genes, parts, mean=mean)[label.notna().to_numpy()])
+        y.append((label[label.notna()] == "cancer").to_numpy())
+    fitted = LogisticRegression(C=0.01, class_weight="balanced", max_iter=3000).fit(np.vstack(x), np.concatenate(y))
+    return fitted.decision_function(regression_inputs(test, genes, parts, mean=mean))
+
+
+def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed: int) -> np.ndarray:
+    """Likelihoods of the held-out section, through the public calls alone."""
+    model = spacrd.tl.fit(
+        train, "cancer", positive="cancer", recipe=recipe, modality=modality, image_rep=_image_rep(modality), seed=seed
+    )
+    scored = spacrd.tl.score(test, model, copy=True)
+    return scored["table"].obs["spacrd_likelihood"].to_numpy()
+
+
+def _image_rep(modality: str | None) -> str | None:
+    return None if modality == "expression" else "X_handcrafted"
+
+
+def run(protocol: str, recipes: list[str], modalities: list[str], seeds: list[int], baselines: bool) -> pd.DataFrame:
+    """One row per model, modality, seed and held-out section."""
+    names = PROTOCOLS[protocol]
+    sections = {name: read(name) for name in names}
+    if protocol == "multimodal":
+        for sdata in sections.values():
+            spacrd.pp.extract_patches(sdata, encoder="handcrafted")
+    rows = []
+    for held_out in names:
+        test = sections[held_out]
+        train = [sdata for name, sdata in sections.items() if name[0] != held_out[0]]
+        for shown in modalities:
+            modality = MODALITIES[shown]
+            parts = ("expression", "image") if modality is None else (modality,)
+            jobs = [
+                (recipe, seed, partial(fit_and_score, train, test, recipe=recipe, modality=modality, seed=seed))
+                for recipe in recipes
+                for seed in seeds
+            ]
+            if baselines:
+                jobs += [
+                    (name, 0, partial(regression, train, test, parts, mean=mean))
+                    for name, mean in (("logistic regression, own", False), ("logistic regression, mean", True))
+                ]
+            for name, seed, job in jobs:
+                start = time.process_time()
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    score = job()
+                row = {"model": name, "modality": shown, "seed": seed, "section": held_out}
+                row |= auc_ap(test["table"], score) | {"cpu_s": time.process_time() - start}
+                print(json.dumps(row), flush=True)
+                rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def report(frame: pd.DataFrame, names: tuple[str, ...]) -> str:
+    """Markdown: AUC per section, then means; averaged over seeds, with their spread."""
+    lines = [
+        "| model | inputs | " + " | ".join(names) + " | mean AUC | sd over seeds | mean AP | undetermined left out |",
+        "|---|---|" + "---|" * (len(names) + 4),
+    ]
+    for (model, modality), part in frame.groupby(["model", "modality"], sort=False):
+        by_seed = part.groupby("seed")[["auc", "ap", "auc_decided", "ap_decided"]].mean()
+        spread = f"{by_seed['auc'].std():.3f}" if len(by_seed) > 1 else "-"
+        cells = " | ".join(f"{part.loc[part['section'] == name, 'auc'].mean():.3f}" for name in names)
+        mean = by_seed.mean()
+        lines.append(
+            f"| {model} | {modality} | {cells} | {mean['auc']:.3f} | {spread} | {mean['ap']:.3f} "
+            f"| {mean['auc_decided']:.3f} / {mean['ap_decided']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def draw_map(path: Path) -> None:
+    """Fit on A1, C2 and C3, score B4, draw its likelihoods over the tissue."""
+    sections = {name: read(name) for name in PROTOCOLS["multimodal"]}
+    for sdata in sections.values():
+        spacrd.pp.extract_patches(sdata, encoder="handcrafted")
+    target = sections.pop("B4")
+    model = spacrd.tl.fit(list(sections.values()), "cancer", positive="cancer")
+    spacrd.tl.score(target, model)
+    spacrd.pl.likelihood(target, save=path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=[*PROTOCOLS, "map"])
+    parser.add_argument("--recipes", nargs="*", default=["default", "published"])
+    parser.add_argument("--inputs", nargs="*", choices=list(MODALITIES))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--no-baselines", action="store_true")
+    parser.add_argument("--out", type=Path, default=HERE / "results")
+    arguments = parser.parse_args()
+    spacrd.settings.progress = False
+    arguments.out.mkdir(exist_ok=True)
+    if arguments.what == "map":
+        draw_map(arguments.out / "B4_likelihood.png")
+        return
+    inputs = arguments.inputs or (["expression"] if arguments.what == "expression" else list(MODALITIES))
+    frame = run(arguments.what, arguments.recipes, inputs, arguments.seeds, not arguments.no_baselines)
+    stored = arguments.out / f"her2st_{arguments.what}.csv"
+    if stored.exists():  # runs of other models or seeds stay; repeated ones are replaced
+        old = pd.read_csv(stored)
+        key = ["model", "modality", "seed", "section"]
+        frame = pd.concat([old, frame]).drop_duplicates(key, keep="last")
+    frame.round(4).to_csv(stored, index=False)
+    print(report(frame, PROTOCOLS[arguments.what]))
+
+
+if __name__ == "__main__":
+    main()

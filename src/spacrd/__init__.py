@@ -1,0 +1,31 @@
+"""spacrd: cancer regions of spatial transcriptomics sections from H&E and expression."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from ._settings import settings
+
+if TYPE_CHECKING:
+    from . import datasets, encoders, metrics, pl, pp, tl
+    from .model import SpaCRD
+
+__version__ = version("spacrd")
+__all__ = ["SpaCRD", "__version__", "datasets", "encoders", "metrics", "pl", "pp", "settings", "tl"]
+
+_MODULES = {"datasets", "encoders", "metrics", "pl", "pp", "tl"}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded on first use: torch, timm, squidpy and spatialdata take seconds to import.
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name == "SpaCRD":
+        return importlib.import_module(".model", __name__).SpaCRD
+    raise AttributeError(f"module 'spacrd' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

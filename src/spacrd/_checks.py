@@ -1,0 +1,56 @@
+"""User errors: each says what was found, what was expected and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+def names(items: Iterable[Any], limit: int = 20) -> str:
+    """Quoted, comma-separated names, cut after ``limit``."""
+    listed = [repr(str(item)) for item in items]
+    if not listed:
+        return "none"
+    more = len(listed) - limit
+    return ", ".join(listed[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+def check_key(key: str, available: Iterable[Any], what: str, *, hint: str = "") -> str:
+    """Return ``key`` if it is one of ``available``; else raise a :class:`KeyError` that lists them."""
+    options = [str(item) for item in available]
+    if not isinstance(key, str):
+        raise TypeError(f"The name of {what} must be a string, got {type(key).__name__}.")
+    if key in options:
+        return key
+    close = difflib.get_close_matches(key, options, n=1)
+    guess = f" Did you mean {close[0]!r}?" if close else ""
+    raise KeyError(f"There is no {what} {key!r}. Available: {names(options)}.{guess}{' ' + hint if hint else ''}")
+
+
+def check_choice(value: Any, choices: Iterable[str], argument: str) -> str:
+    """Return ``value`` if it is one of ``choices``; else raise a :class:`ValueError` that lists them."""
+    options = list(choices)
+    if isinstance(value, str) and value in options:
+        return value
+    raise ValueError(f"{argument}={value!r} is not known. Choose one of {names(options)}.")
+
+
+def check_result_key(key: str, argument: str = "key_added") -> str:
+    """Refuse result names that AnnData cannot store."""
+    if not isinstance(key, str):
+        raise TypeError(f"{argument} must be a string, got {type(key).__name__}.")
+    if not key or "/" in key:
+        raise ValueError(f"{argument}={key!r} cannot name a slot of AnnData: it must not be empty or contain '/'.")
+    return key
+
+
+def check_positive_int(value: Any, argument: str, *, minimum: int = 1) -> int:
+    """Return ``value`` as an int of at least ``minimum``; bools and fractions are refused."""
+    import numbers
+
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{argument} must be a whole number, got {value!r} ({type(value).__name__}).")
+    if value < minimum:
+        raise ValueError(f"{argument} must be at least {minimum}, got {value}.")
+    return int(value)

@@ -1,0 +1,65 @@
+"""Every name spacrd writes into ``obs``, ``obsm``, ``uns`` and ``shapes``."""
+
+from __future__ import annotations
+
+
+class Keys:
+    """Names of the slots spacrd writes to. ``{key}`` stands for ``key_added``."""
+
+    UNS = "spacrd"
+    """``.uns["spacrd"]``: one entry per result, named after its key."""
+
+    IN_IMAGE = "spacrd_in_image"
+    """``.obs``: whether the centre of a spot lies on the picture; where not, its embedding is NaN."""
+
+    PADDED = "spacrd_padded"
+    """``.obs``: whether the patch of a spot reaches beyond the border and was filled by reflection."""
+
+    DEFAULT = "spacrd"
+    """Default ``key_added`` of :func:`spacrd.tl.score`."""
+
+    SPATIAL = "spatial"
+    """``.obsm`` and ``.uns`` slot of coordinates and pictures, as scanpy and squidpy use it."""
+
+    @staticmethod
+    def embedding(encoder: str) -> str:
+        """``.obsm`` slot of the patch embedding made by ``encoder``."""
+        return f"X_{encoder}"
+
+    @staticmethod
+    def likelihood(key: str = DEFAULT) -> str:
+        """``.obs`` slot of the cancer likelihood."""
+        return f"{key}_likelihood"
+
+    @staticmethod
+    def region(key: str = DEFAULT) -> str:
+        """``.obs`` slot of the called region."""
+        return f"{key}_region"
+
+    @staticmethod
+    def region_colors(key: str = DEFAULT) -> str:
+        """``.uns`` slot of the colours of the called regions, as scanpy reads it."""
+        return f"{key}_region_colors"
+
+    @staticmethod
+    def latent(key: str = DEFAULT) -> str:
+        """``.obsm`` slot of the latent embedding."""
+        return f"X_{key}"
+
+    @staticmethod
+    def section(library: str) -> str:
+        """Name of a section inside ``.uns``, where AnnData forbids ``/``."""
+        return library.replace("/", "|")
+
+    @staticmethod
+    def patches(region: str, encoder: str) -> str:
+        """``.shapes`` slot of the patch squares of one region."""
+        return f"{region}_{encoder}_patches"
+
+
+NORMAL = "normal"
+CANCER = "cancer"
+"""Categories of ``.obs["spacrd_region"]``; spots without a likelihood are NaN."""
+
+REGION_COLORS = {NORMAL: "#0072B2", CANCER: "#D55E00"}
+"""Okabe and Ito's blue and vermillion: apart for colour-blind readers, and both apart from H&E."""

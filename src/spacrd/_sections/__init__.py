@@ -1,0 +1,36 @@
+"""The only place that knows AnnData and SpatialData: what a section is, and how results are written back."""
+
+from ._records import embedding_record, recorded_embeddings, um_per_unit
+from ._scored import ScoredLibrary, scored_libraries
+from ._tables import (
+    Library,
+    as_list,
+    coordinates,
+    copy_data,
+    counts,
+    embedding,
+    gene_names,
+    get_table,
+    labels,
+    split_libraries,
+    write_results,
+)
+
+__all__ = [
+    "Library",
+    "ScoredLibrary",
+    "as_list",
+    "coordinates",
+    "copy_data",
+    "counts",
+    "embedding",
+    "embedding_record",
+    "gene_names",
+    "get_table",
+    "labels",
+    "recorded_embeddings",
+    "scored_libraries",
+    "split_libraries",
+    "um_per_unit",
+    "write_results",
+]

@@ -1,0 +1,283 @@
+"""The picture of a section, its scale and the spots on it, from AnnData and SpatialData."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .._checks import check_key, names
+from .._keys import Keys
+from ..image import Pyramid, Scale, find_scale
+from ..image._tiles import check_picture
+
+if TYPE_CHECKING:
+    from spatialdata import SpatialData
+
+    from ._tables import Library
+
+FINEST_FIRST = ("fullres", "full", "hires", "lowres")
+READER_SUFFIXES = ("_full_image", "_hires_image", "_lowres_image")
+NO_IMAGE = (
+    "Section {name!r} has no image{where}. Add one, or work without: fitting and scoring on expression alone "
+    "(`modality='expression'`) needs no image and no patches."
+)
+
+
+class NoImageError(ValueError):
+    """The section has no picture."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything that cutting patches needs; arrays only.
+
+    Attributes
+    ----------
+    name
+        Name of the picture in its object.
+    pyramid
+        Its pixels at one or more resolutions.
+    xy
+        Spot centres in units of the coordinate system, (n, 2) float64, in the order of ``Library.rows``.
+    scale
+        Micrometres per unit of the coordinate system and how they were found.
+    coordinate_system
+        Name of the coordinate system; None for AnnData, where it is the full-resolution picture.
+    spot_diameter
+        Stored spot diameter in units of the coordinate system; NaN if unknown.
+    """
+
+    name: str
+    pyramid: Pyramid
+    xy: np.ndarray
+    scale: Scale
+    coordinate_system: str | None
+    spot_diameter: float
+
+
+def open_picture(
+    library: Library,
+    *,
+    image_key: str | None = None,
+    coordinate_system: str | None = None,
+    mpp: float | None = None,
+) -> Picture:
+    """Open the picture of a section without reading its pixels.
+
+    Parameters
+    ----------
+    library
+        The section.
+    image_key
+        Name of the picture; by default the only one, or the finest of the pictures that the reader made of one slide.
+    coordinate_system
+        Coordinate system shared by the spots and the picture (SpatialData only).
+    mpp
+        Micrometres per pixel of the finest level of the picture; by default found from the spots.
+
+    Returns
+    -------
+    The picture, with the spots and their scale.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, or several and none is named, or the scale cannot be found or be right.
+    KeyError
+        If a name is unknown, or spots are missing in the element that the table annotates.
+    """
+    name, pyramid, xy, diameter, coordinate_system = place_picture(library, image_key, coordinate_system)
+    scale = find_scale(xy, **scale_sources(library, pyramid, diameter), mpp=mpp)
+    return Picture(name, pyramid, xy, scale, coordinate_system, diameter)
+
+
+def scale_sources(library: Library, pyramid: Pyramid, diameter: float) -> dict[str, Any]:
+    """What :func:`spacrd.image.find_scale` can find the scale from, beside the spot centres."""
+    obs = library.table.obs
+    bins = re.search(r"square_(\d{3})um$", library.region or "")
+    return {
+        **{key: obs[key].to_numpy()[library.rows] if key in obs else None for key in ("array_row", "array_col")},
+        "spot_diameter": diameter,
+        "bin_um": float(bins[1]) if bins else None,
+        "pixels_per_unit": pyramid.pixels_per_unit,
+    }
+
+
+def place_picture(
+    library: Library, image_key: str | None, coordinate_system: str | None
+) -> tuple[str, Pyramid, np.ndarray, float, str | None]:
+    """Name, pixels, spot centres, spot diameter and coordinate system of a picture whose scale need not be known."""
+    if library.sdata is not None:
+        return _from_spatialdata(library, image_key, coordinate_system)
+    if coordinate_system is not None:
+        raise ValueError("coordinate_system is for SpatialData; an AnnData has none.")
+    return *_from_anndata(library, image_key), None
+
+
+def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid, np.ndarray, float]:
+    table = library.table
+    spatial = table.uns.get(Keys.SPATIAL)
+    no_image = NO_IMAGE.format(name=library.name, where=" in uns['spatial'][library]['images']")
+    if not isinstance(spatial, Mapping) or not spatial:
+        raise NoImageError(no_image)
+    if library.name not in spatial and len(spatial) > 1:
+        raise KeyError(
+            f"uns['spatial'] has no entry {library.name!r}. Available: {names(spatial)}. "
+            "Name the obs column of section names with `library_key`."
+        )
+    entry = spatial.get(library.name, next(iter(spatial.values())))
+    images = entry.get("images") or {}
+    if not images:
+        raise NoImageError(no_image)
+    factors = entry.get("scalefactors") or {}
+    if image_key is None:
+        known = [key for key in FINEST_FIRST if key in images]
+        if not known and len(images) > 1:
+            raise ValueError(f"There are several images and none is named: {names(images)}. Name one with `image_key`.")
+        image_key = known[0] if known else next(iter(images))
+    check_key(image_key, images, "image")
+    factor = factors.get(f"tissue_{image_key}_scalef", 1.0 if image_key in ("fullres", "full") else None)
+    if factor is None:
+        raise KeyError(
+            f"scalefactors has no 'tissue_{image_key}_scalef', so the spots cannot be placed on image {image_key!r}. "
+            f"Available: {names(factors)}."
+        )
+    pixels = images[image_key]
+    if len(pixels.shape) == 2:
+        pixels = pixels[:, :, None]
+    if len(pixels.shape) != 3 or pixels.shape[2] not in (1, 3, 4):
+        raise ValueError(
+            f"Image {image_key!r} has shape {tuple(pixels.shape)}; expected (height, width, 3), 4 or 1 channels."
+        )
+    pixels = pixels.transpose(2, 0, 1)
+    check_picture(pixels, f"Image {image_key!r}")
+    xy = _stored_centres(library)
+    diameter = float(factors.get("spot_diameter_fullres", np.nan))
+    return image_key, Pyramid((pixels,), np.diag([float(factor), float(factor), 1.0])), xy, diameter
+
+
+def _stored_centres(library: Library) -> np.ndarray:
+    obsm = library.table.obsm
+    check_key(Keys.SPATIAL, obsm, "obsm slot", hint="It should hold the spot centres in full-resolution pixels.")
+    xy = np.asarray(obsm[Keys.SPATIAL], dtype=np.float64)
+    if xy.ndim != 2 or xy.shape[1] != 2:
+        raise ValueError(f"obsm['spatial'] must have shape (n_obs, 2), got {xy.shape}.")
+    return xy[library.rows]
+
+
+def _from_spatialdata(
+    library: Library, image_key: str | None, coordinate_system: str | None
+) -> tuple[str, Pyramid, np.ndarray, float, str]:
+    sdata, region = library.sdata, library.region
+    if sdata is None or region is None or library.instance_ids is None:
+        raise ValueError(
+            "The table annotates no element, so its rows have no place on a picture. Set its region, region_key and "
+            "instance_key with `spatialdata.models.TableModel.parse`."
+        )
+    elements = {**sdata.shapes, **sdata.labels, **sdata.points}
+    check_key(region, elements, "element annotated by the table")
+    spots = elements[region]
+    spot_systems = _transformations(spots)
+    if coordinate_system is not None:
+        check_key(coordinate_system, spot_systems, f"coordinate system of {region!r}")
+        spot_systems = {coordinate_system: spot_systems[coordinate_system]}
+    image_key = _choose_image(sdata, region, set(spot_systems), image_key)
+    shared = set(spot_systems) & set(_transformations(sdata.images[image_key]))
+    if not shared:
+        raise ValueError(
+            f"Image {image_key!r} and {region!r} share no coordinate system: "
+            f"{names(_transformations(sdata.images[image_key]))} against {names(spot_systems)}. Align them first."
+        )
+    system = next((name for name in (region, "global") if name in shared), min(shared))
+    image = sdata.images[image_key]
+    levels = _levels(image, image_key)
+    pyramid = Pyramid(levels, np.linalg.inv(_matrix(image, system)))
+    xy, diameter = _element_spots(spots, region, library, system)
+    return image_key, pyramid, xy, diameter, system
+
+
+def _choose_image(sdata: SpatialData, region: str, systems: set[str], image_key: str | None) -> str:
+    if image_key is not None:
+        return check_key(image_key, sdata.images, "image")
+    options = [name for name, image in sdata.images.items() if systems & set(_transformations(image))]
+    if not options:
+        where = f" in a coordinate system of {region!r} ({names(sorted(systems))})"
+        raise NoImageError(NO_IMAGE.format(name=region, where=where if sdata.images else ""))
+    if len(options) == 1:
+        return options[0]
+    for suffix in READER_SUFFIXES:
+        # Visium HD names its bins after the dataset: <id>_square_008um belongs to <id>_full_image.
+        named = [name for name in options if name.endswith(suffix) and region.startswith(name.removesuffix(suffix))]
+        if named:
+            return max(named, key=len)
+    raise ValueError(
+        f"There are several images of {region!r} and none is named: {names(options)}. Name one with `image_key`."
+    )
+
+
+def _transformations(element: Any) -> dict[str, Any]:
+    from spatialdata.transformations import get_transformation
+
+    return dict(get_transformation(element, get_all=True))
+
+
+def _matrix(element: Any, system: str) -> np.ndarray:
+    from spatialdata.transformations import get_transformation
+
+    transformation = get_transformation(element, to_coordinate_system=system)
+    return np.asarray(transformation.to_affine_matrix(("x", "y"), ("x", "y")), dtype=np.float64)
+
+
+def _levels(image: Any, image_key: str) -> tuple[Any, ...]:
+    """Lazy arrays (c, y, x) of a single- or multi-scale image, finest first."""
+    from xarray import DataArray
+
+    scales = [image] if isinstance(image, DataArray) else [next(iter(node.values())) for node in image.values()]
+    for scale in scales:
+        if set(scale.dims) != {"c", "y", "x"}:
+            raise ValueError(f"Image {image_key!r} has axes {names(scale.dims)}; expected c, y and x.")
+    levels = [scale.transpose("c", "y", "x").data for scale in scales]
+    for level in levels:
+        check_picture(level, f"Image {image_key!r}")
+    return tuple(sorted(levels, key=lambda level: -level.shape[1]))
+
+
+def _element_spots(spots: Any, region: str, library: Library, system: str) -> tuple[np.ndarray, float]:
+    """Centres in table order and spot diameter, both in units of the coordinate system."""
+    index, centres, sizes = _centres(spots, system)
+    wanted = pd.Index(library.instance_ids)
+    if not index.is_unique:
+        raise ValueError(f"Element {region!r} has instances of the same name: {names(index[index.duplicated()], 5)}.")
+    found = index.get_indexer(wanted)
+    if (found < 0).any():
+        missing = wanted[found < 0]
+        raise KeyError(
+            f"{len(missing)} of {len(wanted)} rows of the table annotate instances that {region!r} does not have: "
+            f"{names(missing, 5)}. Match them with `spatialdata.match_table_to_element`."
+        )
+    sizes = sizes[found]
+    # Cells differ in size and have no spot diameter.
+    equal = np.isfinite(sizes).all() and np.ptp(sizes) <= 0.02 * sizes.mean()
+    return centres[found], float(np.median(sizes)) if equal else float("nan")
+
+
+def _centres(spots: Any, system: str) -> tuple[pd.Index, np.ndarray, np.ndarray]:
+    """Names, centres (n, 2) and sizes (n,) of the instances of an element, in units of the coordinate system."""
+    import geopandas
+
+    if isinstance(spots, geopandas.GeoDataFrame):
+        matrix = _matrix(spots, system)
+        linear = matrix[:2, :2]
+        middle = spots.geometry.centroid
+        sizes = 2 * spots["radius"].to_numpy(float) if "radius" in spots else np.sqrt(spots.geometry.area.to_numpy())
+        xy = np.column_stack([middle.x, middle.y]).astype(np.float64) @ linear.T + matrix[:2, 2]
+        return spots.index, xy, sizes * np.sqrt(abs(np.linalg.det(linear)))
+    from spatialdata import get_centroids
+
+    frame = get_centroids(spots, coordinate_system=system)[["x", "y"]].compute()
+    return frame.index, frame.to_numpy(np.float64), np.full(len(frame), np.nan)

@@ -1,0 +1,59 @@
+"""Read back, section by section, what :func:`spacrd.tl.score` wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._checks import check_key
+from .._keys import Keys
+from ._tables import Library, get_table, split_libraries
+
+
+@dataclass(frozen=True)
+class ScoredLibrary:
+    """One section with its likelihoods, called regions and the report of its scoring."""
+
+    library: Library
+    likelihood: np.ndarray
+    """(n_spots,) float64, NaN where a spot has no likelihood."""
+    region: np.ndarray
+    """(n_spots,) object: the called category, None where none was called."""
+    report: Mapping[str, Any]
+    """Threshold, mixture and coverage of this section; empty if none were recorded."""
+
+    @property
+    def threshold(self) -> float:
+        """Likelihood from which a spot is called cancer, NaN if none was set."""
+        return float(self.report.get("threshold", np.nan))
+
+
+def scored_libraries(data: Any, *, key: str, table_key: str, library_key: str | None) -> list[ScoredLibrary]:
+    """Sections of ``data`` that carry the result ``key``.
+
+    Without ``library_key``, the one that was used for scoring is taken.
+    """
+    table = get_table(data, table_key)
+    column = Keys.likelihood(key)
+    if column not in table.obs:
+        suffix = Keys.likelihood("")
+        found = [name.removesuffix(suffix) for name in map(str, table.obs.columns) if name.endswith(suffix)]
+        check_key(key, found, "result", hint="Run spacrd.tl.score first.")
+    parameters = table.uns.get(Keys.UNS, {}).get(key, {})
+    library_key = library_key or parameters.get("library_key") or None
+    reports = parameters.get("sections", {})
+    likelihood = table.obs[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    regions = np.full(table.n_obs, None, dtype=object)
+    if Keys.region(key) in table.obs:
+        called = table.obs[Keys.region(key)]
+        known = called.notna().to_numpy()
+        regions[known] = called[known].astype(str).to_numpy(dtype=object)
+    return [
+        ScoredLibrary(
+            library, likelihood[library.rows], regions[library.rows], reports.get(Keys.section(library.name), {})
+        )
+        for library in split_libraries(data, table_key=table_key, library_key=library_key)
+    ]

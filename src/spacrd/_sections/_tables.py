@@ -1,0 +1,263 @@
+"""Tables of AnnData and SpatialData: sections, counts, labels, coordinates, and writing results back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .._checks import check_key, names
+from .._keys import Keys
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+    from spatialdata import SpatialData
+
+
+@dataclass(frozen=True)
+class Library:
+    """One section: the rows of one library in one table.
+
+    Attributes
+    ----------
+    name
+        Name of the library, or of the region that its rows annotate.
+    rows
+        int64 positions in ``table.obs``, in table order.
+    table
+        The whole table, not a copy.
+    sdata
+        The SpatialData that holds the table, if there is one.
+    region
+        Element of ``sdata`` that the rows annotate.
+    instance_ids
+        Identifiers of the rows in that element.
+    """
+
+    name: str
+    rows: np.ndarray
+    table: AnnData
+    sdata: SpatialData | None = None
+    region: str | None = None
+    instance_ids: np.ndarray | None = None
+
+
+def is_spatialdata(data: Any) -> bool:
+    """Whether ``data`` is a SpatialData, without importing spatialdata for an AnnData."""
+    import sys
+
+    module = sys.modules.get("spatialdata")
+    return module is not None and isinstance(data, module.SpatialData)
+
+
+def as_list(data: Any) -> list[Any]:
+    """One object or a sequence of objects, as a list."""
+    from anndata import AnnData
+
+    if isinstance(data, AnnData) or is_spatialdata(data):
+        return [data]
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        if not data:
+            raise ValueError("The list of sections is empty: pass at least one AnnData or SpatialData.")
+        return list(data)
+    raise TypeError(f"Expected an AnnData, a SpatialData or a list of them, got {type(data).__name__}.")
+
+
+def get_table(data: Any, table_key: str = "table") -> AnnData:
+    """Table of ``data``: the AnnData itself, or ``sdata.tables[table_key]``."""
+    from anndata import AnnData
+
+    if isinstance(data, AnnData):
+        return data
+    if is_spatialdata(data):
+        check_key(table_key, data.tables, "table", hint="Name it with `table_key`.")
+        return data.tables[table_key]
+    raise TypeError(f"Expected an AnnData or a SpatialData, got {type(data).__name__}.")
+
+
+def split_libraries(
+    data: Any, *, table_key: str = "table", library_key: str | None = None, region: str | None = None
+) -> list[Library]:
+    """Split ``data`` into its sections; rows keep their order within each."""
+    table = get_table(data, table_key)
+    if table.n_obs == 0:
+        raise ValueError("The section is empty: its table has no rows. Check the filtering before this call.")
+    if not table.obs_names.is_unique:
+        twice = table.obs_names[table.obs_names.duplicated()].unique()
+        raise ValueError(f"Spot names are not unique: {names(twice, 5)}. Call `adata.obs_names_make_unique()`.")
+    attrs = table.uns.get("spatialdata_attrs") if is_spatialdata(data) else None
+    region_key = str(attrs["region_key"]) if attrs else None
+    column = library_key or region_key
+    if column is not None:
+        check_key(column, table.obs.columns, "obs column", hint="Name the column of section names with `library_key`.")
+        groups = table.obs[column]
+        if groups.isna().any():
+            raise ValueError(f"obs[{column!r}] names no section for {int(groups.isna().sum())} rows. Fill them.")
+        order = groups.astype(str).to_numpy()
+        split = {name: np.flatnonzero(order == name) for name in pd.unique(order)}
+    else:
+        split = {_single_name(table): np.arange(table.n_obs)}
+    libraries = [_library(data, table, name, rows.astype(np.int64), attrs) for name, rows in split.items()]
+    if region is not None:
+        regions = [library.region or library.name for library in libraries]
+        check_key(region, regions, "region")
+        libraries = [library for library, name in zip(libraries, regions, strict=True) if name == region]
+    return libraries
+
+
+def _single_name(table: AnnData) -> str:
+    spatial = table.uns.get(Keys.SPATIAL)
+    return str(next(iter(spatial))) if isinstance(spatial, Mapping) and len(spatial) == 1 else "section"
+
+
+def _library(data: Any, table: AnnData, name: str, rows: np.ndarray, attrs: Mapping[str, Any] | None) -> Library:
+    if not is_spatialdata(data):
+        return Library(name, rows, table)
+    if attrs is None:
+        return Library(name, rows, table, sdata=data)
+    regions = table.obs[attrs["region_key"]].iloc[rows].astype(str).unique()
+    if len(regions) != 1:
+        raise ValueError(
+            f"Section {name!r} spans the regions {names(regions)}. A section must lie in one region: "
+            "choose a `library_key` that does not mix them."
+        )
+    instances = table.obs[attrs["instance_key"]].to_numpy()[rows]
+    return Library(name, rows, table, data, str(regions[0]), instances)
+
+
+def coordinates(library: Library) -> np.ndarray:
+    """Spot centres, (n, 2) float64, for distances within the section (pixels or micrometres, isotropic)."""
+    if Keys.SPATIAL in library.table.obsm:
+        xy = np.asarray(library.table.obsm[Keys.SPATIAL], dtype=np.float64)[library.rows]
+    elif library.sdata is not None and library.region is not None:
+        xy = _element_centres(library)
+    else:
+        raise KeyError(
+            f"No coordinates: obsm has {names(library.table.obsm)}, but not 'spatial'. "
+            "Store the spot centres, (n_obs, 2), in `adata.obsm['spatial']`."
+        )
+    if xy.ndim != 2 or xy.shape[1] < 2:
+        raise ValueError(f"obsm['spatial'] must have shape (n_obs, 2), got {xy.shape}.")
+    xy = np.ascontiguousarray(xy[:, :2])
+    if not np.isfinite(xy).all():
+        bad = int((~np.isfinite(xy).all(axis=1)).sum())
+        raise ValueError(f"Section {library.name!r}: {bad} spots have no finite coordinates. Remove or repair them.")
+    return xy
+
+
+def _element_centres(library: Library) -> np.ndarray:
+    from spatialdata import get_centroids
+    from spatialdata.transformations import get_transformation
+
+    assert library.sdata is not None and library.region is not None
+    element = library.sdata[library.region]
+    system = next(iter(get_transformation(element, get_all=True)))
+    centres = get_centroids(element, coordinate_system=system).compute()
+    found = centres.index.get_indexer(pd.Index(library.instance_ids))
+    if (found < 0).any():
+        raise KeyError(
+            f"{int((found < 0).sum())} rows of the table annotate instances that the element {library.region!r} "
+            "does not have. Match them with `spatialdata.match_table_to_element`."
+        )
+    return centres[["x", "y"]].to_numpy(np.float64)[found]
+
+
+def gene_names(library: Library) -> np.ndarray:
+    """Gene names of the table; duplicates are refused."""
+    genes = library.table.var_names
+    if not genes.is_unique:
+        twice = genes[genes.duplicated()].unique()
+        raise ValueError(f"Gene names are not unique: {names(twice, 5)}. Call `adata.var_names_make_unique()`.")
+    return genes.to_numpy(dtype=str)
+
+
+def counts(library: Library, layer: str | None = None) -> csr_matrix:
+    """Counts of the section's rows, sparse rows by genes, as stored (not yet checked)."""
+    from scipy.sparse import csr_matrix, issparse
+
+    table = library.table
+    if layer is not None:
+        check_key(layer, table.layers, "layer")
+    matrix = table.X if layer is None else table.layers[layer]
+    if matrix is None:
+        raise ValueError("The table has no X. Put raw counts in `adata.X`, or name a layer with `layer`.")
+    block = matrix[library.rows]
+    if hasattr(block, "compute"):
+        block = block.compute()
+    if not issparse(block) and not np.issubdtype(np.asarray(block).dtype, np.number):
+        raise TypeError(f"Counts must be numbers, got {np.asarray(block).dtype}.")
+    return csr_matrix(block)
+
+
+def embedding(library: Library, key: str) -> np.ndarray:
+    """Patch embedding of the section's rows, (n, dim) float32; NaN rows lie off the picture."""
+    check_key(key, library.table.obsm, "embedding in obsm", hint="Make one with `spacrd.pp.extract_patches`.")
+    values = np.asarray(library.table.obsm[key], dtype=np.float32)[library.rows]
+    if values.ndim != 2 or values.shape[1] == 0:
+        raise ValueError(f"obsm[{key!r}] must be two-dimensional and not empty, got shape {values.shape}.")
+    return values
+
+
+def labels(library: Library, label_key: str) -> pd.Series:
+    """Labels of the section's rows as objects: strings, or NaN where unlabelled."""
+    check_key(
+        label_key, library.table.obs.columns, "obs column", hint="It should hold the annotated class of each spot."
+    )
+    column = library.table.obs[label_key].iloc[library.rows]
+    return column.astype(object).where(column.notna(), np.nan)
+
+
+def copy_data(data: Any, table_key: str = "table") -> Any:
+    """Copy of an AnnData; or a SpatialData with its table copied and the other elements shared."""
+    if not is_spatialdata(data):
+        return data.copy()
+    from spatialdata import SpatialData
+
+    elements = {name: element for _, name, element in data.gen_spatial_elements()}
+    tables = {name: table.copy() if name == table_key else table for name, table in data.tables.items()}
+    return SpatialData.init_from_elements({**elements, **tables}, attrs=dict(data.attrs))
+
+
+def write_results(
+    data: Any,
+    *,
+    table_key: str,
+    obs: Mapping[str, Any],
+    obsm: Mapping[str, np.ndarray],
+    uns: Mapping[str, Mapping[str, Any]],
+    colors: Mapping[str, list[str]] | None = None,
+    copy: bool,
+) -> Any:
+    """Write finished results at once: all of them, or none.
+
+    ``uns`` is merged under ``.uns["spacrd"]``; ``colors`` go to ``.uns`` as scanpy reads them.
+    Returns the copy if ``copy``, else None.
+    """
+    target = copy_data(data, table_key) if copy else data
+    table = get_table(target, table_key)
+    old = table.uns.get(Keys.UNS, {})
+    if not isinstance(old, Mapping):
+        raise TypeError(f"uns['spacrd'] holds a {type(old).__name__}; spacrd keeps a dictionary there. Rename yours.")
+    if table.is_view:
+        table._init_as_actual(table.copy())
+    before = table.obs.copy(deep=False), dict(table.obsm), dict(table.uns)
+    try:
+        for name, values in obs.items():
+            table.obs[name] = values
+        for name, values in obsm.items():
+            table.obsm[name] = values
+        table.uns[Keys.UNS] = {**old, **uns}
+        for name, values in (colors or {}).items():
+            table.uns[name] = values
+    except BaseException:
+        table.obs = before[0]
+        for slot, kept in ((table.obsm, before[1]), (table.uns, before[2])):
+            for name in [name for name in slot if name not in kept]:
+                del slot[name]
+            slot.update(kept)
+        raise
+    return target if copy else None

@@ -1,0 +1,164 @@
+"""A simulated Visium section, as spatialdata-io would read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import check_positive_int
+
+if TYPE_CHECKING:
+    from spatialdata import SpatialData
+
+_PITCH_UM = 100.0
+_SPOT_DIAMETER_UM = 65.0
+_MARGIN_UM = 220.0
+
+
+def _hexagonal(n_rows: int, n_cols: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Array row and column of each place of a Visium lattice, and its centre in um."""
+    rows, columns = (part.ravel() for part in np.mgrid[:n_rows, :n_cols])
+    columns = 2 * columns + rows % 2
+    xy = np.stack([columns * _PITCH_UM / 2, rows * _PITCH_UM * 3**0.5 / 2], axis=1) + _MARGIN_UM
+    return rows.astype(np.int64), columns.astype(np.int64), xy
+
+
+def _barcodes(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Barcode of each place: like on real slides the same place has the same barcode in every section."""
+    digits = rows.astype(np.uint64) * np.uint64(4096) + columns.astype(np.uint64)
+    # An odd factor permutes the 2**32 codes: distinct places get distinct, shuffled barcodes.
+    codes = (digits * np.uint64(2654435761) + np.uint64(974711)) % np.uint64(2**32)
+    letters = np.array(list("ACGT"))
+    spelled = letters[(codes[:, None] >> (2 * np.arange(16, dtype=np.uint64))) % np.uint64(4)]
+    return np.array(["".join(row) + "-1" for row in spelled])
+
+
+def toy_visium(
+    *,
+    n_rows: int = 26,
+    n_cols: int = 28,
+    n_genes: int = 600,
+    library_id: str = "toy",
+    seed: int = 0,
+    batch: float = 1.0,
+    tumour: bool = True,
+    unlabelled: float = 0.0,
+    full_image: bool = True,
+    mpp: float = 1.0,
+) -> SpatialData:
+    """Simulate a Visium section of a breast tumour: picture, counts and labels.
+
+    The result has the shape :func:`spatialdata_io.visium` returns. Picture, counts and labels come from one map of
+    the tissue: nests of invasive cancer, ducts filled with cancer in situ, glands, connective tissue, fat and
+    lymphocyte infiltrates. Every section shares genes and their programmes; each ``seed`` has its own tissue, stain
+    and batch effect. Nothing in it is real tissue.
+
+    Parameters
+    ----------
+    n_rows, n_cols
+        Spots of the lattice, at 100 um pitch; those off the tissue are left out.
+    n_genes
+        Number of genes. Marker genes of each class come first in line, so few genes are enough.
+    library_id
+        Name of the section: of its spots (``shapes``), of its coordinate systems, and the prefix of its pictures.
+    seed
+        Same seed, same section; another seed, another section.
+    batch
+        Strength of the batch effect on the counts (depth, gain of each gene, ambient RNA, which tumour genes are
+        on). 0: none.
+    tumour
+        Whether there is any cancer.
+    unlabelled
+        Share of spots whose label is missing (NaN), 0 to 1.
+    full_image
+        Whether to add the full-resolution picture, or only the hires and lowres one.
+    mpp
+        um per pixel of the full-resolution picture.
+
+    Returns
+    -------
+    SpatialData with
+
+    - ``shapes[library_id]``: spots as circles of 65 um diameter, full-resolution pixels, index ``spot_id``;
+    - ``tables["table"]``: raw counts as float32 CSR; ``obs`` has ``in_tissue``, ``array_row``, ``array_col``,
+      ``spot_id``, ``region`` and ``pathologist`` (the class of the tissue, a category);
+      ``obsm["spatial"]`` in full-resolution pixels;
+    - ``images``: ``{library_id}_full_image`` (five scales), ``{library_id}_hires_image`` and
+      ``{library_id}_lowres_image``, RGB uint8;
+    - coordinate systems ``{library_id}``, ``{library_id}_downscaled_hires`` and ``{library_id}_downscaled_lowres``.
+
+    Raises
+    ------
+    ValueError
+        If a size, share or strength is out of range.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> sdata = spacrd.datasets.toy_visium(n_rows=12, n_cols=12, seed=1)
+    >>> sorted(sdata.images)
+    ['toy_full_image', 'toy_hires_image', 'toy_lowres_image']
+    """
+    for argument, value, least in (("n_rows", n_rows, 6), ("n_cols", n_cols, 6), ("n_genes", n_genes, 1)):
+        check_positive_int(value, argument, minimum=least)
+    for argument, number, most in (("unlabelled", unlabelled, 1.0), ("batch", batch, np.inf)):
+        if not 0.0 <= number <= most:
+            raise ValueError(f"{argument}={number!r} is out of range: it must be between 0 and {most}.")
+    if not 0.25 <= mpp <= 4.0:
+        raise ValueError(f"mpp={mpp!r} is out of range: the picture can be drawn at 0.25 to 4 um per pixel.")
+
+    import pandas as pd
+    from PIL import Image
+    from spatialdata.transformations import Identity
+
+    from . import _container
+    from ._toy_counts import draw_counts, gene_names
+    from ._toy_picture import paint
+    from ._toy_tissue import CLASSES, GRID_UM, OUTSIDE, grow_tissue
+
+    layout, stain, biology = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    rows, columns, xy_um = _hexagonal(n_rows, n_cols)
+    width_um, height_um = xy_um.max(axis=0) + _MARGIN_UM
+    tissue = grow_tissue(layout, width_um, height_um, tumour=tumour)
+    cell = (xy_um / GRID_UM).astype(int)
+    kept = np.flatnonzero(tissue.classes[cell[:, 1], cell[:, 0]] != OUTSIDE)
+    names = _barcodes(rows[kept], columns[kept])
+    kept, names = kept[np.argsort(names)], np.sort(names)
+
+    genes = gene_names(n_genes)
+    counts = draw_counts(biology, tissue, xy_um[kept], genes, batch=batch)
+    labels = np.array(CLASSES, dtype=object)[tissue.fractions(xy_um[kept], 22.0).argmax(axis=1)]
+    labels[biology.permutation(len(kept))[: round(unlabelled * len(kept))]] = None
+    picture = paint(stain, tissue, (int(height_um / mpp), int(width_um / mpp)), mpp)
+    height, width = picture.shape[:2]
+    factors = {"hires": min(0.5, 2000 / max(height, width)), "lowres": min(0.15, 600 / max(height, width))}
+    images: dict[str, Any] = {}
+    if full_image:
+        images[f"{library_id}_full_image"] = _container.full_image(
+            lambda level: _container.halved(picture, level), library_id, Identity()
+        )
+    for key, factor in factors.items():
+        size = (round(width * factor), round(height * factor))
+        reduced = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+        images[f"{library_id}_{key}_image"] = _container.reduced_image(reduced, library_id, key, factor)
+    obs = pd.DataFrame(
+        {
+            "in_tissue": np.ones(len(kept), dtype=np.int64),
+            "array_row": rows[kept],
+            "array_col": columns[kept],
+            "pathologist": pd.Categorical(labels),
+        },
+        index=names,
+    )
+    return _container.build_section(
+        library_id,
+        counts,
+        obs,
+        _container.gene_table(genes),
+        xy_um[kept] / mpp,
+        diameter=_SPOT_DIAMETER_UM / mpp,
+        images=images,
+        downscaled=factors,
+        chemistry="simulated",
+    )

@@ -1,0 +1,168 @@
+"""Colour and texture of the separated stains: no weights, no network, the same numbers everywhere."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ._spec import EncoderSpec
+
+SIZE = 112
+_QUANTILES = (0.1, 0.5, 0.9)
+_LBP_BINS = 10
+WHITE, BLACK, FLAT = 0.08, 1.3, 0.01
+NUCLEUS, DENSE_NUCLEUS, EOSIN = 0.25, 0.45, 0.15
+"""Optical densities (base 10), of the mean of the channels or of a separated stain."""
+
+
+def _names() -> list[str]:
+    channels = ["red", "green", "blue", "hematoxylin", "eosin", "density", "saturation"]
+    listed = [f"{c}_{s}" for c in channels for s in ("mean", "std", "p10", "p50", "p90")]
+    listed += ["white", "black", "nuclei", "dense_nuclei", "eosinophilic", "hematoxylin_eosin_correlation", "skew_h"]
+    for image in ("hematoxylin", "density"):
+        for scale in (1, 2):
+            listed += [f"{image}_{s}_{scale}" for s in ("gradient_mean", "gradient_std", "laplacian", "local_std")]
+    listed += [f"hematoxylin_contrast_{d}" for d in (1, 2, 4, 8)]
+    listed += ["coherence", "nuclear_peaks", "nuclear_edges"]
+    return listed + [f"lbp_{scale}_{k}" for scale in (1, 2) for k in range(_LBP_BINS)]
+
+
+NAMES = tuple(_names())
+SPEC = EncoderSpec("handcrafted", "handcrafted", len(NAMES), SIZE, revision="1", licence="BSD-3-Clause")
+
+
+@functools.cache
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Optical density of a byte, stain separation, and bins of local binary patterns."""
+    from skimage.color import hed_from_rgb
+
+    density = -np.log10(np.maximum(np.arange(256), 1) / 255).astype(np.float32)
+    codes = np.arange(256)
+    bits = (codes[:, None] >> np.arange(8)) & 1
+    changes = (bits != np.roll(bits, 1, axis=1)).sum(axis=1)
+    bins = np.where(changes <= 2, bits.sum(axis=1), _LBP_BINS - 1).astype(np.int64)
+    return density, hed_from_rgb.astype(np.float32), bins
+
+
+def encode(patches: np.ndarray) -> np.ndarray:
+    """Embed patches.
+
+    Parameters
+    ----------
+    patches
+        (b, 112, 112, 3) uint8 RGB.
+
+    Returns
+    -------
+    (b, dim) float32; the columns are named in ``NAMES``.
+    """
+    density_of, separation, bins = _tables()
+    planes = np.ascontiguousarray(patches.transpose(3, 0, 1, 2))
+    rgb = planes.astype(np.float32) / 255
+    optical = density_of[planes]
+    # Written out: a matrix product may round differently for another number of patches.
+    hematoxylin, eosin = (sum(optical[i] * separation[i, stain] for i in range(3)) for stain in (0, 1))
+    density = (optical[0] + optical[1] + optical[2]) / 3
+    saturation = rgb.max(axis=0) - rgb.min(axis=0)
+    columns: list[np.ndarray] = []
+    for channel in (*rgb, hematoxylin, eosin, density, saturation):
+        columns += _distribution(channel)
+    columns += _fractions(hematoxylin, eosin, density)
+    halves = {id(image): _half(image) for image in (hematoxylin, density)}
+    for image in (hematoxylin, density):
+        columns += _texture(image) + _texture(halves[id(image)])
+    columns += [
+        _mean(np.abs(hematoxylin[:, :, d:] - hematoxylin[:, :, :-d])) / 2
+        + _mean(np.abs(hematoxylin[:, d:] - hematoxylin[:, :-d])) / 2
+        for d in (1, 2, 4, 8)
+    ]
+    columns += _structure(hematoxylin, density)
+    for image in (density, halves[id(density)]):
+        columns += _local_binary_patterns(image, bins)
+    return np.column_stack(columns).astype(np.float32)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1).mean(axis=1)
+
+
+def _std(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1).std(axis=1)
+
+
+def _half(image: np.ndarray) -> np.ndarray:
+    """Half the resolution, by averaging."""
+    b, h, w = image.shape
+    return image[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2).mean(axis=(2, 4))
+
+
+def _distribution(channel: np.ndarray) -> list[np.ndarray]:
+    flat = channel.reshape(len(channel), -1)
+    # Quantiles of every fourth pixel do as well, at a quarter of the cost.
+    thin = np.sort(channel[:, ::2, ::2].reshape(len(channel), -1), axis=1)
+    at = [round(q * (thin.shape[1] - 1)) for q in _QUANTILES]
+    return [flat.mean(axis=1), flat.std(axis=1), *(thin[:, i] for i in at)]
+
+
+def _fractions(hematoxylin: np.ndarray, eosin: np.ndarray, density: np.ndarray) -> list[np.ndarray]:
+    h, e = hematoxylin.reshape(len(hematoxylin), -1), eosin.reshape(len(eosin), -1)
+    h0, e0 = h - h.mean(axis=1, keepdims=True), e - e.mean(axis=1, keepdims=True)
+    h_std, e_std = h0.std(axis=1) + 1e-3, e0.std(axis=1) + 1e-3
+    return [
+        _mean((density < WHITE).astype(np.float32)),
+        _mean((density > BLACK).astype(np.float32)),
+        _mean((h > NUCLEUS).astype(np.float32)),
+        _mean((h > DENSE_NUCLEUS).astype(np.float32)),
+        _mean(((e > EOSIN) & (h < NUCLEUS)).astype(np.float32)),
+        (h0 * e0).mean(axis=1) / (h_std * e_std),
+        (h0**3).mean(axis=1) / h_std**3,
+    ]
+
+
+def _gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Central differences along x and y of the inner pixels."""
+    return (image[:, 1:-1, 2:] - image[:, 1:-1, :-2]) / 2, (image[:, 2:, 1:-1] - image[:, :-2, 1:-1]) / 2
+
+
+def _texture(image: np.ndarray) -> list[np.ndarray]:
+    gx, gy = _gradients(image)
+    slope = np.sqrt(gx**2 + gy**2)
+    inner = image[:, 1:-1, 1:-1]
+    around = (image[:, 1:-1, 2:] + image[:, 1:-1, :-2] + image[:, 2:, 1:-1] + image[:, :-2, 1:-1]) / 4
+    side = image.shape[1] // 7 * 7
+    b = len(image)
+    blocks = image[:, :side, :side].reshape(b, side // 7, 7, side // 7, 7).transpose(0, 1, 3, 2, 4)
+    local = blocks.reshape(b, -1, 49).std(axis=2)
+    return [_mean(slope), _std(slope), _mean(np.abs(inner - around)), _mean(local)]
+
+
+def _structure(hematoxylin: np.ndarray, density: np.ndarray) -> list[np.ndarray]:
+    """How aligned the fibres are, and how many nuclei stand out."""
+    gx, gy = _gradients(_half(density))
+    xx, yy, xy = _mean(gx * gx), _mean(gy * gy), _mean(gx * gy)
+    coherence = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / (xx + yy + 1e-6)
+    smooth = _half(_half(hematoxylin))
+    inner = smooth[:, 1:-1, 1:-1]
+    peak = inner > NUCLEUS
+    for dy in (0, 1, 2):
+        for dx in (0, 1, 2):
+            if (dy, dx) != (1, 1):
+                peak &= inner >= smooth[:, dy : dy + inner.shape[1], dx : dx + inner.shape[2]]
+    nuclei = hematoxylin > NUCLEUS
+    edges = _mean((nuclei[:, :, 1:] != nuclei[:, :, :-1]).astype(np.float32))
+    return [coherence, _mean(peak.astype(np.float32)), edges]
+
+
+def _local_binary_patterns(image: np.ndarray, bins: np.ndarray) -> list[np.ndarray]:
+    """Shares of the rotation-invariant uniform patterns of the eight neighbours."""
+    inner = image[:, 1:-1, 1:-1]
+    h, w = inner.shape[1:]
+    code = np.zeros(inner.shape, np.uint8)
+    ring = ((0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0))
+    for bit, (dy, dx) in enumerate(ring):
+        # Flat background is noise of one grey level: what differs by less is equal.
+        code |= (image[:, dy : dy + h, dx : dx + w] > inner + FLAT).astype(np.uint8) << bit
+    kinds = bins[code].reshape(len(image), -1) + _LBP_BINS * np.arange(len(image))[:, None]
+    shares = np.bincount(kinds.ravel(), minlength=_LBP_BINS * len(image)).reshape(len(image), _LBP_BINS) / (h * w)
+    return list(shares.T.astype(np.float32))

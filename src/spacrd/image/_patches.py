@@ -1,0 +1,193 @@
+"""Squares around points, cut from an image pyramid: one tile-wise pass, one resampling, RGB uint8."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._tiles import TileReader, tile_edges
+
+MAX_SUPERSAMPLING = 8
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """A picture at one or more resolutions.
+
+    Attributes
+    ----------
+    levels
+        Arrays of shape (channels, height, width), finest first: numpy, zarr, dask or anything else that is sliced
+        the same way. They are read tile by tile and never as a whole.
+    to_pixels
+        3 x 3 affine matrix from coordinate units (x, y, 1) to pixels of the finest level; pixel i covers [i, i + 1).
+    """
+
+    levels: tuple[Any, ...]
+    to_pixels: np.ndarray
+
+    @property
+    def height(self) -> int:
+        """Height of the finest level in pixels."""
+        return int(self.levels[0].shape[1])
+
+    @property
+    def width(self) -> int:
+        """Width of the finest level in pixels."""
+        return int(self.levels[0].shape[2])
+
+    @property
+    def pixels_per_unit(self) -> float:
+        """Pixels of the finest level per coordinate unit."""
+        return float(np.sqrt(abs(np.linalg.det(self.to_pixels[:2, :2]))))
+
+    def to_level(self, level: int) -> np.ndarray:
+        """3 x 3 matrix from coordinate units to pixels of ``level``."""
+        shape = self.levels[level].shape
+        return np.diag([shape[2] / self.width, shape[1] / self.height, 1.0]) @ self.to_pixels
+
+    def best_level(self, side: float, size: int) -> int:
+        """Coarsest level that still holds ``size`` pixels along ``side`` units; the finest if none does."""
+        enough = 0
+        for level in range(len(self.levels)):
+            steps = np.linalg.norm(self.to_level(level)[:2, :2], axis=0)
+            if side * steps.min() >= size - 0.5:
+                enough = level
+        return enough
+
+
+def patch_positions(pyramid: Pyramid, xy: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
+    """Where patches lie.
+
+    Parameters
+    ----------
+    pyramid
+        The picture.
+    xy
+        Patch centres in coordinate units, (n, 2).
+    side
+        Side of a patch in coordinate units.
+
+    Returns
+    -------
+    Centres in pixels of the finest level, (n, 2), and whether any corner lies beyond the picture, (n,).
+    """
+    matrix = pyramid.to_pixels
+    pixels = xy @ matrix[:2, :2].T + matrix[:2, 2]
+    reach = np.abs(matrix[:2, :2]).sum(axis=1) * side / 2
+    # Half a pixel of overhang is rounding, not a border.
+    over = (pixels - reach < -0.5) | (pixels + reach > np.array([pyramid.width, pyramid.height]) + 0.5)
+    return pixels, over.any(axis=1)
+
+
+def cut_patches(
+    pyramid: Pyramid,
+    xy: np.ndarray,
+    *,
+    side: float,
+    size: int,
+    batch_size: int = 64,
+    level: int | None = None,
+    n_workers: int = 0,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cut squares centred on points, in the order that reads each tile of the picture once.
+
+    The squares are aligned with the axes of the coordinate system, not of the picture. Each is resampled once, with
+    antialiasing when it shrinks. What lies beyond the border is filled by reflection: it keeps the colours of the
+    tissue or background at hand, whatever they are.
+
+    Parameters
+    ----------
+    pyramid
+        The picture. 16-bit values are scaled by their range to 8 bits, floats must lie in 0 to 1; one channel is
+        repeated and the fourth of four dropped.
+    xy
+        Centres in coordinate units, (n, 2), all on the picture.
+    side
+        Side of the squares in coordinate units.
+    size
+        Side of the patches in pixels.
+    batch_size
+        Patches per batch.
+    level
+        Pyramid level; by default the coarsest that is not coarser than the patches.
+    n_workers
+        Threads that read and cut ahead of the caller; the result does not depend on it.
+
+    Yields
+    ------
+    Positions in ``xy``, (b,) int64, and patches, (b, size, size, 3) uint8.
+    """
+    level = pyramid.best_level(side, size) if level is None else level
+    array = pyramid.levels[level]
+    matrix = pyramid.to_level(level)
+    linear = matrix[:2, :2] * side
+    centres = np.asarray(xy, float) @ matrix[:2, :2].T + matrix[:2, 2]
+    reach = np.abs(linear).sum(axis=1) / 2
+    # The resampling filter looks this far beyond the square.
+    margin = np.ceil(2 * reach / size) + 2
+    lows = (np.floor(centres - reach) - margin).astype(np.int64)
+    highs = (np.ceil(centres + reach) + margin).astype(np.int64)
+    reader = TileReader(array, *tile_edges(array))
+    order = reader.reading_order(lows)
+    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+    def cut(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        patches = np.empty((len(rows), size, size, 3), np.uint8)
+        for i, row in enumerate(rows):
+            window = reader.window(lows[row], highs[row])
+            patches[i] = _resample(window, centres[row] - lows[row], linear, size)
+        return rows, patches
+
+    if n_workers == 0:
+        yield from map(cut, batches)
+        return
+    with ThreadPoolExecutor(n_workers, thread_name_prefix="spacrd-patches") as pool:
+        ahead: deque[Any] = deque()
+        try:
+            for rows in batches:
+                ahead.append(pool.submit(cut, rows))
+                if len(ahead) > n_workers + 1:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _resample(pixels: np.ndarray, middle: np.ndarray, linear: np.ndarray, size: int) -> np.ndarray:
+    """One patch around ``middle``; ``linear`` maps the unit square of the patch to pixels."""
+    from PIL import Image
+
+    window = Image.fromarray(pixels)
+    straight = _quarter_turns(linear)
+    if straight is not None:
+        swap, flip_x, flip_y = straight
+        reach = np.abs(linear).sum(axis=1) / 2
+        box = (*(middle - reach), *(middle + reach))
+        patch = np.asarray(window.resize((size, size), Image.Resampling.BILINEAR, box=box))
+        patch = patch[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+        return patch.transpose(1, 0, 2) if swap else patch
+    steps = int(np.clip(np.ceil(np.linalg.norm(linear, axis=0).max() / size), 1, MAX_SUPERSAMPLING))
+    fine = size * steps
+    a = linear / fine
+    start = middle - linear @ [0.5, 0.5]
+    warp = (a[0, 0], a[0, 1], start[0], a[1, 0], a[1, 1], start[1])
+    warped = window.transform((fine, fine), Image.Transform.AFFINE, warp, Image.Resampling.BILINEAR)
+    return np.asarray(warped.reduce(steps) if steps > 1 else warped)
+
+
+def _quarter_turns(linear: np.ndarray) -> tuple[bool, bool, bool] | None:
+    """Whether axes are swapped and which picture axes are flipped; None for any other rotation or shear."""
+    small = 1e-6 * np.abs(linear).max()
+    if abs(linear[0, 1]) < small and abs(linear[1, 0]) < small:
+        return False, bool(linear[0, 0] < 0), bool(linear[1, 1] < 0)
+    if abs(linear[0, 0]) < small and abs(linear[1, 1]) < small:
+        return True, bool(linear[0, 1] < 0), bool(linear[1, 0] < 0)
+    return None

@@ -1,0 +1,8 @@
+"""How well likelihoods agree with labels."""
+
+from __future__ import annotations
+
+from ._evaluate import evaluate
+from ._metrics import expected_calibration_error, scores
+
+__all__ = ["evaluate", "expected_calibration_error", "scores"]

@@ -1,0 +1,17 @@
+"""Fitted models: networks and everything needed to score a new section."""
+
+from ._config import ExpressionContract, ImageContract, ModelConfig
+from ._model import Prediction, SpaCRD
+from ._prepare import RawSection
+from ._recipe import RECIPES, Recipe
+
+__all__ = [
+    "RECIPES",
+    "ExpressionContract",
+    "ImageContract",
+    "ModelConfig",
+    "Prediction",
+    "RawSection",
+    "Recipe",
+    "SpaCRD",
+]

@@ -1,0 +1,47 @@
+"""The model card that travels with the weights."""
+
+from __future__ import annotations
+
+from ._config import ModelConfig
+
+
+def model_card(config: ModelConfig, identifier: str) -> str:
+    """Markdown with what a stranger needs to know before using the model."""
+    facts = config.training
+    image = config.image
+    expression = config.expression
+    lines = [
+        "---",
+        "library_name: spacrd",
+        "tags: [spatial-transcriptomics, histology, cancer]",
+        "---",
+        f"# spacrd model {identifier}",
+        "",
+        "**For research use only. Not a medical device; not for diagnosis.**",
+        "",
+        f"Gives each spot of a section the likelihood of: {', '.join(config.positive)} "
+        f"(classes of `{config.label_key}`).",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| recipe | {config.recipe}, {config.members} network(s), seed {config.seed} |",
+        f"| modalities | {', '.join(config.modalities)} |",
+    ]
+    if expression is not None:
+        lines.append(f"| expression | {len(expression.genes)} genes, log1p of counts per {expression.target_sum:g} |")
+    if image is not None:
+        size = f", patches of {image.patch_um:.4g} um" if image.patch_um is not None else ""
+        lines.append(f"| picture | `{image.key}`, {image.dim} dimensions{size} |")
+    lines += [
+        f"| neighbours | {config.n_neighbors} |",
+        *(f"| {name.replace('_', ' ')} | {value} |" for name, value in facts.items()),
+        "",
+        "```python",
+        "import spacrd",
+        "",
+        'model = spacrd.SpaCRD.load("path/to/this/folder")',
+        "spacrd.tl.score(sdata, model)",
+        "```",
+        "",
+    ]
+    return "\n".join(lines)

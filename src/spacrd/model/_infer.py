@@ -1,0 +1,99 @@
+"""Arrays to batches of neighbourhoods, and networks to scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .._settings import settings
+from ..nn import SpaCRDNetwork, Tokens
+from ._prepare import SpotArrays
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one section.
+
+    Attributes
+    ----------
+    logit
+        Mean over the networks, (n,) float64.
+    spread
+        Standard deviation over the networks, (n,) float64; 0 for one network.
+    latent
+        Latent mean of the first network, (n, latent) float32.
+    """
+
+    logit: np.ndarray
+    spread: np.ndarray
+    latent: np.ndarray
+
+
+def make_tokens(arrays: SpotArrays, centres: np.ndarray, *, neighbours: bool = True) -> Tokens:
+    """Neighbourhoods of ``centres`` over the distinct spots that occur in them."""
+    index = arrays.neighbours[centres] if neighbours else centres[:, None]
+    distinct, position = np.unique(index, return_inverse=True)
+    mask = arrays.mask[centres] if neighbours else None
+    return Tokens(
+        inputs={name: torch.from_numpy(part.rows(distinct)) for name, part in arrays.features.items()},
+        valid={name: torch.from_numpy(part.valid[distinct]) for name, part in arrays.features.items()},
+        index=torch.from_numpy(position.reshape(index.shape)),
+        mask=None if mask is None or mask.all() else torch.from_numpy(mask),
+    )
+
+
+def _blocks(n: int, size: int) -> list[np.ndarray]:
+    return [np.arange(start, min(n, start + size)) for start in range(0, n, size)]
+
+
+def _score_one(
+    network: SpaCRDNetwork, arrays: SpotArrays, *, batch_size: int, device: torch.device, description: str
+) -> tuple[np.ndarray, np.ndarray]:
+    n, config = len(arrays.target), network.config
+    embedded = {name: torch.empty((n, config.width), device=device) for name in network.modalities}
+    terms = {name: torch.empty((n, 2), device=device) for name in network.modalities if config.linear_votes}
+    logit = np.empty(n, dtype=np.float64)
+    latent = np.empty((n, config.latent if config.variational else config.width), dtype=np.float32)
+    blocks = _blocks(n, batch_size)
+    steps = settings.track(range(2 * len(blocks)), total=2 * len(blocks), description=description, unit="block")
+    for rows in blocks:  # every spot passes the encoders once
+        for name in network.modalities:
+            part = arrays.features[name]
+            x = torch.from_numpy(part.rows(rows)).to(device)
+            valid = torch.from_numpy(part.valid[rows]).to(device)
+            embedded[name][rows] = network.encode(name, x, valid)
+            if config.linear_votes:
+                terms[name][rows] = network.linear_terms(name, x, valid)
+        next(steps)
+    for rows in blocks:
+        index = torch.from_numpy(arrays.neighbours[rows]).to(device)
+        mask = None if arrays.mask[rows].all() else torch.from_numpy(arrays.mask[rows]).to(device)
+        tokens = {name: network.normalise(values[index], mask) for name, values in embedded.items()}
+        linear = [network.linear_vote(name, values[index], mask) for name, values in terms.items()]
+        output = network.head(network.fuse_tokens(tokens, mask), linear)
+        logit[rows], latent[rows] = output.logit.cpu().numpy(), output.mean.cpu().numpy()
+        next(steps)
+    next(steps, None)
+    return logit, latent
+
+
+def score_arrays(
+    networks: Sequence[SpaCRDNetwork], arrays: SpotArrays, *, batch_size: int, device: str, description: str = "score"
+) -> Scores:
+    """Score every spot of one section with every network; deterministic."""
+    logits, latent = [], None
+    where = torch.device(device)
+    with torch.inference_mode():
+        for number, network in enumerate(networks, start=1):
+            network = network.to(where).eval()
+            text = description if len(networks) == 1 else f"{description} {number}/{len(networks)}"
+            logit, mean = _score_one(network, arrays, batch_size=batch_size, device=where, description=text)
+            network.cpu()
+            logits.append(logit)
+            latent = mean if latent is None else latent
+    stacked = np.stack(logits)
+    assert latent is not None
+    return Scores(stacked.mean(axis=0), stacked.std(axis=0), latent)

@@ -1,0 +1,200 @@
+"""A fitted model: networks and everything needed to score a new section."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._settings import settings
+from ..nn import SpaCRDNetwork
+from ._config import ModelConfig
+from ._disk import fingerprint, flatten, read_folder, write_folder
+from ._infer import score_arrays
+from ._prepare import RawSection, gene_coverage, prepare
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Scores of one section.
+
+    Attributes
+    ----------
+    likelihood
+        Probability of cancer, (n,) float32.
+    logit
+        Its logit, (n,) float64.
+    latent
+        Latent means, (n, latent) float32.
+    modality
+        ``"image+expression"``, ``"image"`` or ``"expression"``: what the section had.
+    gene_coverage
+        Share of the model's genes that the section has; NaN for a model without expression.
+    """
+
+    likelihood: np.ndarray
+    logit: np.ndarray
+    latent: np.ndarray
+    modality: str
+    gene_coverage: float
+
+
+class SpaCRD:
+    """A fitted model.
+
+    Made by :func:`spacrd.tl.fit` or :meth:`load`; used by :func:`spacrd.tl.score`.
+
+    Parameters
+    ----------
+    config
+        The data contract and the architecture.
+    networks
+        One trained network or several, whose logits are averaged.
+    history
+        One dictionary of losses per epoch, with its stage and network.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive=["invasive cancer"])  # doctest: +SKIP
+    >>> model.save("my_model")  # doctest: +SKIP
+    >>> spacrd.SpaCRD.load("my_model").config.positive  # doctest: +SKIP
+    ('invasive cancer',)
+    """
+
+    def __init__(self, config: ModelConfig, networks: list[SpaCRDNetwork], history: list[dict[str, Any]]) -> None:
+        self.config = config
+        self.networks = [network.cpu().eval() for network in networks]
+        self.history = history
+
+    @property
+    def id(self) -> str:
+        """Short name of the weights: 12 hex digits of their sha256."""
+        return fingerprint(flatten(self.networks))
+
+    def __repr__(self) -> str:
+        c = self.config
+        genes = f", {len(c.expression.genes)} genes" if c.expression else ""
+        image = f", {c.image.key} ({c.image.dim})" if c.image else ""
+        return f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}"
+
+    def predict(self, section: RawSection, *, batch_size: int = 4096, device: str | None = None) -> Prediction:
+        """Score one section given as arrays.
+
+        Parameters
+        ----------
+        section
+            Coordinates, and counts or embeddings or both; the target is not read.
+        batch_size
+            Spots per block; changes speed and memory, not the scores.
+        device
+            Torch device; the package setting if None.
+
+        Returns
+        -------
+        Scores of every spot; NaN where a spot has none of the model's modalities.
+
+        Raises
+        ------
+        ValueError
+            If the section has nothing the model can read.
+        """
+        c = self.config
+        arrays = prepare(
+            section,
+            expression=c.expression,
+            image=c.image,
+            n_neighbors=c.n_neighbors,
+            max_distance_um=c.max_distance_um,
+        )
+        coverage = gene_coverage(section.genes, c.expression) if c.expression else float("nan")
+        used = {name: bool(part.valid.any()) for name, part in arrays.features.items()}
+        if not any(used.values()):
+            raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
+        scores = score_arrays(
+            self.networks,
+            arrays,
+            batch_size=batch_size,
+            device=settings.resolve_device(device),
+            description=f"score {section.name}",
+        )
+        blind = ~np.any([part.valid for part in arrays.features.values()], axis=0)
+        logit = np.where(blind, np.nan, scores.logit)
+        latent = np.where(blind[:, None], np.float32(np.nan), scores.latent)
+        likelihood = (1 / (1 + np.exp(-np.clip(logit, -80, 80)))).astype(np.float32)
+        title = {"image": "image", "gene": "expression"}
+        modality = "+".join(title[name] for name, there in used.items() if there)
+        return Prediction(likelihood, logit, latent, modality, coverage)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write ``config.json``, ``model.safetensors``, ``history.json`` and a model card ``README.md``.
+
+        Parameters
+        ----------
+        path
+            Folder to make.
+        overwrite
+            Replace an existing model folder.
+
+        Raises
+        ------
+        FileExistsError
+            If the folder is not empty and ``overwrite`` is False.
+        """
+        write_folder(path, self.config, self.networks, self.history, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, revision: str | None = None, token: str | None = None) -> SpaCRD:
+        """Read a model from a folder, or from the Hugging Face hub.
+
+        Parameters
+        ----------
+        path
+            A folder, or a hub id ``"user/name"``. Only a name of that form which is no local path asks the network.
+        revision
+            Commit or tag on the hub.
+        token
+            Hub token for a private model.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder or a file is missing.
+        ValueError
+            If the folder is damaged, contradicts itself or was written by a newer format.
+        """
+        folder = Path(path)
+        if not folder.exists():
+            name = os.fspath(path)
+            parts = name.split("/")
+            if len(parts) != 2 or not all(parts) or name.startswith((".", "~")) or "\\" in name:
+                raise FileNotFoundError(f"There is no model folder {name!r}.")
+            from ._hub import download
+
+            folder = download(name, revision=revision, token=token)
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder} is a file; a spacrd model is a folder.")
+        return cls(*read_folder(folder))
+
+    def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> str:
+        """Upload the model folder to the Hugging Face hub.
+
+        Parameters
+        ----------
+        repo_id
+            ``"user/name"``.
+        private
+            Whether a newly made repository is private.
+        token
+            Hub token; the stored login if None.
+
+        Returns
+        -------
+        Address of the commit.
+        """
+        from ._hub import upload
+
+        return upload(self, repo_id, private=private, token=token)

@@ -1,0 +1,52 @@
+"""The spot and its nearest neighbours within one section."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def neighbourhoods(
+    xy: np.ndarray, n_neighbors: int, *, max_distance: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Nearest neighbours of each spot, itself first.
+
+    Ties are broken by coordinates, not by row order, so that shuffling the rows of a section does not change
+    its neighbourhoods. A spot with fewer neighbours than asked for is padded with itself and masked.
+
+    Parameters
+    ----------
+    xy
+        Spot centres, (n, 2).
+    n_neighbors
+        Neighbours beside the spot itself.
+    max_distance
+        Farthest neighbour, in units of ``xy``.
+
+    Returns
+    -------
+    Positions (n, n_neighbors + 1) int64, and which of them are real, bool of the same shape.
+    """
+    from scipy.spatial import cKDTree
+
+    n, wanted = len(xy), n_neighbors + 1
+    index = np.repeat(np.arange(n, dtype=np.int64)[:, None], wanted, axis=1)
+    mask = np.zeros((n, wanted), dtype=bool)
+    mask[:, 0] = True
+    if n == 1 or n_neighbors == 0:
+        return index, mask
+    # A few candidates more than needed hold the ties of the last neighbour on hexagonal and square lattices.
+    candidates = min(n, wanted + 12)
+    distance, found = cKDTree(xy).query(xy, k=candidates)
+    itself = found == np.arange(n)[:, None]
+    # Distances equal up to rounding are ties: compare them on a grid far finer than a pixel.
+    step = max(float(np.median(distance[:, 1])), np.finfo(float).tiny) * 1e-6
+    rounded = np.where(itself, -1.0, np.round(distance / step))
+    order = np.lexsort((xy[found, 1], xy[found, 0], rounded), axis=1)[:, :wanted]
+    kept = np.take_along_axis(found, order, axis=1)
+    near = np.take_along_axis(distance, order, axis=1)
+    # With many duplicates the spot may be missing among its own candidates: it is token 0 all the same.
+    real = np.ones(kept.shape, dtype=bool) if max_distance is None else near <= max_distance
+    kept[:, 0], real[:, 0] = np.arange(n), True
+    index[:, : kept.shape[1]] = np.where(real, kept, np.arange(n)[:, None])
+    mask[:, : kept.shape[1]] = real
+    return index, mask

@@ -1,0 +1,5 @@
+"""The network in plain torch: no AnnData, no files."""
+
+from ._network import NetworkConfig, SpaCRDNetwork, Tokens
+
+__all__ = ["NetworkConfig", "SpaCRDNetwork", "Tokens"]

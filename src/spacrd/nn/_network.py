@@ -1,0 +1,215 @@
+"""The whole network: encoders, bidirectional cross-attention, RVAE and classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ._attention import CrossAttention
+from ._mlp import Encoder
+from ._rvae import RVAE
+
+TOKEN_NORMS = ("neighbour", "feature", "none")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes and switches of the network. The defaults are the authors' program (method sizes of the paper).
+
+    Attributes
+    ----------
+    n_genes, n_image
+        Widths of the inputs; 0 leaves the modality out and the other stands on both sides of the attention.
+    hidden, width, dropout
+        Hidden widths, output width and dropout of the two encoders.
+    heads, attention_dropout, residual
+        Cross-attention; ``residual`` adds the query before the LayerNorm.
+    latent, vae_hidden, head_hidden
+        RVAE and classifier.
+    logvar_bound
+        Bound on the absolute log-variance; None for unbounded.
+    token_norm
+        ``"neighbour"``: each feature is divided by its root sum of squares over the tokens (the authors' program);
+        ``"feature"``: each token has unit length (paper eq. 3); ``"none"``.
+    missing_token
+        Learn a vector that stands for a modality a spot does not have; else its features are zero.
+    linear_votes
+        Average the logit with those of one linear classifier per modality on the neighbourhood mean of its inputs.
+    attention, variational
+        False replaces the attention by a concatenation, or leaves the RVAE out (the paper's ablations).
+    """
+
+    n_genes: int
+    n_image: int
+    hidden: tuple[int, int] = (1024, 512)
+    width: int = 512
+    dropout: float = 0.2
+    heads: int = 8
+    attention_dropout: float = 0.1
+    residual: bool = False
+    latent: int = 64
+    vae_hidden: tuple[int, int] = (256, 128)
+    head_hidden: int = 64
+    logvar_bound: float | None = None
+    token_norm: Literal["neighbour", "feature", "none"] = "neighbour"
+    missing_token: bool = False
+    linear_votes: bool = False
+    attention: bool = True
+    variational: bool = True
+
+    def __post_init__(self) -> None:
+        if self.n_genes < 0 or self.n_image < 0 or self.n_genes + self.n_image == 0:
+            raise ValueError(f"n_genes={self.n_genes} and n_image={self.n_image}: at least one must be positive.")
+        if self.width % self.heads:
+            raise ValueError(f"width={self.width} is not divisible by heads={self.heads}.")
+        if self.token_norm not in TOKEN_NORMS:
+            raise ValueError(f"token_norm={self.token_norm!r} is not known. Choose one of {TOKEN_NORMS}.")
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A batch of neighbourhoods over the distinct spots that occur in it.
+
+    Attributes
+    ----------
+    inputs
+        ``"gene"`` and ``"image"``: features of the distinct spots, (u, width) float.
+    valid
+        For each modality, which distinct spots have it, (u,) bool.
+    index
+        Neighbourhoods as positions among the distinct spots, (b, t); the spot itself is token 0.
+    mask
+        Which tokens are real, (b, t) bool; None if all are.
+    """
+
+    inputs: dict[str, Tensor]
+    valid: dict[str, Tensor]
+    index: Tensor
+    mask: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the network says of a batch.
+
+    Attributes
+    ----------
+    logit
+        Of cancer, (b,): the mean of the votes that count.
+    votes, counted
+        Logits of the fused code and, with ``linear_votes``, of each modality's neighbourhood mean, (b, h); and which
+        of them count, (b, h) bool: a modality that a neighbourhood lacks has no vote.
+    mean, logvar
+        Latent code, (b, latent).
+    fused
+        Fused code, (b, width).
+    """
+
+    logit: Tensor
+    votes: Tensor
+    counted: Tensor
+    mean: Tensor
+    logvar: Tensor
+    fused: Tensor
+
+
+class SpaCRDNetwork(nn.Module):
+    """Fuses picture and expression of a spot and its neighbours into a cancer logit.
+
+    Parameters
+    ----------
+    config
+        Sizes and switches.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        widths = {name: n for name, n in (("image", c.n_image), ("gene", c.n_genes)) if n}
+        self.modalities = tuple(widths)
+        self.encoders = nn.ModuleDict({name: Encoder(n, c.hidden, c.width, c.dropout) for name, n in widths.items()})
+        if c.missing_token:
+            self.missing = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(c.width)) for name in widths})
+        if c.attention:
+            # Paper eqs. 10 and 11: the picture asks the genes, and the genes ask the picture.
+            self.image_guided = CrossAttention(c.width, c.heads, c.attention_dropout, residual=c.residual)
+            self.gene_guided = CrossAttention(c.width, c.heads, c.attention_dropout, residual=c.residual)
+        self.fuse = nn.Linear(2 * c.width, c.width)
+        self.fuse_norm = nn.LayerNorm(c.width)
+        if c.variational:
+            self.rvae = RVAE(c.width, c.vae_hidden, c.latent, c.logvar_bound)
+        head_in = 2 * c.latent if c.variational else c.width
+        self.classifier = nn.Sequential(nn.Linear(head_in, c.head_hidden), nn.ReLU(), nn.Linear(c.head_hidden, 1))
+        if c.linear_votes:
+            self.linear = nn.ModuleDict({name: nn.Linear(n, 1, bias=False) for name, n in widths.items()})
+            self.linear_bias = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in widths})
+            for layer in self.linear.values():
+                nn.init.zeros_(layer.weight)
+
+    def encode(self, name: str, x: Tensor, valid: Tensor, gather: Tensor | None = None) -> Tensor:
+        """Embed one modality of distinct spots, or of their copies if ``gather`` is given."""
+        embedded = self.encoders[name](x, gather)
+        if not self.config.missing_token:
+            return embedded
+        valid = valid if gather is None else valid[gather]
+        return torch.where(valid[:, None], embedded, self.missing[name])
+
+    def normalise(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        """Scale tokens (b, t, width) as ``token_norm`` says."""
+        if self.config.token_norm == "none":
+            return tokens
+        if self.config.token_norm == "feature":
+            return F.normalize(tokens, dim=-1)
+        squares = tokens.square() if mask is None else tokens.square() * mask[:, :, None]
+        return tokens / squares.sum(1, keepdim=True).sqrt().clamp_min(1e-12)
+
+    def fuse_tokens(self, tokens: dict[str, Tensor], mask: Tensor | None) -> Tensor:
+        """Fused code (b, width) of neighbourhoods (b, t, width) of each modality (paper eqs. 7-12)."""
+        image, gene = tokens[self.modalities[0]], tokens[self.modalities[-1]]
+        if self.config.attention:
+            pair = self.image_guided(image[:, 0], gene, mask), self.gene_guided(gene[:, 0], image, mask)
+        else:
+            pair = image[:, 0], gene[:, 0]
+        return self.fuse_norm(self.fuse(torch.cat(pair, dim=-1)))
+
+    def linear_terms(self, name: str, x: Tensor, valid: Tensor) -> Tensor:
+        """Linear term of each distinct spot and whether it counts, (u, 2); averaging them averages the inputs."""
+        weight = valid.to(x.dtype)
+        return torch.stack([self.linear[name](x).squeeze(-1) * weight, weight], dim=-1)
+
+    def linear_vote(self, name: str, terms: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Vote of a modality from the terms (b, t, 2) of a neighbourhood, and whether it counts, (b,)."""
+        if mask is not None:
+            terms = terms * mask[:, :, None]
+        total, count = terms.sum(1).unbind(-1)
+        return total / count.clamp_min(1.0) + self.linear_bias[name], count > 0
+
+    def head(self, fused: Tensor, linear: list[tuple[Tensor, Tensor]]) -> Output:
+        """Latent code and logit of fused codes (paper eqs. 13, 18), averaged with the linear votes."""
+        if self.config.variational:
+            mean, logvar = self.rvae.encode(fused)
+            code = torch.cat([mean, logvar], dim=-1)
+        else:
+            mean, logvar, code = fused, torch.zeros_like(fused), fused
+        deep = self.classifier(code).squeeze(-1)
+        votes = torch.stack([deep, *(vote for vote, _ in linear)], dim=-1)
+        counted = torch.stack([torch.ones_like(deep, dtype=torch.bool), *(there for _, there in linear)], dim=-1)
+        logit = (votes * counted).sum(-1) / counted.sum(-1)
+        return Output(logit, votes, counted, mean, logvar, fused)
+
+    def forward(self, batch: Tokens) -> Output:
+        """Score a batch of neighbourhoods."""
+        flat, shape = batch.index.flatten(), batch.index.shape
+        tokens, linear = {}, []
+        for name in self.modalities:
+            x, valid = batch.inputs[name], batch.valid[name]
+            embedded = self.encode(name, x, valid, flat) if self.training else self.encode(name, x, valid)[flat]
+            tokens[name] = self.normalise(embedded.unflatten(0, shape), batch.mask)
+            if self.config.linear_votes:
+                terms = self.linear_terms(name, x, valid)[flat].unflatten(0, shape)
+                linear.append(self.linear_vote(name, terms, batch.mask))
+        return self.head(self.fuse_tokens(tokens, batch.mask), linear)

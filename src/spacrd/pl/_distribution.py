@@ -1,0 +1,126 @@
+"""Histogram of the likelihoods of a section, with its mixture and threshold."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._keys import CANCER, NORMAL, REGION_COLORS
+from .._sections import ScoredLibrary, scored_libraries
+from ._figure import finish, open_spines, panels
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from spatialdata import SpatialData
+
+
+def _expected(p: np.ndarray, width: float, mean: float, sd: float) -> np.ndarray:
+    """Probability that a component, Gaussian on the logit scale, puts a likelihood within ``width / 2`` of ``p``."""
+    from scipy.special import logit
+    from scipy.stats import norm
+
+    upper, lower = np.minimum(p + width / 2, 1.0), np.maximum(p - width / 2, 0.0)
+    return norm.cdf(logit(upper), mean, sd) - norm.cdf(logit(lower), mean, sd)
+
+
+def _draw(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
+    known = scored.likelihood[np.isfinite(scored.likelihood)]
+    heights, _, _ = ax.hist(known, bins=bins, range=(0, 1), color="0.82", edgecolor="white", linewidth=0.5)
+    top = max(float(np.max(heights)), 1.0)
+    report = scored.report
+    means = np.ravel(report.get("mixture_means", []))
+    if means.size == 2:
+        grid, width = np.linspace(0, 1, 401), 1 / bins
+        for name, i in zip((NORMAL, CANCER), np.argsort(means), strict=True):
+            curve = _expected(grid, width, means[i], float(np.ravel(report["mixture_sds"])[i]))
+            curve = curve * float(np.ravel(report["mixture_weights"])[i]) * known.size
+            ax.plot(grid, curve, color=REGION_COLORS[name], linewidth=1.8, label=f"{name} component")
+            top = max(top, float(curve.max()))
+    ax.set_ylim(0, top * 1.35)  # the room on top keeps the labels off the bars
+    ax.set_xlim(0, 1)
+    if np.isfinite(scored.threshold):
+        right = scored.threshold > 0.5
+        label = f"threshold {scored.threshold:.2f}"
+        if caveat := str(report.get("threshold_method", "")).partition("(")[2].rstrip(")"):
+            label = "\n".join([label, *textwrap.wrap(caveat, 22)])
+        ax.axvline(scored.threshold, color="black", linewidth=1.2, linestyle=(0, (4, 2)))
+        ax.annotate(
+            label,
+            (scored.threshold, 0.985),
+            xycoords=("data", "axes fraction"),
+            xytext=(-5 if right else 5, 0),
+            textcoords="offset points",
+            ha="right" if right else "left",
+            va="top",
+        )
+    ax.set_title(scored.library.name)
+    ax.set_xlabel("cancer likelihood")
+    ax.set_ylabel(f"spots (of {known.size})")
+    open_spines(ax)
+
+
+def distribution(
+    data: AnnData | SpatialData,
+    *,
+    key: str = "spacrd",
+    library_key: str | None = None,
+    table_key: str = "table",
+    bins: int = 40,
+    ax: Axes | Sequence[Axes] | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+) -> Axes | list[Axes]:
+    """Plot how the likelihoods of each section are distributed and where the threshold cuts them.
+
+    The curves are the numbers of spots that the two components of the mixture expect in each bar.
+
+    Parameters
+    ----------
+    data
+        Sections scored by :func:`spacrd.tl.score`.
+    key
+        Name of the result, ``key_added`` of :func:`spacrd.tl.score`.
+    library_key
+        Column of ``.obs`` that tells sections apart. By default as in scoring.
+    table_key
+        Table of a SpatialData.
+    bins
+        Number of bars between 0 and 1.
+    ax
+        Axes to draw on, as many as there are sections; a new figure by default.
+    show
+        Whether to show the figure. It is returned either way.
+    save
+        File to write the figure to.
+
+    Returns
+    -------
+    The Axes; a list of them for several sections.
+
+    Raises
+    ------
+    KeyError
+        If the result does not exist.
+
+    Examples
+    --------
+    >>> spacrd.pl.distribution(sdata)  # doctest: +SKIP
+    """
+    sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
+    axes = panels(len(sections), ax, size=(4.6, 3.4))
+    for panel, scored in zip(axes, sections, strict=True):
+        _draw(panel, scored, bins)
+    handles: dict[str, Any] = {}
+    for panel in axes:
+        handles |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    if handles and ax is None:
+        figure: Any = axes[0].get_figure(root=True)
+        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)
+    elif handles:
+        axes[-1].legend(handles.values(), handles.keys(), frameon=False)
+    return finish(axes, show=show, save=save)

@@ -1,0 +1,59 @@
+"""What all plots share: panels, saving and showing, colours that colour-blind readers tell apart."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+"""Okabe and Ito's colours, strongest first."""
+MISSING_COLOR = "#8C8C8C"
+
+
+def panels(
+    n: int, ax: Axes | Sequence[Axes] | None, *, size: tuple[float, float], ncols: int = 4, **subplot_kw: Any
+) -> list[Axes]:
+    """``n`` Axes: the ones given, or those of a new figure of panels of ``size`` inches."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+
+    if ax is not None:
+        given = list(np.ravel(np.asarray(ax, dtype=object)))
+        if len(given) != n:
+            raise ValueError(f"There are {n} panels to draw, but `ax` holds {len(given)} Axes: pass as many.")
+        return given
+    ncols = max(1, min(n, ncols))
+    nrows = -(-n // ncols)
+    figure, grid = plt.subplots(
+        nrows,
+        ncols,
+        figsize=(size[0] * ncols, size[1] * nrows),
+        layout="constrained",
+        squeeze=False,
+        subplot_kw=subplot_kw,
+    )
+    axes = list(grid.flat)
+    for spare in axes[n:]:
+        figure.delaxes(spare)
+    return axes[:n]
+
+
+def finish(axes: list[Axes], *, show: bool | None, save: str | os.PathLike[str] | None) -> Axes | list[Axes]:
+    """Save and show the figure if asked; one Axes if there is one panel, else the list."""
+    figure: Any = axes[0].get_figure(root=True)
+    if save is not None:
+        figure.savefig(save, dpi=200, bbox_inches="tight")
+    if show:
+        import matplotlib.pyplot as plt
+
+        plt.show()
+    return axes[0] if len(axes) == 1 else axes
+
+
+def open_spines(ax: Axes) -> None:
+    """Remove the lines that carry no scale."""
+    ax.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,112 @@
+"""Losses over the epochs of training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .._checks import check_key
+from ._figure import PALETTE, finish, open_spines, panels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ..model import SpaCRD
+
+_NOT_LOSSES = ("stage", "epoch", "member")
+
+
+def _records(source: Any) -> list[Mapping[str, Any]]:
+    history = getattr(source, "history", source)
+    if not isinstance(history, Sequence) or not all(
+        isinstance(record, Mapping) and {"stage", "epoch"} <= record.keys() for record in history
+    ):
+        raise TypeError(
+            f"Expected a SpaCRD model or its `.history`, a list of dicts with 'stage' and 'epoch'; "
+            f"got {type(source).__name__}."
+        )
+    if not history:
+        raise ValueError("The history is empty: the model has not been trained.")
+    return list(history)
+
+
+def _draw(ax: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
+    """Lines of one stage: every network thin, their mean thick."""
+    from matplotlib.ticker import MaxNLocator
+
+    marker = "o" if frame["epoch"].nunique() == 1 else None  # a line needs two epochs
+    for i, name in enumerate(losses):
+        color, dashes = PALETTE[i % len(PALETTE)], ("-", "--", ":")[i // len(PALETTE) % 3]
+        members = [part for _, part in frame.groupby("member") if frame["member"].nunique() > 1]
+        for part in members:
+            ax.plot(part["epoch"] + 1, part[name], color=color, linestyle=dashes, linewidth=0.7, alpha=0.4)
+        mean = frame.groupby("epoch")[name].mean()
+        ax.plot(
+            mean.index + 1, mean, color=color, linestyle=dashes, linewidth=1.8, marker=marker, markersize=3, label=name
+        )
+    ax.set_title(frame["stage"].iloc[0])
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("loss")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    open_spines(ax)
+    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def history(
+    model: SpaCRD | Sequence[Mapping[str, Any]],
+    *,
+    losses: Sequence[str] | None = None,
+    ax: Axes | Sequence[Axes] | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+) -> Axes | list[Axes]:
+    """Plot the losses of training: one panel per stage, one line per loss.
+
+    If several networks were trained, each has a thin line and their mean a thick one.
+
+    Parameters
+    ----------
+    model
+        A fitted model, or its ``history``.
+    losses
+        Names of the losses to draw; all by default.
+    ax
+        Axes to draw on, as many as there are stages; a new figure by default.
+    show
+        Whether to show the figure. It is returned either way.
+    save
+        File to write the figure to.
+
+    Returns
+    -------
+    The Axes; a list of them for several stages.
+
+    Raises
+    ------
+    TypeError
+        If ``model`` is neither a model nor a history.
+    KeyError
+        If a loss was not recorded.
+
+    Examples
+    --------
+    >>> spacrd.pl.history(model)  # doctest: +SKIP
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(_records(model))
+    if "member" not in frame:
+        frame["member"] = 0
+    recorded = [name for name in frame if name not in _NOT_LOSSES]
+    wanted = recorded if losses is None else [check_key(name, recorded, "loss") for name in losses]
+    stages = [
+        (part, drawn)
+        for _, part in frame.groupby("stage", sort=False)
+        if (drawn := [name for name in wanted if part[name].notna().any()])
+    ]
+    axes = panels(len(stages), ax, size=(4.8, 3.2))
+    for panel, (part, drawn) in zip(axes, stages, strict=True):
+        _draw(panel, part, drawn)
+    return finish(axes, show=show, save=save)

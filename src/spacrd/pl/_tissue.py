@@ -1,0 +1,109 @@
+"""Where the spots of a section lie, and the small picture behind them."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .._sections import Library, coordinates
+from .._sections._pictures import NoImageError, place_picture, scale_sources
+from ..image import Pyramid, find_scale
+from ..image._tiles import as_rgb
+
+MAX_PIXELS = 1500
+MARGIN = 0.04
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """One section, ready to draw; all places in the units of ``xy``."""
+
+    xy: np.ndarray
+    diameter: float
+    limits: tuple[np.ndarray, np.ndarray]
+    um_per_unit: float = float("nan")
+    image: np.ndarray | None = None
+    """(height, width, 3) uint8."""
+    image_to_xy: np.ndarray = field(default_factory=lambda: np.eye(3))
+    """(3, 3) affine from (column, row, 1) of ``image`` to ``xy``."""
+
+
+def nearest_distance(xy: np.ndarray) -> float:
+    """Median distance to the nearest other spot; 1 for a single spot."""
+    from scipy.spatial import cKDTree
+
+    if len(xy) < 2:
+        return 1.0
+    nearest = cKDTree(xy).query(xy, k=2)[0][:, 1]
+    distinct = nearest[nearest > 0]
+    return float(np.median(distinct)) if distinct.size else 1.0
+
+
+def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Part of the picture between two corners, at most ``MAX_PIXELS`` wide, and its matrix to the corners' units.
+
+    None if that part lies off the picture.
+    """
+    from PIL import Image
+
+    corners = np.array([[low[0], low[1], 1], [high[0], low[1], 1], [low[0], high[1], 1], [high[0], high[1], 1]])
+    for level in reversed(range(len(pyramid.levels))):
+        pixels, to_level = pyramid.levels[level], pyramid.to_level(level)
+        placed = (corners @ to_level.T)[:, :2]
+        size = np.array([pixels.shape[2], pixels.shape[1]])
+        first = np.clip(np.floor(placed.min(axis=0)), 0, size).astype(int)
+        last = np.clip(np.ceil(placed.max(axis=0)), 0, size).astype(int)
+        if (last - first).max() >= MAX_PIXELS:  # the coarsest level that is fine enough, else the finest
+            break
+    if (last - first).min() < 1:
+        return None
+    # A picture without coarse levels is thinned out while it is read, so that it never is in memory as a whole.
+    step = max(1, int((last - first).max()) // (2 * MAX_PIXELS))
+    (x0, y0), (x1, y1) = first, last
+    image = as_rgb(np.asarray(pixels[:, y0:y1:step, x0:x1:step]))
+    factor = -(-max(image.shape[:2]) // MAX_PIXELS)
+    if factor > 1:
+        image = np.asarray(Image.fromarray(image).reduce(factor))
+    width = step * factor
+    to_pixels = np.array([[width, 0, x0], [0, width, y0], [0, 0, 1]], dtype=float)
+    return image, np.linalg.inv(to_level) @ to_pixels
+
+
+def _um_per_unit(library: Library, pyramid: Pyramid, xy: np.ndarray, diameter: float) -> float:
+    """Micrometres per coordinate unit, NaN if nothing tells."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # patches warn of doubtful scales; here it is only a scale bar
+            return find_scale(xy, **scale_sources(library, pyramid, diameter)).um_per_unit
+    except ValueError:
+        return float("nan")
+
+
+def tissue_of(library: Library, image_key: str | None, coordinate_system: str | None) -> Tissue:
+    """Spots and picture of a section; without a picture the spots alone, unless one was named."""
+    pyramid = None
+    try:
+        if library.sdata is not None and library.region is None:
+            raise NoImageError
+        _, pyramid, xy, diameter, _ = place_picture(library, image_key, coordinate_system)
+    except NoImageError:
+        if image_key is not None or coordinate_system is not None:
+            raise
+        xy, diameter = coordinates(library), float("nan")
+    spacing = nearest_distance(xy)
+    diameter = diameter if np.isfinite(diameter) else 0.95 * spacing
+    finite = xy[np.isfinite(xy).all(axis=1)]
+    if not len(finite):
+        raise ValueError(f"No spot of section {library.name!r} has finite coordinates, so none can be drawn.")
+    margin = max(spacing, diameter, MARGIN * float(np.ptp(finite, axis=0).max()))
+    limits = finite.min(axis=0) - margin, finite.max(axis=0) + margin
+    if pyramid is None:
+        return Tissue(xy, diameter, limits)
+    um_per_unit = _um_per_unit(library, pyramid, xy, diameter)
+    drawn = _thumbnail(pyramid, *limits)
+    if drawn is None:
+        warnings.warn(f"No spot of section {library.name!r} lies on its picture: drawn without it.", stacklevel=3)
+        return Tissue(xy, diameter, limits, um_per_unit)
+    return Tissue(xy, diameter, limits, um_per_unit, *drawn)

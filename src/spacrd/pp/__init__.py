@@ -1,0 +1,5 @@
+"""Preprocessing: patches and their embeddings."""
+
+from ._extract import extract_patches
+
+__all__ = ["extract_patches"]

@@ -1,0 +1,112 @@
+"""The patches of one section: where they lie, how large they are, what is recorded about them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .._sections import Library
+from .._sections._pictures import Picture
+from ..image import check_placement, patch_positions
+
+FEW_PIXELS = 32
+
+
+@dataclass(frozen=True)
+class Job:
+    """The patches of one section."""
+
+    library: Library
+    picture: Picture
+    side: float
+    patch_um: float
+    level: int
+    inside: np.ndarray
+    padded: np.ndarray
+
+    @property
+    def patch_px(self) -> float:
+        """Side of a patch in pixels of the level it is cut from."""
+        pyramid = self.picture.pyramid
+        return self.side * float(np.sqrt(abs(np.linalg.det(pyramid.to_level(self.level)[:2, :2]))))
+
+
+def place(picture: Picture) -> np.ndarray:
+    """Which spots lie on the picture, (n,)."""
+    pyramid = picture.pyramid
+    pixels, _ = patch_positions(pyramid, picture.xy, 0.0)
+    inside = check_placement(pixels, pyramid.height, pyramid.width, f"picture {picture.name!r}")
+    if not inside.all():
+        swapped = ((pixels >= 0) & (pixels[:, ::-1] <= [pyramid.width, pyramid.height])).all()
+        hint = " With x and y swapped, all would lie on it." if swapped else ""
+        warnings.warn(
+            f"{int((~inside).sum())} of {len(inside)} spots lie off picture {picture.name!r}: "
+            f"their embedding is NaN.{hint}",
+            stacklevel=3,
+        )
+    return inside
+
+
+def side_of(picture: Picture, library: Library, patch_um: float | None) -> tuple[float, float]:
+    """Side of the patches in coordinate units and micrometres."""
+    scale = picture.scale
+    if patch_um is not None:
+        return patch_um / scale.um_per_unit, float(patch_um)
+    if math.isfinite(picture.spot_diameter) and picture.spot_diameter > 0:
+        return picture.spot_diameter, picture.spot_diameter * scale.um_per_unit
+    if math.isfinite(scale.spot_um):
+        return scale.spot_um / scale.um_per_unit, scale.spot_um
+    raise ValueError(
+        f"Section {library.name!r} stores no spot diameter, so the side of a patch is open. Pass it as `patch_um`."
+    )
+
+
+def plan(size: int, library: Library, picture: Picture, inside: np.ndarray, sides: tuple[float, float]) -> Job:
+    """What to cut, ``size`` pixels wide."""
+    side, patch_um = sides
+    _, padded = patch_positions(picture.pyramid, picture.xy, side)
+    level = picture.pyramid.best_level(side, size)
+    job = Job(library, picture, side, patch_um, level, inside, padded & inside)
+    if job.patch_px < FEW_PIXELS:
+        warnings.warn(
+            f"A patch of {patch_um:.0f} um is only {job.patch_px:.0f} px wide in picture {picture.name!r}: little of "
+            "the tissue can be seen. Use a finer picture (`image_key`) or larger patches (`patch_um`).",
+            stacklevel=3,
+        )
+    return job
+
+
+def section_record(job: Job) -> dict[str, Any]:
+    picture = job.picture
+    return {
+        "image": picture.name,
+        "coordinate_system": picture.coordinate_system or "",
+        "level": job.level,
+        "patch_um": job.patch_um,
+        "patch_px": job.patch_px,
+        "mpp": picture.scale.um_per_unit / picture.pyramid.pixels_per_unit,
+        "mpp_source": picture.scale.source,
+        "padding": "reflection",
+        "n_patches": int(job.inside.sum()),
+        "n_padded": int(job.padded.sum()),
+        "n_off_image": int((~job.inside).sum()),
+    }
+
+
+def squares_of(job: Job) -> Any:
+    """Patches as polygons in the coordinate system, named like the spots."""
+    import geopandas
+    import shapely
+    from spatialdata.models import ShapesModel
+    from spatialdata.transformations import Identity
+
+    xy, half = job.picture.xy[job.inside], job.side / 2
+    boxes = shapely.box(*(xy - half).T, *(xy + half).T)
+    instances = job.library.instance_ids
+    index = None if instances is None else np.asarray(instances)[job.inside]
+    frame = geopandas.GeoDataFrame(geometry=boxes, index=index)
+    return ShapesModel.parse(frame, transformations={str(job.picture.coordinate_system): Identity()})

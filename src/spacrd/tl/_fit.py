@@ -1,0 +1,251 @@
+"""Fit a model on annotated sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .._checks import check_choice, check_positive_int, names
+from .._sections import Library, as_list, split_libraries
+from .._settings import settings
+from ..model import ModelConfig, RawSection, Recipe, SpaCRD
+from ..model._prepare import SpotArrays, prepare
+from ..model._recipe import get_recipe
+from ..nn import NetworkConfig
+from ._contracts import expression_contract, image_contract
+from ._read import choose_image_rep, read_section, read_target, warn
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from lightning.pytorch import Callback
+    from spatialdata import SpatialData
+
+
+def fit(
+    data: AnnData | SpatialData | Sequence[AnnData | SpatialData],
+    label_key: str,
+    *,
+    positive: str | Sequence[str],
+    negative: str | Sequence[str] | None = None,
+    modality: Literal["image", "expression"] | None = None,
+    image_rep: str | None = None,
+    layer: str | None = None,
+    library_key: str | None = None,
+    table_key: str = "table",
+    n_top_genes: int = 3000,
+    genes: Sequence[str] | None = None,
+    n_neighbors: int = 6,
+    max_distance: float | None = None,
+    scaling: Literal["minmax", "zscore", "none"] | None = None,
+    recipe: str | Recipe = "default",
+    max_epochs: int | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
+    members: int | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> SpaCRD:
+    """Fit a model on annotated sections. Nothing is written into the data.
+
+    Parameters
+    ----------
+    data
+        Sections: one object, or a list. An object may hold several (``library_key``, or regions of a SpatialData).
+    label_key
+        ``.obs`` column of annotated classes. Unlabelled spots (NaN) take part as neighbours and in the alignment of
+        picture and expression, never in a loss that reads labels.
+    positive
+        Class or classes that are cancer.
+    negative
+        Classes that are not cancer; every other class is then unlabelled. All others if None.
+    modality
+        ``"image"`` or ``"expression"`` to use one alone; by default what the sections have.
+    image_rep
+        Embedding in ``.obsm``; by default the one that :func:`spacrd.pp.extract_patches` made.
+    layer
+        Layer of raw counts; ``.X`` if None.
+    library_key
+        ``.obs`` column of section names.
+    table_key
+        Table of a SpatialData.
+    n_top_genes
+        Genes to keep, chosen by variability without labels among those all sections share.
+    genes
+        Genes to use instead.
+    n_neighbors
+        Neighbours beside the spot itself, within its section.
+    max_distance
+        Farthest neighbour in micrometres.
+    scaling
+        Scaling of every feature within its section; the recipe's if None.
+    recipe
+        ``"default"``, ``"published"`` (the authors' program) or a :class:`spacrd.model.Recipe`.
+    max_epochs
+        Epochs of each training stage, at most; the recipe's if None.
+    batch_size
+        Spots per step; the recipe's if None.
+    lr
+        Learning rate; the recipe's if None.
+    members
+        Networks to train and average; the recipe's if None.
+    seed
+        Of weights, batches, dropout and sampling. The same seed on a CPU gives the same weights bit by bit.
+    device
+        Torch device; the package setting if None.
+    callbacks
+        Lightning callbacks, given to every stage.
+
+    Returns
+    -------
+    The fitted model with its data contract and training history.
+
+    Raises
+    ------
+    TypeError, KeyError, ValueError
+        If something is missing or cannot be what it is said to be.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> model = spacrd.tl.fit([a, b], "pathologist", positive=["invasive cancer"])  # doctest: +SKIP
+    """
+    positive, negative = _classes(positive, "positive"), None if negative is None else _classes(negative, "negative")
+    if modality is not None:
+        check_choice(modality, ("image", "expression"), "modality")
+    for value, name in ((n_top_genes, "n_top_genes"), (n_neighbors, "n_neighbors")):
+        check_positive_int(value, name)
+    check_positive_int(seed, "seed", minimum=0)
+    plan = _plan(recipe, scaling=scaling, batch_size=batch_size, lr=lr, members=members, max_epochs=max_epochs)
+    libraries = [
+        library
+        for item in as_list(data)
+        for library in split_libraries(item, table_key=table_key, library_key=library_key)
+    ]
+    targets = [read_target(library, label_key, positive, negative) for library in libraries]
+    _check_targets(libraries, targets, label_key, positive, negative)
+    rep = None if modality == "expression" else choose_image_rep(libraries, image_rep)
+    sections = [
+        read_section(
+            library,
+            expression=modality != "image",
+            image_rep=rep,
+            layer=layer,
+            target=target,
+            scale=max_distance is not None,
+        )
+        for library, target in zip(libraries, targets, strict=True)
+    ]
+    image = image_contract(libraries, sections, rep, plan, modality)
+    expression = expression_contract(sections, genes, n_top_genes, plan) if modality != "image" else None
+    if image is None and expression is None:
+        raise ValueError("The sections have neither genes nor an embedding: there is nothing to fit on.")
+    arrays = SpotArrays.stack(
+        [
+            prepare(section, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance)
+            for section in sections
+        ]
+    )
+    network = NetworkConfig(
+        n_genes=len(expression.genes) if expression else 0, n_image=image.dim if image else 0, **plan.network
+    )
+    networks, history = _train(network, arrays, plan, seed, settings.resolve_device(device), callbacks)
+    config = ModelConfig(
+        network=network,
+        expression=expression,
+        image=image,
+        n_neighbors=n_neighbors,
+        max_distance_um=max_distance,
+        label_key=label_key,
+        positive=tuple(positive),
+        recipe=plan.name,
+        members=plan.members,
+        seed=seed,
+        training=_facts(sections, arrays.target),
+    )
+    return SpaCRD(config, networks, history)
+
+
+def _classes(value: Any, argument: str) -> list[str]:
+    listed = [value] if isinstance(value, str) else list(value)
+    if not listed:
+        raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
+    return [str(item) for item in listed]
+
+
+def _plan(recipe: str | Recipe, *, max_epochs: int | None, **changes: Any) -> Recipe:
+    for name in ("batch_size", "members"):
+        if changes[name] is not None:
+            check_positive_int(changes[name], name)
+    if changes["scaling"] is not None:
+        check_choice(changes["scaling"], ("minmax", "zscore", "none"), "scaling")
+    if changes["lr"] is not None and not changes["lr"] > 0:
+        raise ValueError(f"lr must be positive, got {changes['lr']}.")
+    plan = get_recipe(recipe, **changes)
+    if max_epochs is None:
+        return plan
+    limit = check_positive_int(max_epochs, "max_epochs")
+    # The fusion stage keeps its share of VAE-only epochs, so that the classifier always trains.
+    fusion = plan.vae_epochs + plan.fusion_epochs
+    kept = min(limit, fusion)
+    vae = plan.vae_epochs * kept // fusion
+    return get_recipe(
+        plan, alignment_epochs=min(limit, plan.alignment_epochs), vae_epochs=vae, fusion_epochs=kept - vae, min_steps=0
+    )
+
+
+def _check_targets(
+    libraries: list[Library],
+    targets: list[np.ndarray],
+    label_key: str,
+    positive: list[str],
+    negative: list[str] | None,
+) -> None:
+    found = sorted({str(v) for lib in libraries for v in lib.table.obs[label_key].iloc[lib.rows].dropna().unique()})
+    for kind, wanted in (("positive", positive), ("negative", negative or [])):
+        absent = [name for name in wanted if name not in found]
+        text = f"{kind} class {names(absent)} does not occur in obs[{label_key!r}]. It has {names(found)}."
+        if absent and len(absent) == len(wanted):
+            raise ValueError(text)
+        if absent:  # sections often lack one of several classes, but it may also be a misspelling
+            warn(text)
+    both = set(positive) & set(negative or [])
+    if both:
+        raise ValueError(f"{names(sorted(both))} cannot be positive and negative at once.")
+    target = np.concatenate(targets)
+    if not (target == 0).any():
+        raise ValueError(
+            f"obs[{label_key!r}] has one class only: all {int((target == 1).sum())} labelled spots are positive "
+            f"({names(positive)}). Fitting needs spots that are not cancer too."
+        )
+
+
+def _train(
+    network: NetworkConfig, arrays: SpotArrays, plan: Recipe, seed: int, device: str, callbacks: Sequence[Any]
+) -> tuple[list[Any], list[dict[str, Any]]]:
+    from ..train import train_network
+
+    networks, history = [], []
+    for member in range(plan.members):
+        label = f"{member + 1}/{plan.members} " if plan.members > 1 else ""
+        # Far apart, so that neighbouring user seeds share no member.
+        trained, losses = train_network(
+            network, arrays, plan, seed=seed * 1000 + member, device=device, callbacks=callbacks, label=label
+        )
+        networks.append(trained)
+        history += [{"member": member, **entry} for entry in losses]
+    return networks, history
+
+
+def _facts(sections: list[RawSection], target: np.ndarray) -> dict[str, Any]:
+    return {
+        "sections": ", ".join(section.name for section in sections),
+        "n_spots": len(target),
+        "n_labelled": int(np.isfinite(target).sum()),
+        "n_positive": int((target == 1).sum()),
+        "spacrd_version": version("spacrd"),
+        "torch_version": version("torch"),
+    }

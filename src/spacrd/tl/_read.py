@@ -1,0 +1,113 @@
+"""Containers to the arrays a model reads."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._checks import names
+from .._sections import (
+    Library,
+    coordinates,
+    counts,
+    embedding,
+    embedding_record,
+    gene_names,
+    labels,
+    recorded_embeddings,
+    um_per_unit,
+)
+from ..model import RawSection
+from ..model._counts import check_counts
+
+
+def choose_image_rep(libraries: Sequence[Library], image_rep: str | None) -> str | None:
+    """Embedding to use: the argument, else the one that ``extract_patches`` recorded, else None."""
+    if image_rep is not None:
+        return image_rep
+    found = sorted({key for library in libraries for key in recorded_embeddings(library)})
+    if len(found) > 1:
+        raise ValueError(f"Several embeddings were extracted: {names(found)}. Choose one with `image_rep`.")
+    return found[0] if found else None
+
+
+def read_target(
+    library: Library, label_key: str, positive: Sequence[str], negative: Sequence[str] | None
+) -> np.ndarray:
+    """1 for ``positive`` classes, 0 for the others (or for ``negative`` ones only), NaN for unlabelled spots."""
+    values = labels(library, label_key)
+    text = values.where(values.isna(), values.astype(str))
+    target = np.where(text.isin(list(positive)), 1.0, 0.0).astype(np.float32)
+    unknown = text.isna() if negative is None else ~(text.isin(list(positive)) | text.isin(list(negative)))
+    target[unknown.to_numpy()] = np.nan
+    return target
+
+
+def read_section(
+    library: Library,
+    *,
+    expression: bool,
+    image_rep: str | None,
+    layer: str | None,
+    scale: bool,
+    target: np.ndarray | None = None,
+) -> RawSection:
+    """Coordinates, checked counts and embedding of one section; a modality it lacks is None.
+
+    ``scale`` asks for micrometres per unit too, which only a largest distance needs.
+    """
+    n = len(library.rows)
+    matrix = genes = image = None
+    if expression and library.table.n_vars:
+        genes = gene_names(library)
+        matrix = check_counts(counts(library, layer), library.name)
+    if image_rep is not None and image_rep in library.table.obsm:
+        image = embedding(library, image_rep)
+        if np.isinf(image).any():
+            raise ValueError(f"Section {library.name!r}: obsm[{image_rep!r}] holds infinite values. Extract it again.")
+        if not np.isfinite(image).all(axis=1).any():
+            image = None
+    return RawSection(
+        name=library.name,
+        xy=coordinates(library),
+        um_per_unit=um_per_unit(library) if scale else float("nan"),
+        counts=matrix,
+        genes=genes,
+        image=image,
+        target=np.full(n, np.nan, dtype=np.float32) if target is None else target,
+    )
+
+
+def image_facts(libraries: Sequence[Library], image_rep: str) -> dict[str, Any]:
+    """What ``extract_patches`` recorded about an embedding; the sections must agree."""
+    facts: dict[str, Any] = {}
+    for library in libraries:
+        if image_rep not in library.table.obsm:
+            continue
+        record = embedding_record(library, image_rep)
+        record["dim"] = int(np.shape(library.table.obsm[image_rep])[1])
+        for name, value in record.items():
+            if name in facts and not same(facts[name], value):
+                raise ValueError(
+                    f"The sections' embeddings {image_rep!r} differ in {name}: {facts[name]!r} and {value!r} "
+                    f"(section {library.name!r}). Extract all sections with the same settings."
+                )
+            facts[name] = value
+    return facts
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal text, or numbers equal within 2 %; what is unknown fits everything."""
+    if isinstance(one, str) or isinstance(other, str):
+        return not one or not other or one == other
+    if not np.isfinite(one) or not np.isfinite(other):
+        return True
+    return abs(one - other) <= 0.02 * max(abs(one), abs(other))
+
+
+def warn(text: str) -> None:
+    """Warn the caller of a public function."""
+    warnings.warn(text, UserWarning, stacklevel=4)

@@ -1,0 +1,210 @@
+"""Score sections with a fitted model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from .._checks import check_choice, check_positive_int, check_result_key
+from .._keys import CANCER, NORMAL, REGION_COLORS, Keys
+from .._sections import Library, embedding_record, get_table, split_libraries, write_results
+from ..model import Prediction, SpaCRD
+from ._mixture import Cut, call_regions, make_cut
+from ._read import read_section, same, warn
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from spatialdata import SpatialData
+
+LOW_COVERAGE = 0.5
+"""Share of the model's genes below which scoring warns."""
+
+
+def score(
+    data: AnnData | SpatialData,
+    model: SpaCRD,
+    *,
+    key_added: str = Keys.DEFAULT,
+    table_key: str = "table",
+    library_key: str | None = None,
+    layer: str | None = None,
+    threshold: Literal["gmm"] | float = "gmm",
+    on_mismatch: Literal["error", "warn"] = "error",
+    batch_size: int = 4096,
+    device: str | None = None,
+    copy: bool = False,
+) -> AnnData | SpatialData | None:
+    """Score every spot with the likelihood of cancer and call regions.
+
+    Labels are never read. Genes are matched by name: their order, missing genes and further genes do not matter,
+    and the share found is recorded. A section that lacks one of the model's modalities is scored from the other.
+
+    Parameters
+    ----------
+    data
+        One section or several; several are told apart by ``library_key``, or by the regions of a SpatialData.
+    model
+        A fitted or loaded model.
+    key_added
+        Prefix of everything written.
+    table_key
+        Table of a SpatialData.
+    library_key
+        ``.obs`` column of section names.
+    layer
+        Layer of raw counts; ``.X`` if None.
+    threshold
+        ``"gmm"``: per section, where two Gaussians of the logits cross, without labels; or a likelihood.
+    on_mismatch
+        What to do when the section's embedding was made by another encoder or at another patch size than the
+        model's. A different width is always an error.
+    batch_size
+        Spots per block; changes speed and memory, not the scores.
+    device
+        Torch device; the package setting if None.
+    copy
+        Return a copy instead of writing into ``data``.
+
+    Returns
+    -------
+    The copy if ``copy``, else None. Written:
+
+    - ``.obs["spacrd_likelihood"]``: float32 probability; NaN where a spot has no modality.
+    - ``.obs["spacrd_region"]``: category ``normal`` or ``cancer``; NaN where there is no likelihood.
+    - ``.obsm["X_spacrd"]``: float32 (n_obs, 64), latent means of the model's first network.
+    - ``.uns["spacrd"]["spacrd"]``: model, and per section threshold, mixture, modality and gene coverage.
+
+    Raises
+    ------
+    TypeError, KeyError, ValueError
+        If something is missing or does not fit; ``data`` is then as it was.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> spacrd.tl.score(sdata, model)  # doctest: +SKIP
+    >>> sdata["table"].obs["spacrd_likelihood"].describe()  # doctest: +SKIP
+    """
+    if not isinstance(model, SpaCRD):
+        raise TypeError(
+            f"model must be a SpaCRD, got {type(model).__name__}. Load one with `spacrd.SpaCRD.load(path)`."
+        )
+    check_result_key(key_added)
+    check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
+    check_positive_int(batch_size, "batch_size")
+    make_cut(np.empty(0), threshold)  # refuse a wrong threshold before the work, not after it
+    table = get_table(data, table_key)
+    libraries = split_libraries(data, table_key=table_key, library_key=library_key)
+    likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
+    region = np.full(table.n_obs, np.nan, dtype=object)
+    width = model.config.network.latent if model.config.network.variational else model.config.network.width
+    latent = np.full((table.n_obs, width), np.nan, dtype=np.float32)
+    sections = {}
+    for library in libraries:
+        prediction = _score_library(library, model, layer, on_mismatch, batch_size, device)
+        cut = make_cut(prediction.likelihood, threshold)
+        likelihood[library.rows], latent[library.rows] = prediction.likelihood, prediction.latent
+        region[library.rows] = call_regions(prediction.likelihood, cut.threshold, (NORMAL, CANCER))
+        sections[Keys.section(library.name)] = {
+            **cut_record(cut),
+            "n_scored": int(np.isfinite(prediction.likelihood).sum()),
+            "modality": prediction.modality,
+            "gene_coverage": prediction.gene_coverage,
+        }
+    categories = pd.Categorical(region, categories=[NORMAL, CANCER])
+    return write_results(
+        data,
+        table_key=table_key,
+        obs={Keys.likelihood(key_added): likelihood, Keys.region(key_added): categories},
+        obsm={Keys.latent(key_added): latent},
+        uns={
+            key_added: {
+                "model": model.id,
+                "recipe": model.config.recipe,
+                "library_key": library_key or "",
+                "sections": sections,
+            }
+        },
+        colors={Keys.region_colors(key_added): [REGION_COLORS[NORMAL], REGION_COLORS[CANCER]]},
+        copy=copy,
+    )
+
+
+def cut_record(cut: Cut) -> dict[str, Any]:
+    """A threshold as plain values for ``.uns``."""
+    return {
+        "threshold": cut.threshold,
+        "threshold_method": cut.method,
+        "mixture_means": cut.means,
+        "mixture_sds": cut.sds,
+        "mixture_weights": cut.weights,
+    }
+
+
+def _score_library(
+    library: Library, model: SpaCRD, layer: str | None, on_mismatch: str, batch_size: int, device: str | None
+) -> Prediction:
+    config = model.config
+    key = config.image.key if config.image else None
+    section = read_section(
+        library,
+        expression=config.expression is not None,
+        image_rep=key,
+        layer=layer,
+        scale=config.max_distance_um is not None,
+    )
+    if config.image is not None and section.image is not None:
+        _check_embedding(library, model, section.image.shape[1], on_mismatch)
+    if config.image is not None and section.image is None:
+        text = f"Section {library.name!r} has no {key!r} in obsm: extract it with the model's encoder."
+        if config.expression is None:
+            raise ValueError(f"{text} The model reads the picture alone.")
+        warn(f"{text} It is scored from expression alone.")
+    if config.expression is not None:
+        _check_genes(library, model, section.genes)
+    return model.predict(section, batch_size=batch_size, device=device)
+
+
+def _check_embedding(library: Library, model: SpaCRD, dim: int, on_mismatch: str) -> None:
+    contract = model.config.image
+    assert contract is not None
+    if dim != contract.dim:
+        raise ValueError(
+            f"Section {library.name!r}: obsm[{contract.key!r}] has {dim} dimensions, the model was fitted on "
+            f"{contract.dim}. Extract it with encoder {contract.encoder!r}."
+        )
+    record = embedding_record(library, contract.key)
+    for name in ("encoder", "revision", "weights_sha256", "patch_um"):
+        wanted = getattr(contract, name)
+        if name in record and wanted is not None and not same(wanted, record[name]):
+            text = (
+                f"Section {library.name!r}: obsm[{contract.key!r}] was made with {name} {record[name]!r}, the model "
+                f"was fitted with {wanted!r}. Extract the patches again with the model's settings"
+            )
+            if on_mismatch == "error":
+                raise ValueError(f"{text}, or pass on_mismatch='warn' to score all the same.")
+            warn(f"{text}.")
+
+
+def _check_genes(library: Library, model: SpaCRD, genes: np.ndarray | None) -> None:
+    contract = model.config.expression
+    assert contract is not None
+    if genes is None:
+        if model.config.image is None:
+            raise ValueError(f"Section {library.name!r} has no genes, and the model reads expression alone.")
+        warn(f"Section {library.name!r} has no genes. It is scored from the picture alone.")
+        return
+    found = np.isin(np.asarray(contract.genes), genes)
+    if not found.any():
+        raise ValueError(
+            f"Section {library.name!r} and the model have no gene in common: the section has "
+            f"{', '.join(map(repr, genes[:3]))}, the model reads {', '.join(map(repr, contract.genes[:3]))}. "
+            "Use the same kind of gene names (symbols or Ensembl ids) and the same organism."
+        )
+    if found.mean() < LOW_COVERAGE:
+        warn(
+            f"Section {library.name!r} has {found.sum()} of the model's {len(found)} genes "
+            f"({100 * found.mean():.0f} %). The others count as average; expect weaker likelihoods."
+        )

@@ -1,0 +1,82 @@
+"""Cut stored likelihoods again, without the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from .._keys import CANCER, NORMAL, REGION_COLORS, Keys
+from .._sections import get_table, scored_libraries, write_results
+from ._mixture import call_regions, make_cut
+from ._score import cut_record
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from spatialdata import SpatialData
+
+
+def threshold(
+    data: AnnData | SpatialData,
+    *,
+    key: str = Keys.DEFAULT,
+    method: Literal["gmm"] | float = "gmm",
+    library_key: str | None = None,
+    table_key: str = "table",
+    copy: bool = False,
+) -> AnnData | SpatialData | None:
+    """Call regions again from the likelihoods that :func:`spacrd.tl.score` wrote.
+
+    Parameters
+    ----------
+    data
+        Scored sections.
+    key
+        ``key_added`` of the scoring.
+    method
+        ``"gmm"``: per section, where two Gaussians of the logits cross; or a likelihood between 0 and 1.
+    library_key
+        ``.obs`` column of section names; the one used for scoring if None.
+    table_key
+        Table of a SpatialData.
+    copy
+        Return a copy instead of writing into ``data``.
+
+    Returns
+    -------
+    The copy if ``copy``, else None. Written: ``.obs["spacrd_region"]`` and the thresholds in
+    ``.uns["spacrd"]["spacrd"]["sections"]``.
+
+    Raises
+    ------
+    KeyError
+        If there are no such likelihoods.
+    ValueError
+        If the method is not known.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> spacrd.tl.threshold(sdata, method=0.7)  # doctest: +SKIP
+    """
+    make_cut(np.empty(0), method)
+    table = get_table(data, table_key)
+    region = np.full(table.n_obs, np.nan, dtype=object)
+    sections: dict[str, Any] = {}
+    for scored in scored_libraries(data, key=key, table_key=table_key, library_key=library_key):
+        cut = make_cut(scored.likelihood, method)
+        region[scored.library.rows] = call_regions(scored.likelihood, cut.threshold, (NORMAL, CANCER))
+        sections[Keys.section(scored.library.name)] = {**scored.report, **cut_record(cut)}
+    stored = dict(table.uns.get(Keys.UNS, {}).get(key, {}))
+    if library_key is not None:
+        stored["library_key"] = library_key
+    return write_results(
+        data,
+        table_key=table_key,
+        obs={Keys.region(key): pd.Categorical(region, categories=[NORMAL, CANCER])},
+        obsm={},
+        uns={key: {**stored, "sections": sections}},
+        colors={Keys.region_colors(key): [REGION_COLORS[NORMAL], REGION_COLORS[CANCER]]},
+        copy=copy,
+    )

@@ -1,0 +1,39 @@
+"""One progress bar per stage, an epoch a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch.callbacks import ProgressBar
+from tqdm.auto import tqdm
+
+
+class EpochBar(ProgressBar):
+    """Progress over epochs with the latest losses; batches of such small models are too quick to show.
+
+    Parameters
+    ----------
+    description
+        Text in front of the bar.
+    """
+
+    def __init__(self, description: str) -> None:
+        super().__init__()
+        self.description = description
+        self._bar: Any = None
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        super().on_train_start(trainer, pl_module)
+        self._bar = tqdm(total=trainer.max_epochs, desc=self.description, unit="epoch")
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        losses = {k: v for k, v in pl_module.history[-1].items() if isinstance(v, float)} if pl_module.history else {}
+        self._bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()}, refresh=False)
+        self._bar.update()
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        self._bar.close()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        if self._bar is not None:
+            self._bar.close()

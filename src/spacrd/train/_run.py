@@ -1,0 +1,126 @@
+"""Run the stages of a recipe with Lightning."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+
+from .._settings import settings
+from ..model._prepare import SpotArrays
+from ..model._recipe import Recipe
+from ..nn import NetworkConfig, SpaCRDNetwork
+from ._data import make_loader
+from ._stages import AlignmentStage, FusionStage, Stage
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's notices about devices and loaders out of the user's log."""
+    log = logging.getLogger("lightning.pytorch")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="lightning")
+            warnings.filterwarnings("ignore", message=".*lightning.*|.*LeafSpec.*|.*isinstance.treespec.*")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch inside, deterministic algorithms on; the caller's random state comes back afterwards."""
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+
+
+def _run_stage(
+    stage: Stage, loader: Any, *, device: str, callbacks: Sequence[pl.Callback], description: str
+) -> list[dict[str, Any]]:
+    if not stage.epochs or not len(loader):
+        return []
+    epochs = max(stage.epochs, -(-stage.recipe.min_steps // len(loader)))
+    accelerator, _, number = device.partition(":")
+    bar = [_progress_bar(description)] if settings.progress else []
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
+        devices=[int(number)] if number else 1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=settings.progress,
+        callbacks=[*callbacks, *bar],
+    )
+    trainer.fit(stage, loader)
+    return stage.history
+
+
+def _progress_bar(description: str) -> pl.Callback:
+    from ._progress import EpochBar
+
+    return EpochBar(description)
+
+
+def train_network(
+    config: NetworkConfig,
+    arrays: SpotArrays,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: str,
+    callbacks: Sequence[pl.Callback] = (),
+    label: str = "",
+) -> tuple[SpaCRDNetwork, list[dict[str, Any]]]:
+    """Train one network from scratch.
+
+    Parameters
+    ----------
+    config
+        Architecture.
+    arrays
+        Spots of all training sections.
+    recipe
+        Losses and schedule.
+    seed
+        Of weights, batches, dropout and sampling.
+    device
+        Torch device name.
+    callbacks
+        Further Lightning callbacks, given to both stages.
+    label
+        Shown in front of the progress bars.
+
+    Returns
+    -------
+    The trained network on the CPU in eval mode, and one dictionary of losses per epoch.
+    """
+    labelled = np.flatnonzero(~np.isnan(arrays.target))
+    history: list[dict[str, Any]] = []
+    with seeded(seed), _quiet():
+        network = SpaCRDNetwork(config)
+        if set(arrays.features) == {"gene", "image"}:
+            paired = np.flatnonzero(arrays.features["gene"].valid & arrays.features["image"].valid)
+            if len(paired) > 1:
+                loader = make_loader(arrays, paired, batch_size=recipe.batch_size, seed=seed, neighbours=False)
+                stage: Stage = AlignmentStage(network, recipe, recipe.alignment_epochs)
+                history += _run_stage(stage, loader, device=device, callbacks=callbacks, description=f"{label}align")
+        loader = make_loader(arrays, labelled, batch_size=recipe.batch_size, seed=seed + 1, neighbours=True)
+        stage = FusionStage(network, recipe, recipe.vae_epochs + recipe.fusion_epochs)
+        history += _run_stage(stage, loader, device=device, callbacks=callbacks, description=f"{label}fuse")
+    return network.cpu().eval(), history

@@ -1,0 +1,127 @@
+"""The two training stages as Lightning modules."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..model._recipe import Recipe
+from ..nn import SpaCRDNetwork, Tokens
+from ..nn._losses import class_kl, info_nce, reconstruction, separation, vote_loss
+from ._data import Batch
+
+
+def _to(value: Any, device: torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, dict):
+        return {name: _to(item, device) for name, item in value.items()}
+    if isinstance(value, Tokens | Batch):
+        return replace(value, **{f.name: _to(getattr(value, f.name), device) for f in fields(value)})
+    return value
+
+
+class Stage(pl.LightningModule):
+    """What both stages share: optimiser, device transfer and epoch means of the losses.
+
+    Parameters
+    ----------
+    network
+        The network to train, in place.
+    recipe
+        Losses, schedule and augmentation.
+    epochs
+        Epochs this stage runs.
+    lr
+        Learning rate.
+    """
+
+    name = "stage"
+
+    def __init__(self, network: SpaCRDNetwork, recipe: Recipe, epochs: int) -> None:
+        super().__init__()
+        self.network, self.recipe, self.epochs = network, recipe, epochs
+        self.history: list[dict[str, Any]] = []
+        self._sums: dict[str, list[Tensor]] = {}
+
+    def configure_optimizers(self) -> Any:
+        recipe = self.recipe
+        decay = [p for p in self.network.parameters() if p.ndim > 1]
+        rest = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=recipe.lr, fused=self.device.type in {"cpu", "cuda"})
+        if recipe.schedule == "constant":
+            return optimizer
+        steps = max(2, int(self.trainer.estimated_stepping_batches))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=steps, pct_start=0.2)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+        return _to(batch, device)
+
+    def augment(self, tokens: Tokens) -> Tokens:
+        """Hide features and modalities of distinct spots, as the recipe says."""
+        recipe = self.recipe
+        inputs, valid = dict(tokens.inputs), dict(tokens.valid)
+        if recipe.input_dropout:
+            inputs = {name: F.dropout(x, recipe.input_dropout) for name, x in inputs.items()}
+        # A whole batch loses a modality, as a section without a picture does.
+        if len(inputs) == 2 and torch.rand(()) < recipe.modality_dropout:
+            lost = list(inputs)[int(torch.randint(2, ()))]
+            valid[lost] = torch.zeros_like(valid[lost])
+        return replace(tokens, inputs=inputs, valid=valid)
+
+    def record(self, **losses: Tensor) -> None:
+        """Add to the epoch's means."""
+        for name, value in losses.items():
+            self._sums.setdefault(name, []).append(value.detach())
+
+    def on_train_epoch_end(self) -> None:
+        means = {name: float(torch.stack(values).mean()) for name, values in self._sums.items()}
+        self.history.append({"stage": self.name, "epoch": self.current_epoch, **means})
+        self._sums = {}
+        self.log_dict(means, prog_bar=True, logger=False)
+
+
+class AlignmentStage(Stage):
+    """Contrastive alignment of the two encoders (paper 2.1); labels are not used."""
+
+    name = "alignment"
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        tokens, recipe = batch.tokens, self.recipe
+        dropped = {name: F.dropout(x, recipe.input_dropout) for name, x in tokens.inputs.items()}
+        pair = [self.network.encoders[name](dropped[name]) for name in ("image", "gene")]
+        loss = info_nce(*pair, temperature=recipe.temperature, alpha=recipe.alpha)
+        self.record(contrastive=loss)
+        return loss
+
+
+class FusionStage(Stage):
+    """Attention, RVAE and classifier over neighbourhoods (paper 2.2-2.3)."""
+
+    name = "fusion"
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        recipe, network = self.recipe, self.network
+        output = network(self.augment(batch.tokens))
+        loss = torch.zeros((), device=self.device)
+        if self.current_epoch >= recipe.vae_epochs:
+            classification = vote_loss(output.votes, output.counted, batch.target)
+            self.record(classification=classification)
+            loss = loss + classification
+        if network.config.variational:
+            rvae = network.rvae
+            rebuilt = reconstruction(rvae.decode(output.mean, output.logvar), output.fused, detach=recipe.detach)
+            kl = class_kl(output.mean, output.logvar, rvae.class_means[batch.target.long()], free_bits=recipe.free_bits)
+            apart = separation(rvae.class_means, bound=recipe.separation_bound)
+            vae = rebuilt + recipe.beta * kl + recipe.separation * apart
+            self.record(reconstruction=rebuilt, kl=kl, separation=apart)
+            loss = loss + (recipe.gamma if self.current_epoch >= recipe.vae_epochs else 1.0) * vae
+        self.record(total=loss)
+        return loss

@@ -1,0 +1,44 @@
+"""Shared by all tests: no network, no windows, no progress bars, and the folder of real sections."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("SPACRD_PROGRESS", "0")
+os.environ.setdefault("SPACRD_DEVICE", "cpu")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import pytest
+from pytest_socket import disable_socket
+
+REAL_DATA = Path(os.environ.get("SPACRD_DATA") or Path(__file__).parents[1].parent / "shared" / "data")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    # Unix sockets stay open: worker processes talk through them.
+    disable_socket(allow_unix_socket=True)
+    if item.get_closest_marker("real_data") and not REAL_DATA.is_dir():
+        pytest.skip(f"real sections are absent: {REAL_DATA} is no folder (set SPACRD_DATA to it)")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real sections; tests that use it carry the marker ``real_data``."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"real sections are absent: {REAL_DATA} is no folder (set SPACRD_DATA to it)")
+    return REAL_DATA
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    import sys
+
+    if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
+        pyplot.close("all")

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import spacrd
+from spacrd.model import ExpressionContract, ImageContract, ModelConfig, RawSection, SpaCRD
+from spacrd.nn import NetworkConfig, SpaCRDNetwork
+
+GENES = tuple(f"g{i}" for i in range(5))
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    network = NetworkConfig(5, 4, hidden=(16, 8), width=8, heads=2, vae_hidden=(8, 8), latent=4, missing_token=True)
+    config = ModelConfig(
+        network=network,
+        expression=ExpressionContract(GENES, GENES),
+        image=ImageContract("X_mine", 4, "mine", patch_um=55.0),
+        n_neighbors=6,
+        max_distance_um=None,
+        label_key="pathologist",
+        positive=("cancer",),
+        recipe="default",
+        members=2,
+        seed=0,
+        training={"n_spots": 3},
+    )
+    return SpaCRD(config, [SpaCRDNetwork(network) for _ in range(2)], [{"stage": "fusion", "epoch": 0, "total": 1.0}])
+
+
+@pytest.fixture
+def section():
+    from scipy.sparse import csr_matrix
+
+    rng = np.random.default_rng(0)
+    return RawSection(
+        "a",
+        rng.uniform(0, 900, (30, 2)),
+        1.0,
+        csr_matrix(rng.poisson(2, (30, 5)).astype(np.float32)),
+        np.array(GENES),
+        rng.normal(size=(30, 4)).astype(np.float32),
+        np.full(30, np.nan),
+    )
+
+
+def test_round_trip_scores_bit_identically(model, section, tmp_path):
+    model.save(tmp_path / "m")
+    loaded = spacrd.SpaCRD.load(tmp_path / "m")
+    assert loaded.config == model.config
+    assert loaded.history == model.history
+    assert loaded.id == model.id
+    one, two = model.predict(section), loaded.predict(section)
+    np.testing.assert_array_equal(one.likelihood, two.likelihood)
+    np.testing.assert_array_equal(one.latent, two.latent)
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == [
+        "README.md",
+        "config.json",
+        "history.json",
+        "model.safetensors",
+    ]
+    assert "research use only" in (tmp_path / "m" / "README.md").read_text().lower()
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def test_block_size_does_not_change_scores(model, section):
+    one, two = model.predict(section, batch_size=4096), model.predict(section, batch_size=7)
+    np.testing.assert_allclose(one.logit, two.logit, atol=1e-6)
+
+
+def test_saving_never_overwrites_unasked(model, tmp_path):
+    model.save(tmp_path / "m")
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        model.save(tmp_path / "m")
+    model.save(tmp_path / "m", overwrite=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(ValueError, match="not a spacrd model"):
+        model.save(other, overwrite=True)
+    assert (other / "thesis.txt").read_text() == "years of work"
+
+
+def test_failed_save_leaves_the_old_model(model, tmp_path, monkeypatch):
+    model.save(tmp_path / "m")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()}
+    monkeypatch.setattr("spacrd.model._disk.model_card", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        model.save(tmp_path / "m", overwrite=True)
+    assert {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["m"]
+
+
+def edit(folder, change):
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c.update(format_version=99), "format version 99.*Update spacrd"),
+        (lambda c: c.update(surprise=1), "unknown entries \\['surprise'\\]"),
+        (lambda c: c.pop("seed"), "missing entries \\['seed'\\]"),
+        (lambda c: c.pop("format_version"), "format_version"),
+        (lambda c: c.update(members="two"), "members must be int"),
+        (lambda c: c["network"].update(width=16), "shape"),
+        (lambda c: c["network"].update(n_genes=6), "contradicts itself"),
+        (lambda c: c["network"].update(width=10**12), "width must be int"),
+        (lambda c: c.update(members=3), "does not fit its config"),
+        (lambda c: c["network"].update(token_norm="sideways"), "token_norm"),
+        (lambda c: c["expression"].update(scaling="sideways"), "scaling"),
+        (lambda c: c.update(members=0), "members"),
+    ],
+)
+def test_configs_that_do_not_fit_are_refused(model, tmp_path, change, message):
+    model.save(tmp_path / "m")
+    edit(tmp_path / "m", change)
+    with pytest.raises(ValueError, match=message):
+        SpaCRD.load(tmp_path / "m")
+
+
+@pytest.mark.parametrize("keep", [0, 4, 0.5, 0.99])
+def test_truncated_weights_are_refused(model, tmp_path, keep):
+    model.save(tmp_path / "m")
+    weights = tmp_path / "m" / "model.safetensors"
+    data = weights.read_bytes()
+    weights.write_bytes(data[: int(keep * len(data)) if keep < 1 else keep])
+    with pytest.raises(ValueError, match="damaged or cut short"):
+        SpaCRD.load(tmp_path / "m")
+
+
+def test_foreign_weights_are_refused(model, tmp_path):
+    model.save(tmp_path / "m")
+    weights = tmp_path / "m" / "model.safetensors"
+    tensors = load_file(weights)
+    name = "0.classifier.0.weight"
+    for bad, message in (
+        (tensors[name].double(), "float64"),
+        (tensors[name] * float("nan"), "NaN"),
+        (tensors[name][:1].clone(), "shape"),
+    ):
+        save_file({**tensors, name: bad}, weights)
+        with pytest.raises(ValueError, match=message):
+            SpaCRD.load(tmp_path / "m")
+
+
+def test_missing_parts_are_named(model, tmp_path):
+    with pytest.raises(FileNotFoundError, match="no model folder"):
+        SpaCRD.load(tmp_path / "nowhere")
+    model.save(tmp_path / "m")
+    os.remove(tmp_path / "m" / "model.safetensors")
+    with pytest.raises(FileNotFoundError, match="'model.safetensors' is missing"):
+        SpaCRD.load(tmp_path / "m")
+    (tmp_path / "m" / "config.json").write_text("{")
+    (tmp_path / "m" / "model.safetensors").write_bytes(b"")
+    with pytest.raises(ValueError, match="damaged"):
+        SpaCRD.load(tmp_path / "m")
+
+
+def test_hub_is_asked_only_for_hub_names_and_errors_are_clear(monkeypatch):
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    asked = []
+
+    def snapshot_download(repo_id, **_):
+        asked.append(repo_id)
+        raise RepositoryNotFoundError("no", response=type("R", (), {"headers": {}, "request": None})())
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
+    with pytest.raises(FileNotFoundError):
+        SpaCRD.load("a/b/c")
+    assert not asked
+    with pytest.raises(FileNotFoundError, match="neither a local folder nor a model on the hub"):
+        SpaCRD.load("lab/model")
+    assert asked == ["lab/model"]
+
+
+def test_card_and_repr_name_the_essentials(model):
+    text = repr(model)
+    assert model.id in text
+    assert "5 genes" in text
+    assert "X_mine (4)" in text
+
+
+def test_section_without_any_modality_is_refused(model, section):
+    from dataclasses import replace
+
+    with pytest.raises(ValueError, match="none of what the model reads"):
+        model.predict(replace(section, counts=None, genes=None, image=None))

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spacrd.model._neighbours import neighbourhoods
+
+
+def hexagons(n=12):
+    row, column = np.divmod(np.arange(n * n), n)
+    return np.column_stack([100.0 * column + 50.0 * (row % 2), 86.6 * row])
+
+
+def test_six_hexagonal_neighbours_and_itself_first():
+    xy = hexagons()
+    index, mask = neighbourhoods(xy, 6)
+    assert index.shape == mask.shape == (144, 7)
+    assert mask.all()
+    np.testing.assert_array_equal(index[:, 0], np.arange(144))
+    inner = 5 * 12 + 5
+    assert np.linalg.norm(xy[index[inner, 1:]] - xy[inner], axis=1).max() < 101
+
+
+def test_row_order_does_not_matter_even_with_ties():
+    xy = hexagons()
+    xy[7] = xy[8]  # two spots at one place
+    index, _ = neighbourhoods(xy, 6)
+    order = np.random.default_rng(0).permutation(len(xy))
+    shuffled, _ = neighbourhoods(xy[order], 6)
+    back = np.argsort(order)
+    unique = np.setdiff1d(np.arange(len(xy)), [7, 8])
+    for i in unique:
+        one = {tuple(p) for p in xy[index[i]]}
+        two = {tuple(p) for p in xy[order][shuffled[back[i]]]}
+        assert one == two
+
+
+def test_twins_keep_themselves_first():
+    xy = np.zeros((30, 2))
+    index, mask = neighbourhoods(xy, 6)
+    np.testing.assert_array_equal(index[:, 0], np.arange(30))
+    assert mask.all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_small_sections_are_padded(n):
+    index, mask = neighbourhoods(np.arange(2.0 * n).reshape(n, 2), 6)
+    assert index.shape == (n, 7)
+    np.testing.assert_array_equal(mask.sum(axis=1), n)
+    assert ((index >= 0) & (index < n)).all()
+
+
+def test_far_spots_are_not_neighbours():
+    xy = np.array([[0.0, 0.0], [1.0, 0.0], [50.0, 0.0]])
+    index, mask = neighbourhoods(xy, 2, max_distance=2.0)
+    np.testing.assert_array_equal(mask.sum(axis=1), [2, 2, 1])
+    assert index[2].tolist() == [2, 2, 2]
+
+
+def test_rotation_and_shift_do_not_matter_without_ties():
+    xy = np.random.default_rng(1).uniform(0, 1000, (80, 2))
+    angle = 0.4
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    np.testing.assert_array_equal(neighbourhoods(xy, 6)[0], neighbourhoods(xy @ turn.T + 77, 6)[0])

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from spacrd import pl
+from spacrd.pl._distribution import _expected
+from tests.helpers import scored_adata
+
+
+def test_bars_threshold_and_components() -> None:
+    adata = scored_adata()
+    ax = pl.distribution(adata)
+    assert sum(bar.get_height() for bar in ax.patches) == adata.n_obs
+    assert any("threshold 0.50" in text.get_text() for text in ax.texts)
+    assert ax.get_xlim() == (0, 1)
+    assert {"normal component", "cancer component"} <= {line.get_label() for line in ax.lines}
+
+
+def test_components_expect_every_spot() -> None:
+    width = 1 / 40
+    centres = np.arange(width / 2, 1, width)
+    assert _expected(centres, width, -1.0, 1.5).sum() == pytest.approx(1)
+
+
+def test_several_sections_give_a_list(tmp_path: Path) -> None:
+    axes = pl.distribution(scored_adata(libraries=("a", "b")), save=tmp_path / "d.png")
+    assert [ax.get_title() for ax in axes] == ["a", "b"]
+    assert (tmp_path / "d.png").exists()
+    _, given = plt.subplots()
+    with pytest.raises(ValueError, match="2 panels"):
+        pl.distribution(scored_adata(libraries=("a", "b")), ax=given)
+
+
+def test_a_fallback_threshold_says_why() -> None:
+    adata = scored_adata()
+    adata.uns["spacrd"]["spacrd"]["sections"]["one"].update(threshold_method="0.5 (all likelihoods are equal)")
+    (text,) = pl.distribution(adata).texts
+    assert text.get_text().replace("\n", " ") == "threshold 0.50 all likelihoods are equal"
+
+
+def test_without_mixture_or_threshold() -> None:
+    adata = scored_adata()
+    report = adata.uns["spacrd"]["spacrd"]["sections"]["one"]
+    report.update(threshold=np.nan, mixture_means=np.empty(0), mixture_sds=np.empty(0), mixture_weights=np.empty(0))
+    adata.obs.iloc[:3, adata.obs.columns.get_loc("spacrd_likelihood")] = np.nan
+    ax = pl.distribution(adata)
+    assert not ax.lines
+    assert not ax.texts
+    assert ax.get_ylabel() == f"spots (of {adata.n_obs - 3})"
+
+
+def test_unscored_data() -> None:
+    adata = scored_adata()
+    with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):
+        pl.distribution(adata, key="other")

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import pytest
+
+from spacrd import pl
+
+RECORDS = [{"stage": "alignment", "epoch": e, "contrastive": 6.0 - e} for e in range(3)] + [
+    {"stage": "fusion", "epoch": e, "classification": 0.7 - 0.1 * e, "kl": 0.5} for e in range(4)
+]
+
+
+def test_one_panel_per_stage_and_one_line_per_loss() -> None:
+    axes = pl.history(RECORDS)
+    assert [ax.get_title() for ax in axes] == ["alignment", "fusion"]
+    assert [[line.get_label() for line in ax.lines] for ax in axes] == [["contrastive"], ["classification", "kl"]]
+    assert list(axes[1].lines[0].get_xdata()) == [1, 2, 3, 4]
+    assert list(axes[0].lines[0].get_ydata()) == [6, 5, 4]
+
+
+def test_members_are_averaged() -> None:
+    both = [record | {"member": 0} for record in RECORDS] + [
+        record | {"member": 1, "contrastive": 2.0} for record in RECORDS if record["stage"] == "alignment"
+    ]
+    ax = pl.history(both)[0]
+    assert [line.get_label() == "contrastive" for line in ax.lines] == [False, False, True]
+    assert list(ax.lines[-1].get_ydata()) == [4, 3.5, 3]
+
+
+def test_model_chosen_loss_given_axes_and_file(tmp_path: Path) -> None:
+    _, given = plt.subplots()
+    model = SimpleNamespace(history=RECORDS)
+    ax = pl.history(model, losses=["kl"], ax=given, save=tmp_path / "h.png")
+    assert ax is given
+    assert (tmp_path / "h.png").stat().st_size > 1000
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["kl"]
+
+
+def test_errors() -> None:
+    with pytest.raises(TypeError, match="history"):
+        pl.history({"loss": [1]})
+    with pytest.raises(ValueError, match="empty"):
+        pl.history([])
+    with pytest.raises(KeyError, match=r"'bce'.*'contrastive'"):
+        pl.history(RECORDS, losses=["bce"])

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.collections import EllipseCollection
+
+from spacrd import datasets, pl
+from spacrd.pl._tissue import MAX_PIXELS, tissue_of
+from tests.helpers import add_scores, scored_adata
+
+
+def circles(ax: plt.Axes) -> list[EllipseCollection]:
+    return [item for item in ax.collections if isinstance(item, EllipseCollection)]
+
+
+def test_spots_alone() -> None:
+    adata = scored_adata()
+    ax = pl.likelihood(adata)
+    (spots,) = circles(ax)
+    np.testing.assert_array_equal(spots.get_offsets(), adata.obsm["spatial"])
+    np.testing.assert_allclose(spots.get_array(), adata.obs["spacrd_likelihood"])
+    assert spots.get_clim() == (0, 1)
+    assert spots.get_widths()[0] == pytest.approx(0.95 * 20)
+    assert not ax.images
+    assert ax.yaxis_inverted()
+    assert ax.get_aspect() == 1
+    assert ax.figure.axes[1].get_ylabel() == "cancer likelihood"
+
+
+def test_spots_have_their_true_diameter_over_the_picture() -> None:
+    adata = scored_adata(picture=True)
+    ax = pl.likelihood(adata)
+    (spots,) = circles(ax)
+    assert spots.get_widths()[0] == pytest.approx(12)
+    assert len(ax.images) == 1
+
+
+def test_picture_lies_under_its_spots() -> None:
+    # The hires picture is half the size; the only dark pixel lies under spot 7.
+    adata = scored_adata(picture=True)
+    image = adata.uns["spatial"]["one"]["images"]["hires"]
+    image[:] = 255
+    x, y = adata.obsm["spatial"][7]
+    image[int(y / 2), int(x / 2)] = 0
+    from spacrd._sections import split_libraries
+
+    tissue = tissue_of(split_libraries(adata)[0], None, None)
+    row, column = np.argwhere(tissue.image[:, :, 0] == 0)[0]
+    place = tissue.image_to_xy @ [column + 0.5, row + 0.5, 1]
+    np.testing.assert_allclose(place[:2], [x, y], atol=2)
+
+
+def test_regions_missing_spots_and_file(tmp_path: Path) -> None:
+    adata = scored_adata()
+    adata.obs.iloc[:4, adata.obs.columns.get_loc("spacrd_likelihood")] = np.nan
+    adata.obs.iloc[:4, adata.obs.columns.get_loc("spacrd_region")] = None
+    ax = pl.likelihood(adata, color="region", save=tmp_path / "r.png")
+    counts = [len(item.get_offsets()) for item in circles(ax)]
+    called = adata.obs["spacrd_region"].value_counts()
+    assert counts == [called["normal"], called["cancer"], 4]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["normal", "cancer"]
+    assert len(circles(pl.likelihood(adata))[0].get_offsets()) == adata.n_obs - 4
+
+
+def test_several_sections() -> None:
+    adata = scored_adata(libraries=("a", "b"), picture=True)
+    axes = pl.likelihood(adata)
+    assert [ax.get_title() for ax in axes] == ["a", "b"]
+    _, given = plt.subplots(1, 2)
+    assert pl.likelihood(adata, ax=given)[1] is given[1]
+
+
+def test_spatialdata_with_a_scale_bar() -> None:
+    sdata = datasets.toy_visium(n_rows=10, n_cols=10, n_genes=20)
+    add_scores(sdata.tables["table"], "toy")
+    ax = pl.likelihood(sdata)
+    assert len(ax.images) == 1
+    assert max(ax.images[0].get_array().shape) <= MAX_PIXELS
+    texts = [child.txt_label.get_text() for child in ax.artists if hasattr(child, "txt_label")]
+    assert texts and texts[0].endswith("µm")
+    (spots,) = circles(ax)
+    assert spots.get_widths()[0] == pytest.approx(2 * sdata.shapes["toy"]["radius"].iloc[0])
+    small = pl.likelihood(sdata, image_key="toy_lowres_image")
+    np.testing.assert_allclose(circles(small)[0].get_offsets(), spots.get_offsets())
+
+
+def test_many_spots_are_quick() -> None:
+    adata = scored_adata(50_000)
+    ax = pl.likelihood(adata)
+    ax.figure.canvas.draw()
+    assert len(circles(ax)[0].get_offsets()) == 50_000
+
+
+def test_errors() -> None:
+    adata = scored_adata(picture=True)
+    with pytest.raises(KeyError, match=r"'best'.*'hires'"):
+        pl.likelihood(adata, image_key="best")
+    with pytest.raises(ValueError, match="no image"):
+        pl.likelihood(scored_adata(), image_key="hires")
+    with pytest.raises(ValueError, match="color='red'"):
+        pl.likelihood(adata, color="red")
+    with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):
+        pl.likelihood(adata, key="none")

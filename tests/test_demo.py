@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import spacrd
+from spacrd import _demo, datasets
+from spacrd.__main__ import main
+
+FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "metrics.csv", "model", "section.zarr"}
+
+
+@pytest.fixture
+def small_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    def job(seed: int) -> _demo.Job:
+        parts = {
+            f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", n_rows=12, n_cols=12, seed=i) for i in (1, 2, 3)
+        }
+        target = parts.pop("toy_3")
+        return _demo.Job(parts, "toy_3", target, None, "SIMULATED DATA")
+
+    monkeypatch.setattr(_demo, "simulated_job", job)
+    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, max_epochs=2))
+
+
+@pytest.mark.usefixtures("small_job")
+def test_demo_writes_what_it_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "results"
+    assert main(["demo", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "SIMULATED DATA" in said
+    assert f"Results are in {out}" in said
+    assert {item.name for item in out.iterdir()} == FILES | {_demo.MARKER}
+    scores = pd.read_csv(out / "scores.csv")
+    assert scores["spacrd_likelihood"].between(0, 1).all()
+    assert set(scores["spacrd_region"]) <= {"normal", "cancer"}
+    import spatialdata
+
+    section = spatialdata.read_zarr(out / "section.zarr")
+    model = spacrd.SpaCRD.load(out / "model")
+    spacrd.tl.score(section, model, key_added="again")
+    obs = section.tables["table"].obs
+    assert (obs["again_likelihood"] == obs["spacrd_likelihood"]).all()
+    assert list(tmp_path.iterdir()) == [out]
+    _demo.check_output(out, overwrite=False)  # a second run may replace its own results
+
+
+@pytest.mark.usefixtures("small_job")
+def test_a_foreign_folder_is_refused_before_any_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.txt").write_text("precious")
+    assert main(["demo", "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr()
+    assert "--overwrite" in error.err
+    assert error.err.count("\n") == 1
+    assert not error.out
+    assert [item.name for item in tmp_path.iterdir()] == ["thesis.txt"]
+    file = tmp_path / "thesis.txt"
+    assert main(["demo", "--out", str(file)]) == 2
+    assert file.read_text() == "precious"
+
+
+def test_overwrite_keeps_foreign_files(tmp_path: Path) -> None:
+    made, out = tmp_path / "made", tmp_path / "out"
+    for folder in (made, out):
+        (folder / "model").mkdir(parents=True)
+        (folder / "model" / folder.name).touch()
+    (out / "thesis.txt").write_text("precious")
+    _demo.check_output(out, overwrite=True)
+    _demo.publish(made, out)
+    assert [item.name for item in (out / "model").iterdir()] == ["made"]
+    assert (out / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.usefixtures("small_job")
+def test_a_failed_run_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise ValueError("no\nluck")
+
+    monkeypatch.setattr(spacrd.tl, "fit", fail)
+    assert main(["demo", "--out", str(tmp_path / "deep" / "results")]) == 2
+    assert not (tmp_path / "deep" / "results").exists()
+    assert not list((tmp_path / "deep").iterdir())
+    with pytest.raises(ValueError, match="luck"):
+        main(["--debug", "demo", "--out", str(tmp_path / "results")])
+
+
+def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "results")
+    assert main(["demo", "--out", out, "--data", str(tmp_path / "absent")]) == 2
+    assert "absent" in capsys.readouterr().err
+    assert main(["demo", "--out", out, "--data", str(tmp_path), "--target", "Z9"]) == 2
+    error = capsys.readouterr().err
+    assert "'A1'" in error
+    assert error.count("\n") == 1
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == 2
+
+
+@pytest.mark.real_data
+def test_real_sections_are_told_apart(real_data: Path) -> None:
+    job = _demo.real_job(real_data / "her2st", "A1")
+    assert set(job.sources) == {"B4", "C2", "C3"}  # pictures, and none of patient A
+    assert job.modality is None
+    assert "The labels of B4, C2, C3 are PROXY labels" in job.statement
+    job = _demo.real_job(real_data / "her2st", "B1")
+    assert set(job.sources) == {"A1", "C1", "E1", "G2"}  # no picture of the target: a pathologist's labels alone
+    assert job.modality == "expression"
+    assert "PROXY" not in job.statement

@@ -1,0 +1,41 @@
+"""The documents: their example runs, their links lead somewhere, CI finds its commands."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import spacrd
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+
+
+def test_readme_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
+    smaller = code.replace("toy_visium(", "toy_visium(n_rows=10, n_cols=10, n_genes=60, ")
+    assert smaller != code
+    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, members=1, max_epochs=2))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(smaller, names)  # the example is part of this repository
+    assert (tmp_path / "map.png").stat().st_size > 10_000
+    assert (tmp_path / "cancer_model" / "model.safetensors").exists()
+    assert "spacrd_likelihood" in names["new"].tables["table"].obs
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        if "://" not in link:
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+@pytest.mark.parametrize("name", ["demo", "tests"])
+def test_ci_finds_its_command(name: str) -> None:
+    found = re.findall(rf"<!-- ci: {name} -->\n```bash\n(.*?)\n```", (ROOT / "README.md").read_text())
+    assert len(found) == 1
+    assert ".venv/bin/" in found[0]

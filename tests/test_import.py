@@ -1,0 +1,40 @@
+"""What ``import spacrd`` loads, measured in a fresh interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import spacrd
+
+HEAVY = ("torch", "timm", "squidpy", "spatialdata", "scanpy", "lightning", "matplotlib", "sklearn", "anndata", "pandas")
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_is_light() -> None:
+    loaded = run("import sys, spacrd; print(*{m.split('.')[0] for m in sys.modules})").split()
+    assert "spacrd" in loaded
+    assert not set(HEAVY) & set(loaded)
+
+
+@pytest.mark.parametrize("module", ["datasets", "metrics", "pl", "pp", "encoders"])
+def test_modules_load_neither_torch_nor_timm(module: str) -> None:
+    loaded = run(f"import sys, spacrd; spacrd.{module}; print(*{{m.split('.')[0] for m in sys.modules}})").split()
+    assert not {"torch", "timm", "squidpy", "spatialdata"} & set(loaded)
+
+
+def test_everything_public_exists() -> None:
+    for name in spacrd.__all__:
+        assert getattr(spacrd, name) is not None
+
+
+def test_unknown_attribute() -> None:
+    with pytest.raises(AttributeError, match="nothing_here"):
+        _ = spacrd.nothing_here

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import spacrd
+from spacrd.tl._mixture import call_regions, mixture_cut
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def test_cut_lies_where_two_known_gaussians_cross():
+    rng = np.random.default_rng(0)
+    logit = np.concatenate([rng.normal(-2, 1, 4000), rng.normal(3, 1, 4000)])
+    cut = mixture_cut(sigmoid(logit))
+    assert cut.method == "gmm"
+    assert np.log(cut.threshold / (1 - cut.threshold)) == pytest.approx(0.5, abs=0.1)
+    np.testing.assert_allclose(cut.means, [-2, 3], atol=0.15)
+    np.testing.assert_allclose(cut.weights, [0.5, 0.5], atol=0.05)
+
+
+def test_unequal_weights_move_the_cut():
+    rng = np.random.default_rng(0)
+    few = mixture_cut(sigmoid(np.concatenate([rng.normal(-2, 1, 5000), rng.normal(3, 1, 200)])))
+    many = mixture_cut(sigmoid(np.concatenate([rng.normal(-3, 1, 200), rng.normal(2, 1, 5000)])))
+    assert few.threshold > 0.5 > many.threshold
+
+
+def test_one_component_is_not_cut_in_two():
+    cut = mixture_cut(sigmoid(np.random.default_rng(0).normal(-3, 1, 500)))
+    assert cut.threshold == 0.5
+    assert "one component" in cut.method
+    assert cut.means.size == 0
+
+
+def test_no_crossing_between_the_means_is_the_midpoint():
+    rng = np.random.default_rng(1)
+    # A small broad group beside a large one: at its own mean the large one is still the denser.
+    logit = np.concatenate([rng.normal(-1, 1, 5000), rng.normal(-0.2, 3, 400)])
+    cut = mixture_cut(sigmoid(logit))
+    assert "midpoint" in cut.method
+    middle = cut.means.mean()
+    assert np.log(cut.threshold / (1 - cut.threshold)) == pytest.approx(middle)
+
+
+@pytest.mark.parametrize("values", [[], [0.3] * 5, [np.nan] * 50, [0.7] * 50, [0.0] * 30 + [1.0] * 30])
+def test_degenerate_scores_give_a_documented_cut(values):
+    cut = mixture_cut(np.array(values))
+    assert 0 < cut.threshold < 1
+    assert cut.method
+
+
+def test_nan_stays_nan():
+    called = call_regions(np.array([0.2, 0.8, np.nan]), 0.5, ("normal", "cancer"))
+    assert called[:2].tolist() == ["normal", "cancer"]
+    assert np.isnan(called[2])
+
+
+def test_recut_without_the_model(both_model, target):
+    spacrd.tl.score(target, both_model)
+    first = target.obs["spacrd_region"].copy()
+    spacrd.tl.threshold(target, method=0.99)
+    assert (target.obs["spacrd_region"] == "cancer").sum() < (first == "cancer").sum()
+    section = target.uns["spacrd"]["spacrd"]["sections"]["section"]
+    assert section["threshold"] == 0.99
+    assert section["threshold_method"] == "given"
+    assert section["modality"] == "image+expression"
+    spacrd.tl.threshold(target)
+    assert target.obs["spacrd_region"].equals(first)
+
+
+@pytest.mark.parametrize(
+    ("method", "error"), [("otsu", ValueError), (1.5, ValueError), (None, TypeError), (True, TypeError)]
+)
+def test_unknown_thresholds_are_refused(both_model, target, method, error):
+    with pytest.raises(error, match="0 and 1"):
+        spacrd.tl.score(target, both_model, threshold=method)
+    assert "spacrd_likelihood" not in target.obs
+
+
+def test_unscored_data_are_told_to_score_first(target):
+    with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):
+        spacrd.tl.threshold(target)
