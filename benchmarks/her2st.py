@@ -5,7 +5,7 @@
     python benchmarks/her2st.py map                 # cancer map of B4
 
 The sections are read from ``../shared/data/her2st`` or ``$SPACRD_DATA/her2st``. Results are printed as markdown and
-added to ``benchmarks/results/her2st.json``.
+added to ``benchmarks/results/her2st_*.csv``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import time
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -99,16 +100,21 @@ def regression(train: list, test, parts: tuple[str, ...], *, mean: bool) -> np.n
 
 
 def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed: int) -> np.ndarray:
-    """Likelihoods of the held-out section, through the public calls alone."""
+    """Likelihoods of the held-out section, through the public calls alone.
+
+    Calibration is left out: it changes no order, so neither AUC nor AP, and doubles the time.
+    """
     model = spacrd.tl.fit(
-        train, "cancer", positive="cancer", recipe=recipe, modality=modality, image_rep=_image_rep(modality), seed=seed
+        train,
+        "cancer",
+        positive="cancer",
+        recipe=replace(spacrd.model.RECIPES[recipe], calibrated=False),
+        modality=modality,
+        image_rep=None if modality == "expression" else "X_handcrafted",
+        seed=seed,
     )
     scored = spacrd.tl.score(test, model, copy=True)
     return scored["table"].obs["spacrd_likelihood"].to_numpy()
-
-
-def _image_rep(modality: str | None) -> str | None:
-    return None if modality == "expression" else "X_handcrafted"
 
 
 def run(protocol: str, recipes: list[str], modalities: list[str], seeds: list[int], baselines: bool) -> pd.DataFrame:

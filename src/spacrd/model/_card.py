@@ -33,6 +33,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         size = f", patches of {image.patch_um:.4g} um" if image.patch_um is not None else ""
         lines.append(f"| picture | `{image.key}`, {image.dim} dimensions{size} |")
     lines += [
+        f"| likelihoods | {_calibration(config)} |",
         f"| neighbours | {config.n_neighbors} |",
         *(f"| {name.replace('_', ' ')} | {value} |" for name, value in facts.items()),
         "",
@@ -45,3 +46,8 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _calibration(config: ModelConfig) -> str:
+    n = config.calibration.n_sections
+    return f"calibrated on {n} held-out training sections" if n else "not calibrated: they rank, no more"

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+import numpy as np
+
 from .._checks import check_choice
 from ..nn import NetworkConfig
 from ._preprocess import SCALINGS
 
 FORMAT_VERSION = 1
 MAX_MEMBERS = 100
+MAX_LOGIT = 8.0
+"""Calibrated likelihoods lie between 0.0003 and 0.9997."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,36 @@ class ImageContract:
 
 
 @dataclass(frozen=True)
+class Calibration:
+    """Logistic curve from the networks' mean logit to the logit of the likelihood.
+
+    A few sections cannot teach that one spot in a million is wrong: calibrated logits bend towards
+    :data:`MAX_LOGIT`, which keeps the order of the spots and keeps float32 likelihoods off 0 and 1.
+
+    Attributes
+    ----------
+    slope, intercept
+        Of the curve.
+    n_sections
+        Held-out training sections it was fitted on; 0 if the logits are as the networks give them.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    n_sections: int = 0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.slope < 1e6 and abs(self.intercept) < 1e6):
+            raise ValueError(f"A calibration needs a positive, finite slope, got {self.slope} and {self.intercept}.")
+
+    def apply(self, logit: np.ndarray) -> np.ndarray:
+        """Logit of the likelihood, from the networks' mean logit; the same shape."""
+        if not self.n_sections:
+            return logit
+        return MAX_LOGIT * np.tanh((self.slope * logit + self.intercept) / MAX_LOGIT)
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Everything but the weights.
 
@@ -86,6 +120,8 @@ class ModelConfig:
         What was learned.
     recipe, members, seed
         How it was trained.
+    calibration
+        From logits to likelihoods.
     training
         Facts for the model card: sections, spots, versions.
     format_version
@@ -102,6 +138,7 @@ class ModelConfig:
     recipe: str
     members: int
     seed: int
+    calibration: Calibration = field(default_factory=Calibration)
     training: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
@@ -130,12 +167,18 @@ class ModelConfig:
                 "Update spacrd: `pip install -U spacrd`."
             )
         parsed = dict(values)
-        for name, kind in (("network", NetworkConfig), ("expression", ExpressionContract), ("image", ImageContract)):
+        parts = {
+            "network": NetworkConfig,
+            "expression": ExpressionContract,
+            "image": ImageContract,
+            "calibration": Calibration,
+        }
+        for name, kind in parts.items():
             if parsed.get(name) is not None:
                 parsed[name] = _build(kind, parsed[name], name)
         config = _build(cls, parsed, "config")
-        if not isinstance(config.network, NetworkConfig):
-            raise ValueError("The model's config.json has no network.")
+        if not isinstance(config.network, NetworkConfig) or not isinstance(config.calibration, Calibration):
+            raise ValueError("The model's config.json lacks its network or its calibration.")
         n_genes = len(config.expression.genes) if config.expression else 0
         n_image = config.image.dim if config.image else 0
         if (config.network.n_genes, config.network.n_image) != (n_genes, n_image):

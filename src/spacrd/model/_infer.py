@@ -58,7 +58,11 @@ def _score_one(
     logit = np.empty(n, dtype=np.float64)
     latent = np.empty((n, config.latent if config.variational else config.width), dtype=np.float32)
     blocks = _blocks(n, batch_size)
-    steps = settings.track(range(2 * len(blocks)), total=2 * len(blocks), description=description, unit="block")
+    every = range(2 * len(blocks))
+    # An empty description keeps quiet: inner work has no bar of its own.
+    steps = (
+        settings.track(every, total=len(every), description=description, unit="block") if description else iter(every)
+    )
     for rows in blocks:  # every spot passes the encoders once
         for name in network.modalities:
             part = arrays.features[name]
@@ -81,7 +85,13 @@ def _score_one(
 
 
 def score_arrays(
-    networks: Sequence[SpaCRDNetwork], arrays: SpotArrays, *, batch_size: int, device: str, description: str = "score"
+    networks: Sequence[SpaCRDNetwork],
+    arrays: SpotArrays,
+    *,
+    batch_size: int,
+    device: str,
+    description: str = "score",
+    quiet: bool = False,
 ) -> Scores:
     """Score every spot of one section with every network; deterministic."""
     logits, latent = [], None
@@ -90,7 +100,9 @@ def score_arrays(
         for number, network in enumerate(networks, start=1):
             network = network.to(where).eval()
             text = description if len(networks) == 1 else f"{description} {number}/{len(networks)}"
-            logit, mean = _score_one(network, arrays, batch_size=batch_size, device=where, description=text)
+            logit, mean = _score_one(
+                network, arrays, batch_size=batch_size, device=where, description="" if quiet else text
+            )
             network.cpu()
             logits.append(logit)
             latent = mean if latent is None else latent

@@ -24,7 +24,7 @@ class Prediction:
     Attributes
     ----------
     likelihood
-        Probability of cancer, (n,) float32.
+        Probability of cancer, calibrated as the model says, (n,) float32.
     logit
         Its logit, (n,) float64.
     latent
@@ -122,7 +122,7 @@ class SpaCRD:
             description=f"score {section.name}",
         )
         blind = ~np.any([part.valid for part in arrays.features.values()], axis=0)
-        logit = np.where(blind, np.nan, scores.logit)
+        logit = np.where(blind, np.nan, c.calibration.apply(scores.logit))
         latent = np.where(blind[:, None], np.float32(np.nan), scores.latent)
         likelihood = (1 / (1 + np.exp(-np.clip(logit, -80, 80)))).astype(np.float32)
         title = {"image": "image", "gene": "expression"}

@@ -41,9 +41,11 @@ class Recipe:
     batch_size, lr, weight_decay, schedule
         Optimiser: Adam with decoupled weight decay; ``"constant"`` or ``"onecycle"`` learning rate.
     input_dropout
-        Probability that one feature of one spot is hidden from the network in training.
+        Probability that a feature is hidden from the network in one training batch.
     modality_dropout
         Probability that a training sample lacks one of two modalities.
+    calibrated
+        Whether training sections are held out in turn to learn how logits become probabilities.
     members
         Networks trained from different seeds, whose logits are averaged.
     """
@@ -71,6 +73,7 @@ class Recipe:
     schedule: Literal["constant", "onecycle"] = "constant"
     input_dropout: float = 0.0
     modality_dropout: float = 0.0
+    calibrated: bool = False
     members: int = 1
 
 
@@ -93,12 +96,14 @@ RECIPES: dict[str, Recipe] = {
         lr=1e-3,
         weight_decay=1e-2,
         schedule="onecycle",
-        alignment_epochs=10,
+        batch_size=256,
+        alignment_epochs=8,
         vae_epochs=0,
-        fusion_epochs=15,
+        fusion_epochs=8,
         min_steps=45,
         input_dropout=0.2,
         modality_dropout=0.3,
+        calibrated=True,
         members=3,
     ),
 }

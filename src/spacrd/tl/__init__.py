@@ -1,7 +1,8 @@
-"""Tools: fit a model, score sections, cut likelihoods into regions."""
+"""Tools: fit a model, score sections, cut likelihoods into regions, cross-validate."""
 
+from ._cross_validate import CrossValidation, cross_validate
 from ._fit import fit
 from ._score import score
 from ._threshold import threshold
 
-__all__ = ["fit", "score", "threshold"]
+__all__ = ["CrossValidation", "cross_validate", "fit", "score", "threshold"]

@@ -7,14 +7,16 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import torch
 
 from .._checks import check_choice, check_positive_int, names
 from .._sections import Library, as_list, split_libraries
 from .._settings import settings
-from ..model import ModelConfig, RawSection, Recipe, SpaCRD
+from ..model import Calibration, ModelConfig, RawSection, Recipe, SpaCRD
 from ..model._prepare import SpotArrays, prepare
 from ..model._recipe import get_recipe
 from ..nn import NetworkConfig
+from ._calibrate import calibrate
 from ._contracts import expression_contract, image_contract
 from ._read import choose_image_rep, read_section, read_target, warn
 
@@ -140,19 +142,22 @@ def fit(
         for library, target in zip(libraries, targets, strict=True)
     ]
     image = image_contract(libraries, sections, rep, plan, modality)
+    threads = torch.get_num_threads()
     expression = expression_contract(sections, genes, n_top_genes, plan) if modality != "image" else None
+    torch.set_num_threads(threads)  # numba, which scanpy starts, resets it, and sums depend on it
     if image is None and expression is None:
         raise ValueError("The sections have neither genes nor an embedding: there is nothing to fit on.")
-    arrays = SpotArrays.stack(
-        [
-            prepare(section, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance)
-            for section in sections
-        ]
-    )
+    parts = [
+        prepare(section, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance)
+        for section in sections
+    ]
+    arrays = SpotArrays.stack(parts)
     network = NetworkConfig(
         n_genes=len(expression.genes) if expression else 0, n_image=image.dim if image else 0, **plan.network
     )
-    networks, history = _train(network, arrays, plan, seed, settings.resolve_device(device), callbacks)
+    where = settings.resolve_device(device)
+    networks, history = _train(network, arrays, plan, seed, where, callbacks)
+    calibration = calibrate(parts, network, plan, seed=seed, device=where) if plan.calibrated else Calibration()
     config = ModelConfig(
         network=network,
         expression=expression,
@@ -164,6 +169,7 @@ def fit(
         recipe=plan.name,
         members=plan.members,
         seed=seed,
+        calibration=calibration,
         training=_facts(sections, arrays.target),
     )
     return SpaCRD(config, networks, history)

@@ -40,12 +40,15 @@ def seeded(seed: int) -> Iterator[None]:
     """Seed torch inside, deterministic algorithms on; the caller's random state comes back afterwards."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads such memory
         try:
             yield
         finally:
+            torch.utils.deterministic.fill_uninitialized_memory = fill
             torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
 
 

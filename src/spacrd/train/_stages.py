@@ -64,12 +64,15 @@ class Stage(pl.LightningModule):
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         return _to(batch, device)
 
+    def hide(self, x: Tensor) -> Tensor:
+        """Hide features of a whole batch, as a section with another gene panel lacks them."""
+        return F.dropout(torch.ones_like(x[:1]), self.recipe.input_dropout) * x if self.recipe.input_dropout else x
+
     def augment(self, tokens: Tokens) -> Tokens:
-        """Hide features and modalities of distinct spots, as the recipe says."""
+        """Hide features and modalities of a batch, as the recipe says."""
         recipe = self.recipe
-        inputs, valid = dict(tokens.inputs), dict(tokens.valid)
-        if recipe.input_dropout:
-            inputs = {name: F.dropout(x, recipe.input_dropout) for name, x in inputs.items()}
+        inputs = {name: self.hide(x) for name, x in tokens.inputs.items()}
+        valid = dict(tokens.valid)
         # A whole batch loses a modality, as a section without a picture does.
         if len(inputs) == 2 and torch.rand(()) < recipe.modality_dropout:
             lost = list(inputs)[int(torch.randint(2, ()))]
@@ -95,8 +98,7 @@ class AlignmentStage(Stage):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, recipe = batch.tokens, self.recipe
-        dropped = {name: F.dropout(x, recipe.input_dropout) for name, x in tokens.inputs.items()}
-        pair = [self.network.encoders[name](dropped[name]) for name in ("image", "gene")]
+        pair = [self.network.encoders[name](self.hide(tokens.inputs[name])) for name in ("image", "gene")]
         loss = info_nce(*pair, temperature=recipe.temperature, alpha=recipe.alpha)
         self.record(contrastive=loss)
         return loss

@@ -1,0 +1,253 @@
+"""Hold each section, or each patient, out from everything that is fitted."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .._checks import check_choice, check_positive_int, names
+from .._sections import as_list, split_libraries
+from .._settings import settings
+from ..model._recipe import get_recipe
+from ._baselines import BASELINES
+from ._cv_result import CrossValidation, ignore_values, metrics_table, tables
+from ._cv_run import SPACRD, Plan, run_all
+from ._cv_sections import Fold, Section, make_folds, read_sections, shared_patients
+from ._cv_store import Store
+from ._fit import _check_targets, _classes, fit
+from ._mixture import make_cut
+from ._read import choose_image_rep, read_target, warn
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from spatialdata import SpatialData
+
+_OWN = {"data", "label_key", "positive", "negative", "library_key", "table_key", "layer", "seed"}
+"""Arguments of ``fit`` that every fold sets itself."""
+FIT_DEFAULTS = {
+    name: parameter.default for name, parameter in inspect.signature(fit).parameters.items() if name not in _OWN
+}
+
+
+def cross_validate(
+    sections: AnnData | SpatialData | Sequence[AnnData | SpatialData],
+    label_key: str,
+    *,
+    positive: str | Sequence[str],
+    negative: str | Sequence[str] | None = None,
+    group_key: str | Mapping[str, str] | None = None,
+    ignore: str | Sequence[str] = (),
+    baselines: bool | str | Sequence[str] = True,
+    seeds: Sequence[int] = (0,),
+    n_jobs: int | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    modality: Literal["image", "expression"] | None = None,
+    image_rep: str | None = None,
+    layer: str | None = None,
+    library_key: str | None = None,
+    table_key: str = "table",
+    threshold: Literal["gmm"] | float = "gmm",
+    **fit_kwargs: Any,
+) -> CrossValidation:
+    """Score every section with a model that has not seen it, nor any other section of its group.
+
+    Everything fitted (genes, network, stopping, baselines) sees the training sections alone. The held-out section is
+    scored as :func:`spacrd.tl.score` does it: genes matched by name, features scaled by its own values, regions called
+    without labels. Nothing is written into the data.
+
+    Parameters
+    ----------
+    sections
+        Sections: one object, or a list. An object may hold several (``library_key``, or regions of a SpatialData).
+        Sections of equal names are numbered: ``section_1``, ``section_2``.
+    label_key
+        ``.obs`` column of annotated classes. Unlabelled spots (NaN) take part in fitting without a label and are not
+        evaluated.
+    positive
+        Class or classes that are cancer.
+    negative
+        Classes that are not cancer; every other class is then unlabelled. All others if None.
+    group_key
+        What to hold out at once: an ``.obs`` column, such as the patient, or a mapping from section to group. By
+        default every section by itself, with a warning if a column like ``patient`` or ``donor`` has the same value
+        in two sections.
+    ignore
+        Classes left out of the metrics, as in :func:`spacrd.metrics.evaluate`. They are still fitted on as negative;
+        leave them out of both with ``negative``. :meth:`CrossValidation.evaluate` does it afterwards.
+    baselines
+        Simple classifiers to run in the same folds: all that the modalities allow, none, or some of
+
+        - ``"logistic own genes"``: logistic regression (balanced, C = 0.01) on all genes of the spot;
+        - ``"logistic neighbourhood genes"``: on their means over the spot and its neighbours;
+        - ``"logistic image"``: on such means of the image features;
+        - ``"logistic both"``: on both means;
+        - ``"gradient boosting"``: on both means (of the 500 most variable genes), or on the one there is;
+        - ``"concatenation MLP"``: a small network on principal components of the spot's own genes and image features,
+          or of those there are.
+
+        They read log-normalised counts of all genes the training sections share (or of ``genes``), scaled to [0, 1]
+        within each section.
+    seeds
+        Seeds to repeat every fit with. Baselines without randomness run once, under the first seed.
+    n_jobs
+        Processes to spread fits over, as in joblib: 1 if None, all cores if -1. Every fit uses one thread, so the
+        results do not depend on this. On a GPU, keep 1.
+    resume
+        Folder to keep finished fits in. Called again with the same data and arguments, those are read instead of
+        fitted; seeds and baselines may be added. A folder of other data or arguments is refused.
+    modality
+        ``"image"`` or ``"expression"`` to use one alone; by default what the sections have.
+    image_rep
+        Embedding in ``.obsm``; by default the one that :func:`spacrd.pp.extract_patches` made.
+    layer
+        Layer of raw counts; ``.X`` if None.
+    library_key
+        ``.obs`` column of section names.
+    table_key
+        Table of a SpatialData.
+    threshold
+        How regions are called, as in :func:`spacrd.tl.score`.
+    **fit_kwargs
+        Further arguments of :func:`spacrd.tl.fit`, such as ``recipe``, ``members``, ``n_top_genes``, ``max_epochs``.
+
+    Returns
+    -------
+    Out-of-fold likelihoods and metrics per model, seed and section; ``print(result)`` shows the means.
+
+    Raises
+    ------
+    TypeError, KeyError, ValueError
+        If something is missing or cannot be what it is said to be: fewer than two groups, a fold whose training
+        sections lack a class, an unknown baseline or argument, a ``resume`` folder of something else.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> result = spacrd.tl.cross_validate(  # doctest: +SKIP
+    ...     [a, b, c], "pathologist", positive=["invasive cancer"], group_key="patient", seeds=range(5), n_jobs=4
+    ... )
+    >>> result.summary()[["auc", "auc_sd", "ap"]]  # doctest: +SKIP
+    >>> result.per_section("auc")  # doctest: +SKIP
+    """
+    positive, negative = _classes(positive, "positive"), None if negative is None else _classes(negative, "negative")
+    ignored = ignore_values(ignore, positive)
+    if modality is not None:
+        check_choice(modality, ("image", "expression"), "modality")
+    make_cut(np.empty(0), threshold)
+    seeds = _seeds(seeds)
+    arguments = _fit_arguments(fit_kwargs)
+    libraries = [
+        library
+        for item in as_list(sections)
+        for library in split_libraries(item, table_key=table_key, library_key=library_key)
+    ]
+    targets = [read_target(library, label_key, positive, negative) for library in libraries]
+    _check_targets(libraries, targets, label_key, positive, negative)
+    rep = None if modality == "expression" else choose_image_rep(libraries, image_rep)
+    pieces = read_sections(
+        libraries,
+        label_key,
+        positive=positive,
+        negative=negative,
+        group_key=group_key,
+        image_rep=rep,
+        layer=layer,
+        expression=modality != "image",
+        scale=arguments["max_distance"] is not None,
+    )
+    folds = make_folds(pieces, label_key)
+    has_image = any(piece.raw.image is not None for piece in pieces)
+    if modality is None and not has_image and rep is None:
+        modality = "expression"
+        warn(
+            "No section has a patch embedding: everything is fitted on expression alone. For both, call "
+            "`spacrd.pp.extract_patches` first; to say that this is wanted, pass modality='expression'."
+        )
+    there = {"gene": any(piece.raw.counts is not None for piece in pieces), "image": has_image}
+    models = [SPACRD, *_chosen(baselines, {name for name, present in there.items() if present})]
+    for column, patients in shared_patients(libraries, pieces).items():
+        warn(
+            f"Sections of one patient stand on both sides of a fold: obs[{column!r}] has {names(patients, 5)} in "
+            f"several groups. The metrics are then too good. Hold patients out together with group_key={column!r}."
+        )
+    arguments |= {"modality": modality, "image_rep": rep}
+    store = None
+    if resume is not None:
+        store = Store.open(resume, _fingerprint(pieces, folds, label_key, positive, negative, threshold, arguments))
+    plan = Plan(label_key, threshold, arguments, settings.device)
+    runs = run_all(models, seeds, folds, pieces, plan, store, n_jobs)
+    likelihoods, facts = tables(runs, models, pieces)
+    negatives = None if negative is None else tuple(negative)
+    metrics = metrics_table(likelihoods, facts, positive, negatives, ignored)
+    return CrossValidation(metrics, likelihoods, tuple(positive), negatives, ignored)
+
+
+def _seeds(seeds: Sequence[int]) -> list[int]:
+    listed = [seeds] if np.isscalar(seeds) else list(seeds)
+    checked = [check_positive_int(seed, "seeds", minimum=0) for seed in listed]
+    if not checked or len(set(checked)) < len(checked):
+        raise ValueError(f"seeds must be at least one number, each once; got {listed}.")
+    return checked
+
+
+def _fit_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments of ``fit`` but those a fold sets itself."""
+    unknown = [name for name in given if name not in FIT_DEFAULTS]
+    if unknown:
+        hint = " Use `seeds`." if "seed" in unknown else ""
+        raise TypeError(
+            f"cross_validate and spacrd.tl.fit have no argument {names(unknown)} to give here.{hint} "
+            f"fit takes {names(FIT_DEFAULTS, 40)}."
+        )
+    arguments = {**FIT_DEFAULTS, **given}
+    check_positive_int(arguments["n_neighbors"], "n_neighbors")
+    get_recipe(arguments["recipe"])
+    return arguments
+
+
+def _chosen(baselines: bool | str | Sequence[str], there: set[str]) -> list[str]:
+    """Baselines to run: those asked for, or all that have their modalities."""
+    if isinstance(baselines, bool):
+        return [name for name, baseline in BASELINES.items() if baselines and there >= set(baseline.requires)]
+    listed = [baselines] if isinstance(baselines, str) else list(baselines)
+    chosen = [check_choice(name, BASELINES, "baselines") for name in dict.fromkeys(listed)]
+    for name in chosen:
+        missing = set(BASELINES[name].requires) - there
+        if missing:
+            what = {"gene": "expression", "image": "a patch embedding"}
+            raise ValueError(
+                f"The baseline {name!r} reads {' and '.join(what[item] for item in sorted(missing))}, which is not "
+                "among the inputs. Leave it out, or see `modality` and `spacrd.pp.extract_patches`."
+            )
+    return chosen
+
+
+def _fingerprint(
+    pieces: Sequence[Section],
+    folds: Sequence[Fold],
+    label_key: str,
+    positive: Sequence[str],
+    negative: Sequence[str] | None,
+    threshold: Any,
+    arguments: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What decides a fit, apart from model, seed and fold."""
+    if arguments["callbacks"]:
+        raise ValueError("resume cannot tell whether callbacks are the same as before: leave one of the two out.")
+    return {
+        "spacrd": version("spacrd"),
+        "label_key": label_key,
+        "positive": list(positive),
+        "negative": negative,
+        "threshold": threshold,
+        **{name: value for name, value in arguments.items() if name != "callbacks"},
+        "recipe": asdict(get_recipe(arguments["recipe"])),
+        "groups": [fold.group for fold in folds],
+        "sections": {piece.name: piece.digest() for piece in pieces},
+    }

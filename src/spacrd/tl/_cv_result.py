@@ -1,0 +1,187 @@
+"""What a cross-validation returns."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .._checks import check_choice, names
+from .._keys import CANCER
+from ..metrics import scores
+from ..metrics._evaluate import COLUMNS, COUNTS
+from ._cv_sections import Section
+
+QUALITY = tuple(column for column in COLUMNS if column not in (*COUNTS, "prevalence", "threshold"))
+"""Metrics that are averaged over sections."""
+RUN = ["model", "seed", "section"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class CrossValidation:
+    """Out-of-fold likelihoods of :func:`spacrd.tl.cross_validate`, and how well they agree with the labels.
+
+    Attributes
+    ----------
+    metrics
+        One row per model, seed and section: ``model``, ``seed``, ``section``, ``group`` (what was held out), ``n``,
+        ``n_positive``, ``n_left_out``, ``prevalence``, ``auc``, ``ap``, ``f1``, ``precision``, ``recall``,
+        ``threshold``, ``ks``, ``brier``, ``ece``; see :func:`spacrd.metrics.scores`.
+    likelihoods
+        One row per spot of those: ``section``, ``spot``, ``label`` (text, NaN where unlabelled), ``model``, ``seed``,
+        ``likelihood`` (float32) and ``region`` (called without labels).
+    positive, negative, ignore
+        Classes, as they were given; ``negative`` is None if every other class is negative.
+    """
+
+    metrics: pd.DataFrame
+    likelihoods: pd.DataFrame
+    positive: tuple[str, ...]
+    negative: tuple[str, ...] | None
+    ignore: tuple[str, ...]
+
+    def evaluate(self, *, ignore: str | Sequence[str] = ()) -> pd.DataFrame:
+        """Metrics of the same likelihoods with other labels left out.
+
+        Parameters
+        ----------
+        ignore
+            Label values to leave out, such as ``"undetermined"``.
+
+        Returns
+        -------
+        As :attr:`metrics`.
+
+        Examples
+        --------
+        >>> result.evaluate(ignore="undetermined")  # doctest: +SKIP
+        """
+        runs = self.metrics[[*RUN, "group", "threshold"]]
+        return metrics_table(self.likelihoods, runs, self.positive, self.negative, ignore_values(ignore, self.positive))
+
+    def summary(self) -> pd.DataFrame:
+        """Mean over the sections of every metric, one row per model, best AUC first.
+
+        Returns
+        -------
+        ``auc``, ``auc_sd``, ``ap``, ``ap_sd`` and so on: mean over seeds and standard deviation between them (NaN for
+        one seed); ``auc_worst``, the lowest mean AUC of a section; and ``n_seeds``.
+        """
+        by_seed = self.metrics.groupby(["model", "seed"], sort=False)[list(QUALITY)].mean()
+        mean, sd = (getattr(by_seed.groupby("model", sort=False), how)() for how in ("mean", "std"))
+        table = pd.concat([mean, sd.add_suffix("_sd")], axis=1)
+        table = table[[name for metric in QUALITY for name in (metric, f"{metric}_sd")]]
+        table.insert(2, "auc_worst", self._by_section("auc").min(axis=1))
+        table["n_seeds"] = by_seed.groupby("model", sort=False).size()
+        return table.sort_values("auc", ascending=False, kind="stable")
+
+    def per_section(self, metric: str = "auc") -> pd.DataFrame:
+        """One metric of every model on every section, averaged over seeds.
+
+        Parameters
+        ----------
+        metric
+            A metric of :attr:`metrics`.
+
+        Returns
+        -------
+        Models (rows, in the order of :meth:`summary`) by sections, and a last column ``mean``.
+        """
+        table = self._by_section(check_choice(metric, (*QUALITY, "prevalence", "threshold"), "metric"))
+        return table.assign(mean=table.mean(axis=1)).loc[self.summary().index]
+
+    def _by_section(self, metric: str) -> pd.DataFrame:
+        table = self.metrics.pivot_table(
+            index="model", columns="section", values=metric, aggfunc="mean", sort=False, dropna=False, observed=True
+        )
+        return table.rename_axis(columns="section")
+
+    def __repr__(self) -> str:
+        runs = self.metrics
+        sizes = ", ".join(
+            f"{runs[column].nunique()} {column}{'s' if runs[column].nunique() != 1 else ''}"
+            for column in ("group", "section", "model", "seed")
+        )
+        shown = self.summary()[["auc", "auc_sd", "auc_worst", "ap", "f1", "ece"]]
+        return f"CrossValidation: {sizes}\n{shown.to_string(float_format='{:.3f}'.format, na_rep='-')}"
+
+
+def ignore_values(ignore: str | Sequence[str], positive: Sequence[str]) -> tuple[str, ...]:
+    """Ignored labels as text; one of ``positive`` among them is refused."""
+    listed = (ignore,) if isinstance(ignore, str) else tuple(map(str, ignore))
+    if clash := [value for value in listed if value in positive]:
+        raise ValueError(f"{names(clash)} cannot be both positive and ignored.")
+    return listed
+
+
+def metrics_table(
+    likelihoods: pd.DataFrame,
+    runs: pd.DataFrame,
+    positive: Sequence[str],
+    negative: Sequence[str] | None,
+    ignore: Sequence[str],
+) -> pd.DataFrame:
+    """Metrics of every run (model, seed, section, group, threshold) from its likelihoods."""
+    parts = likelihoods.groupby(RUN, sort=False, observed=True).indices
+    label = likelihoods["label"].astype(object)
+    usable = label.notna() & ~label.isin(list(ignore))
+    if negative is not None:
+        usable &= label.isin([*positive, *negative])
+    y, called = label.isin(list(positive)).to_numpy(), (likelihoods["region"] == CANCER).to_numpy()
+    likelihood = likelihoods["likelihood"].to_numpy(dtype=np.float64)
+    usable &= np.isfinite(likelihood)
+    rows, one_class = [], []
+    for run in runs.itertuples(index=False):
+        rows_of = parts[(run.model, run.seed, run.section)]
+        kept = rows_of[usable.to_numpy()[rows_of]]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # said once for all below
+            found = scores(y[kept], likelihood[kept], called[kept])
+        if np.isnan(found["auc"]):
+            one_class.append(run.section)
+        rows.append({**run._asdict(), **found, "n_left_out": len(rows_of) - len(kept)})
+    if one_class:
+        warnings.warn(
+            "AUC, AP and KS need scored spots of both classes: they are NaN, and left out of means, for "
+            f"section {names(dict.fromkeys(one_class))}.",
+            UserWarning,
+            stacklevel=3,
+        )
+    frame = pd.DataFrame(rows, columns=[*RUN, "group", *COLUMNS])
+    return frame.astype(dict.fromkeys(COUNTS, int))
+
+
+def tables(
+    runs: Mapping[tuple[str, int, int], pd.DataFrame], models: Sequence[str], sections: Sequence[Section]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tidy likelihoods, and one row per run; models and sections in their order, not in that of finishing."""
+    spots, facts = [], []
+    for model, seed, position in sorted(runs, key=lambda key: (models.index(key[0]), *key[1:])):
+        part, section = runs[model, seed, position], sections[position]
+        spots.append(
+            pd.DataFrame(
+                {
+                    "section": section.name,
+                    "spot": section.spots,
+                    "label": section.labels,
+                    "model": model,
+                    "seed": seed,
+                    "likelihood": part["likelihood"].to_numpy(dtype=np.float32),
+                    "region": part["region"].to_numpy(dtype=object),
+                }
+            )
+        )
+        facts.append(
+            {
+                "model": model,
+                "seed": seed,
+                "section": section.name,
+                "group": section.group,
+                "threshold": part["threshold"].iloc[0],
+            }
+        )
+    likelihoods = pd.concat(spots, ignore_index=True)
+    return likelihoods.astype(dict.fromkeys(("section", "label", "model", "region"), "category")), pd.DataFrame(facts)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import spacrd
+from spacrd.metrics import expected_calibration_error
+
+from .conftest import make_section, small_recipe
+
+POSITIVE = "invasive cancer"
+
+
+def fit(sections, **kwargs):
+    return spacrd.tl.fit(
+        sections, "pathologist", positive=POSITIVE, modality="expression", recipe=small_recipe(members=1, **kwargs)
+    )
+
+
+def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
+    sections = [make_section(seed) for seed in range(4)]
+    plain, calibrated = fit(sections, calibrated=False), fit(sections)
+    assert plain.config.calibration == spacrd.model.Calibration()
+    assert calibrated.config.calibration.n_sections == 4
+    errors, scores = [], []
+    for model in (plain, calibrated):
+        target = make_section(9)
+        spacrd.tl.score(target, model)
+        p = target.obs["spacrd_likelihood"].to_numpy()
+        errors.append(expected_calibration_error((target.obs["pathologist"] == POSITIVE).to_numpy(), p))
+        scores.append(p)
+    assert errors[1] < errors[0]
+    steps = np.diff(scores[1][np.argsort(scores[0])])
+    assert steps.min() > -1e-3  # the same order, but for what rounding ties
+
+
+def test_curve_is_fitted_on_sections_its_networks_have_not_seen(monkeypatch):
+    sizes = []
+    from spacrd.train import train_network
+
+    def spy(config, arrays, recipe, **kwargs):
+        sizes.append(len(arrays.target))
+        return train_network(config, arrays, recipe, **kwargs)
+
+    monkeypatch.setattr("spacrd.train.train_network", spy)
+    fit([make_section(1, n=50), make_section(2, n=60), make_section(3, n=70)])
+    assert sizes == [180, 130, 120, 110]
+
+
+def test_one_section_is_not_calibrated_and_says_so():
+    with pytest.warns(UserWarning, match="not calibrated: that takes two annotated sections"):
+        model = fit([make_section(1)])
+    assert model.config.calibration.n_sections == 0
+
+
+def test_contradicting_sections_are_told():
+    one, two = make_section(1), make_section(2)
+    flipped = two.obs["pathologist"].map({POSITIVE: "stroma", "stroma": POSITIVE})
+    two.obs["pathologist"] = flipped.astype(str)
+    with pytest.warns(UserWarning, match="contradict each other"):
+        model = fit([one, two])
+    assert model.config.calibration.slope == 1.0
+
+
+def test_sections_of_one_class_can_be_calibrated_on():
+    pure = make_section(5)
+    pure = pure[pure.obs["pathologist"] == "stroma"].copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        model = fit([make_section(1), make_section(2), pure])
+    assert model.config.calibration.n_sections == 3
+
+
+def test_calibration_travels_with_the_model(tmp_path):
+    model = fit([make_section(1), make_section(2)])
+    model.save(tmp_path / "m")
+    assert spacrd.SpaCRD.load(tmp_path / "m").config.calibration == model.config.calibration
+    assert "calibrated on 2 held-out training sections" in (tmp_path / "m" / "README.md").read_text()
