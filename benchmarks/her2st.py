@@ -34,6 +34,11 @@ PROTOCOLS = {
     "expression": ("A1", "B1", "C1", "E1", "G2"),
     "multimodal": ("A1", "B4", "C2", "C3"),
 }
+DEFAULT = spacrd.model.RECIPES["default"]
+RECIPES = {
+    **spacrd.model.RECIPES,
+    "no-votes": replace(DEFAULT, network={**DEFAULT.network, "linear_votes": False}),
+}
 MODALITIES = {"both": None, "expression": "expression", "image": "image"}
 
 
@@ -108,7 +113,7 @@ def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed:
         train,
         "cancer",
         positive="cancer",
-        recipe=replace(spacrd.model.RECIPES[recipe], calibrated=False),
+        recipe=replace(RECIPES[recipe], calibrated=False),
         modality=modality,
         image_rep=None if modality == "expression" else "X_handcrafted",
         seed=seed,
@@ -185,7 +190,7 @@ def draw_map(path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=[*PROTOCOLS, "map"])
-    parser.add_argument("--recipes", nargs="*", default=["default", "published"])
+    parser.add_argument("--recipes", nargs="*", choices=list(RECIPES), default=["default", "published"])
     parser.add_argument("--inputs", nargs="*", choices=list(MODALITIES))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--no-baselines", action="store_true")

@@ -41,8 +41,8 @@ def test_no_crossing_between_the_means_is_the_midpoint():
     logit = np.concatenate([rng.normal(-1, 1, 5000), rng.normal(-0.2, 3, 400)])
     cut = mixture_cut(sigmoid(logit))
     assert "midpoint" in cut.method
-    middle = cut.means.mean()
-    assert np.log(cut.threshold / (1 - cut.threshold)) == pytest.approx(middle)
+    middle = sigmoid(cut.means.mean())
+    assert cut.threshold == pytest.approx(middle)
 
 
 @pytest.mark.parametrize("values", [[], [0.3] * 5, [np.nan] * 50, [0.7] * 50, [0.0] * 30 + [1.0] * 30])
@@ -50,6 +50,15 @@ def test_degenerate_scores_give_a_documented_cut(values):
     cut = mixture_cut(np.array(values))
     assert 0 < cut.threshold < 1
     assert cut.method
+
+
+@pytest.mark.parametrize(("shift", "held"), [(-5, 0.2), (5, 0.8)])
+def test_two_groups_on_one_side_are_not_normal_and_cancer(shift, held):
+    rng = np.random.default_rng(0)
+    logit = np.concatenate([rng.normal(-1.5, 0.5, 2000), rng.normal(1.5, 0.5, 2000)]) + shift
+    cut = mixture_cut(sigmoid(logit))
+    assert cut.threshold == held
+    assert f"held at {held} (the mixture cuts at" in cut.method
 
 
 def test_nan_stays_nan():

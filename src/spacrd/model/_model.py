@@ -79,7 +79,12 @@ class SpaCRD:
         c = self.config
         genes = f", {len(c.expression.genes)} genes" if c.expression else ""
         image = f", {c.image.key} ({c.image.dim})" if c.image else ""
-        return f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}"
+        n = c.calibration.n_sections
+        calibrated = f"calibrated on {n} sections" if n else "not calibrated"
+        return (
+            f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}, "
+            f"{c.members} network(s), {calibrated}"
+        )
 
     def predict(self, section: RawSection, *, batch_size: int = 4096, device: str | None = None) -> Prediction:
         """Score one section given as arrays.

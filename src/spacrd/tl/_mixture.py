@@ -8,6 +8,8 @@ import numpy as np
 
 MIN_SPOTS = 20
 """With fewer scored spots a mixture is not fitted."""
+BOUNDS = (0.2, 0.8)
+"""Likelihoods between which a mixture may cut: it splits scores, and does not know what they mean."""
 MAX_SPOTS = 20_000
 """Of more spots than these, evenly spaced order statistics stand for all."""
 
@@ -53,7 +55,8 @@ def mixture_cut(likelihood: np.ndarray) -> Cut:
     The mixture is fitted on the logit scale, where a classifier's scores are closer to Gaussian and are not
     bounded. One Gaussian that explains the scores as well (by BIC) means there are not two groups to tell apart:
     the cut is then a likelihood of 0.5, and the method says so. Densities that do not cross between the means
-    are cut half way between them.
+    are cut half way between them. A cut outside :data:`BOUNDS` is held there: two groups of normal spots can look
+    like two groups too, and no spot with a likelihood of 0.05 should be called cancer.
 
     Parameters
     ----------
@@ -86,7 +89,11 @@ def mixture_cut(likelihood: np.ndarray) -> Cut:
     crossing = _crossing(means, sds, weights)
     method = "gmm" if crossing is not None else "gmm midpoint (the densities do not cross between the means)"
     cut = float(means.mean()) if crossing is None else crossing
-    return Cut(float(1 / (1 + np.exp(-cut))), method, means, sds, weights)
+    found = float(1 / (1 + np.exp(-cut)))
+    held = float(np.clip(found, *BOUNDS))
+    if held != found:
+        method += f", held at {held} (the mixture cuts at {found:.2g})"
+    return Cut(held, method, means, sds, weights)
 
 
 def make_cut(likelihood: np.ndarray, method: str | float) -> Cut:

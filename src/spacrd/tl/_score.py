@@ -123,6 +123,7 @@ def score(
             key_added: {
                 "model": model.id,
                 "recipe": model.config.recipe,
+                "calibrated_on": model.config.calibration.n_sections,
                 "library_key": library_key or "",
                 "sections": sections,
             }
