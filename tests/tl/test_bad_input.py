@@ -217,6 +217,12 @@ def test_another_embedding_is_refused_with_both_values(both_model, target, name,
         spacrd.tl.score(target, both_model, on_mismatch="warn")
 
 
+def test_patches_of_nearly_the_same_size_fit(both_model, target):
+    target.uns["spacrd"]["X_mine"]["sections"]["section"]["patch_um"] = 58.0
+    spacrd.tl.score(target, both_model)
+    assert target.obs["spacrd_likelihood"].notna().all()
+
+
 def test_another_width_is_always_refused(both_model, target):
     target.obsm["X_mine"] = target.obsm["X_mine"][:, :4]
     with pytest.raises(ValueError, match="4 dimensions.*6"):

@@ -100,12 +100,15 @@ def image_facts(libraries: Sequence[Library], image_rep: str) -> dict[str, Any]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal text, or numbers equal within 2 %; what is unknown fits everything."""
+    """Equal text, or numbers equal within 10 %; what is unknown fits everything.
+
+    Stored spot diameters of real Visium sections differ by some percent, which changes no patch to speak of.
+    """
     if isinstance(one, str) or isinstance(other, str):
         return not one or not other or one == other
     if not np.isfinite(one) or not np.isfinite(other):
         return True
-    return abs(one - other) <= 0.02 * max(abs(one), abs(other))
+    return abs(one - other) <= 0.1 * max(abs(one), abs(other))
 
 
 def warn(text: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_positive_int, check_result_key
+from .._checks import check_choice, check_positive_int, check_result_key, names
 from .._keys import CANCER, NORMAL, REGION_COLORS, Keys
 from .._sections import Library, embedding_record, get_table, split_libraries, write_results
 from ..model import Prediction, SpaCRD
@@ -201,7 +201,7 @@ def _check_genes(library: Library, model: SpaCRD, genes: np.ndarray | None) -> N
     if not found.any():
         raise ValueError(
             f"Section {library.name!r} and the model have no gene in common: the section has "
-            f"{', '.join(map(repr, genes[:3]))}, the model reads {', '.join(map(repr, contract.genes[:3]))}. "
+            f"{names(genes, 3)}, the model reads {names(contract.genes, 3)}. "
             "Use the same kind of gene names (symbols or Ensembl ids) and the same organism."
         )
     if found.mean() < LOW_COVERAGE:
