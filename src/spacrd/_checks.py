@@ -54,3 +54,16 @@ def check_positive_int(value: Any, argument: str, *, minimum: int = 1) -> int:
     if value < minimum:
         raise ValueError(f"{argument} must be at least {minimum}, got {value}.")
     return int(value)
+
+
+def check_positive_number(value: Any, argument: str, what: str = "number") -> float:
+    """Return ``value`` as a float if it is a finite number above 0."""
+    import math
+    import numbers
+
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{argument} must be a {what}, got {value!r} ({type(value).__name__}).")
+    number = float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{argument} must be positive, a finite {what}, got {value}.")
+    return number

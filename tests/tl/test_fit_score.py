@@ -45,10 +45,10 @@ def test_scores_a_new_section_and_writes_what_it_says(both_model, target):
 
 
 def test_copy_leaves_the_data_alone(both_model, target):
-    scored = spacrd.tl.score(target, both_model, copy=True, key_added="mine")
-    assert "mine_likelihood" in scored.obs
-    assert "mine_likelihood" not in target.obs
-    assert "mine" not in target.uns["spacrd"]
+    scored = spacrd.tl.score(target, both_model, copy=True, key_added="other")
+    assert "other_likelihood" in scored.obs
+    assert "other_likelihood" not in target.obs
+    assert "other" not in target.uns["spacrd"]
 
 
 def test_same_seed_same_weights_and_another_seed_others(training_sections):

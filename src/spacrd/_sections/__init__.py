@@ -12,6 +12,7 @@ from ._tables import (
     gene_names,
     get_table,
     labels,
+    result_record,
     split_libraries,
     write_results,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "get_table",
     "labels",
     "recorded_embeddings",
+    "result_record",
     "scored_libraries",
     "split_libraries",
     "um_per_unit",

@@ -131,10 +131,12 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
             "Name the obs column of section names with `library_key`."
         )
     entry = spatial.get(library.name, next(iter(spatial.values())))
-    images = entry.get("images") or {}
+    slots = [entry.get(slot) or {} for slot in ("images", "scalefactors")] if isinstance(entry, Mapping) else [None]
+    if not all(isinstance(slot, Mapping) for slot in slots):
+        raise TypeError(f"uns['spatial'] of {library.name!r} must hold dictionaries 'images' and 'scalefactors'.")
+    images, factors = slots
     if not images:
         raise NoImageError(no_image)
-    factors = entry.get("scalefactors") or {}
     if image_key is None:
         known = [key for key in FINEST_FIRST if key in images]
         if not known and len(images) > 1:
@@ -147,7 +149,10 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
             f"scalefactors has no 'tissue_{image_key}_scalef', so the spots cannot be placed on image {image_key!r}. "
             f"Available: {names(factors)}."
         )
+    factor = _number(factor, f"scalefactors['tissue_{image_key}_scalef']")
     pixels = images[image_key]
+    if not hasattr(pixels, "shape"):
+        raise TypeError(f"Image {image_key!r} must be an array (height, width, 3), got {type(pixels).__name__}.")
     if len(pixels.shape) == 2:
         pixels = pixels[:, :, None]
     if len(pixels.shape) != 3 or pixels.shape[2] not in (1, 3, 4):
@@ -157,8 +162,19 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
     pixels = pixels.transpose(2, 0, 1)
     check_picture(pixels, f"Image {image_key!r}")
     xy = _stored_centres(library)
-    diameter = float(factors.get("spot_diameter_fullres", np.nan))
-    return image_key, Pyramid((pixels,), np.diag([float(factor), float(factor), 1.0])), xy, diameter
+    diameter = factors.get("spot_diameter_fullres")
+    diameter = float("nan") if diameter is None else _number(diameter, "scalefactors['spot_diameter_fullres']")
+    return image_key, Pyramid((pixels,), np.diag([factor, factor, 1.0])), xy, diameter
+
+
+def _number(value: Any, name: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not (np.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be a positive number, got {value!r}. Repair it in uns['spatial'].")
+    return number
 
 
 def _stored_centres(library: Library) -> np.ndarray:

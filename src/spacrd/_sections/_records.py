@@ -9,7 +9,7 @@ import numpy as np
 
 from .._keys import Keys
 from ..image._geometry import find_scale
-from ._tables import Library, coordinates
+from ._tables import Library, coordinates, result_record
 
 FACTS = ("encoder", "revision", "weights_sha256", "patch_um")
 """What two embeddings must share to be comparable."""
@@ -17,14 +17,13 @@ FACTS = ("encoder", "revision", "weights_sha256", "patch_um")
 
 def recorded_embeddings(library: Library) -> list[str]:
     """Slots of ``obsm`` that ``extract_patches`` filled for this section."""
-    records = library.table.uns.get(Keys.UNS, {})
-    slots = [key for key in library.table.obsm if isinstance(records.get(key), Mapping) and "sections" in records[key]]
-    return [key for key in slots if Keys.section(library.name) in records[key]["sections"]]
+    records = {key: result_record(library.table, key) for key in library.table.obsm}
+    return [key for key, record in records.items() if Keys.section(library.name) in record.get("sections", {})]
 
 
 def embedding_record(library: Library, key: str) -> dict[str, Any]:
     """Encoder, revision, weights and patch size of an embedding, as far as they were recorded."""
-    record = library.table.uns.get(Keys.UNS, {}).get(key, {})
+    record = result_record(library.table, key)
     merged = {**record, **record.get("sections", {}).get(Keys.section(library.name), {})}
     return {name: float(merged[name]) if name == "patch_um" else str(merged[name]) for name in FACTS if name in merged}
 

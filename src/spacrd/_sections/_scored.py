@@ -10,7 +10,7 @@ import numpy as np
 
 from .._checks import check_key
 from .._keys import Keys
-from ._tables import Library, get_table, split_libraries
+from ._tables import Library, get_table, result_record, split_libraries
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,13 @@ def scored_libraries(data: Any, *, key: str, table_key: str, library_key: str | 
         suffix = Keys.likelihood("")
         found = [name.removesuffix(suffix) for name in map(str, table.obs.columns) if name.endswith(suffix)]
         check_key(key, found, "result", hint="Run spacrd.tl.score first.")
-    parameters = table.uns.get(Keys.UNS, {}).get(key, {})
+    parameters = result_record(table, key)
     library_key = library_key or parameters.get("library_key") or None
     reports = parameters.get("sections", {})
+    if table.obs[column].dtype.kind != "f":
+        raise TypeError(
+            f"obs[{column!r}] holds {table.obs[column].dtype}, not likelihoods. Score again with spacrd.tl.score."
+        )
     likelihood = table.obs[column].to_numpy(dtype=np.float64, na_value=np.nan)
     regions = np.full(table.n_obs, None, dtype=object)
     if Keys.region(key) in table.obs:

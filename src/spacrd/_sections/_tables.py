@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 
+_ATTRS = "Set the region, region_key and instance_key of the table with `spatialdata.models.TableModel.parse`."
+
+
 @dataclass(frozen=True)
 class Library:
     """One section: the rows of one library in one table.
@@ -90,6 +93,10 @@ def split_libraries(
         twice = table.obs_names[table.obs_names.duplicated()].unique()
         raise ValueError(f"Spot names are not unique: {names(twice, 5)}. Call `adata.obs_names_make_unique()`.")
     attrs = table.uns.get("spatialdata_attrs") if is_spatialdata(data) else None
+    if attrs:
+        for name in ("region_key", "instance_key"):
+            check_key(name, attrs, "entry of uns['spatialdata_attrs']", hint=_ATTRS)
+            check_key(attrs[name], table.obs.columns, f"obs column ({name} of the table)", hint=_ATTRS)
     region_key = str(attrs["region_key"]) if attrs else None
     column = library_key or region_key
     if column is not None:
@@ -188,15 +195,22 @@ def counts(library: Library, layer: str | None = None) -> csr_matrix:
     block = matrix[library.rows]
     if hasattr(block, "compute"):
         block = block.compute()
-    if not issparse(block) and not np.issubdtype(np.asarray(block).dtype, np.number):
-        raise TypeError(f"Counts must be numbers, got {np.asarray(block).dtype}.")
-    return csr_matrix(block)
+    if not issparse(block):
+        block = np.asarray(block)
+    if block.dtype.kind not in "iuf":
+        raise TypeError(f"Counts must be real numbers, got {block.dtype}.")
+    return csr_matrix(block.astype(np.float32) if block.dtype == np.float16 else block)  # scipy has no float16
 
 
 def embedding(library: Library, key: str) -> np.ndarray:
     """Patch embedding of the section's rows, (n, dim) float32; NaN rows lie off the picture."""
+    from scipy.sparse import issparse
+
     check_key(key, library.table.obsm, "embedding in obsm", hint="Make one with `spacrd.pp.extract_patches`.")
-    values = np.asarray(library.table.obsm[key], dtype=np.float32)[library.rows]
+    stored = library.table.obsm[key]
+    if issparse(stored):
+        raise TypeError(f"obsm[{key!r}] is sparse; an embedding must be a dense array. Convert it with `.toarray()`.")
+    values = np.asarray(stored, dtype=np.float32)[library.rows]
     if values.ndim != 2 or values.shape[1] == 0:
         raise ValueError(f"obsm[{key!r}] must be two-dimensional and not empty, got shape {values.shape}.")
     return values
@@ -211,10 +225,28 @@ def labels(library: Library, label_key: str) -> pd.Series:
     return column.astype(object).where(column.notna(), np.nan)
 
 
+def _kept(table: AnnData) -> Mapping[str, Any]:
+    """All that spacrd recorded in ``.uns``."""
+    found = table.uns.get(Keys.UNS, {})
+    if not isinstance(found, Mapping):
+        raise TypeError(f"uns['spacrd'] holds a {type(found).__name__}; spacrd keeps a dictionary there. Rename yours.")
+    return found
+
+
+def result_record(table: AnnData, key: str) -> Mapping[str, Any]:
+    """What an earlier call recorded under ``uns["spacrd"][key]``, with its sections; empty if there is nothing."""
+    record = _kept(table).get(key, {})
+    if isinstance(record, Mapping):
+        sections = record.get("sections", {})
+        if isinstance(sections, Mapping) and all(isinstance(section, Mapping) for section in sections.values()):
+            return record
+    raise TypeError(f"uns['spacrd'][{key!r}] is not what spacrd writes there. Delete it and repeat the step.")
+
+
 def copy_data(data: Any, table_key: str = "table") -> Any:
     """Copy of an AnnData; or a SpatialData with its table copied and the other elements shared."""
     if not is_spatialdata(data):
-        return data.copy()
+        return data.to_memory() if data.isbacked else data.copy()
     from spatialdata import SpatialData
 
     elements = {name: element for _, name, element in data.gen_spatial_elements()}
@@ -239,10 +271,13 @@ def write_results(
     """
     target = copy_data(data, table_key) if copy else data
     table = get_table(target, table_key)
-    old = table.uns.get(Keys.UNS, {})
-    if not isinstance(old, Mapping):
-        raise TypeError(f"uns['spacrd'] holds a {type(old).__name__}; spacrd keeps a dictionary there. Rename yours.")
+    old = _kept(table)
     if table.is_view:
+        if table.isbacked:
+            raise ValueError(
+                "A subset of an AnnData that is open on disk cannot take results. Load it with "
+                "`adata = adata.to_memory()`, or pass copy=True."
+            )
         table._init_as_actual(table.copy())
     before = table.obs.copy(deep=False), dict(table.obsm), dict(table.uns)
     try:

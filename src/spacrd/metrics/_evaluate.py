@@ -87,6 +87,8 @@ def evaluate(
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
     labels = table.obs[label_key]
+    if positive is None or ignore is None:
+        raise TypeError("positive and ignore must be label values or lists of them, got None.")
     wanted, skipped = _values(positive), _values(ignore)
     is_positive = _is_one_of(labels, wanted).to_numpy()
     if not is_positive.any():

@@ -98,8 +98,13 @@ def read_folder(path: Path) -> tuple[ModelConfig, list[SpaCRDNetwork], list[dict
         raise FileNotFoundError(f"{path} is not a spacrd model: {names(missing)} is missing, found {found}.")
     config = ModelConfig.from_dict(_read_json(path / CONFIG))
     history = _read_json(path / HISTORY) if (path / HISTORY).is_file() else []
-    with torch.device("meta"):
-        networks = [SpaCRDNetwork(config.network) for _ in range(config.members)]
+    if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
+        raise ValueError(f"{path / HISTORY} is damaged: it must hold a list of epochs. Copy the model folder again.")
+    try:
+        with torch.device("meta"):
+            networks = [SpaCRDNetwork(config.network) for _ in range(config.members)]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{path / CONFIG} describes a network that cannot be built: {error}.") from error
     wanted = {
         f"{i}.{name}": tensor for i, network in enumerate(networks) for name, tensor in network.state_dict().items()
     }

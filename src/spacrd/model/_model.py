@@ -171,6 +171,8 @@ class SpaCRD:
         ValueError
             If the folder is damaged, contradicts itself or was written by a newer format.
         """
+        if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+            raise TypeError(f"path must name a model folder or a hub id 'user/name', got {path!r}.")
         folder = Path(path)
         if not folder.exists():
             name = os.fspath(path)

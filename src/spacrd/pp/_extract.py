@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import encoders
-from .._checks import check_positive_int, check_result_key
+from .._checks import check_positive_int, check_positive_number, check_result_key
 from .._keys import Keys
-from .._sections import Library, get_table, split_libraries, write_results
+from .._sections import Library, get_table, result_record, split_libraries, write_results
 from .._sections._pictures import open_picture
 from .._settings import settings
 from ..image import cut_patches
@@ -116,11 +114,15 @@ def extract_patches(
     """
     check_positive_int(batch_size, "batch_size")
     check_positive_int(n_workers, "n_workers", minimum=0)
-    _check_patch_um(patch_um)
+    if patch_um is not None:
+        check_positive_number(patch_um, "patch_um", "number of micrometres")
     spec = encoders.get(encoder)
     short = re.sub(r"[/:\\\s]+", "_", spec.name)
     key = check_result_key(key_added if key_added is not None else Keys.embedding(short))
+    if key == Keys.SPATIAL:
+        raise ValueError("key_added='spatial' would replace the coordinates of the spots. Choose another name.")
     table = get_table(data, table_key)
+    result_record(table, key)  # refuse a slot that cannot be kept up before the work, not after it
     libraries = split_libraries(data, table_key=table_key, library_key=library_key, region=region)
     shapes = _shape_names(libraries, store_shapes, short)
     # `map` runs them in this frame, so that warnings point at the caller.
@@ -145,15 +147,6 @@ def extract_patches(
     return result
 
 
-def _check_patch_um(patch_um: float | None) -> None:
-    if patch_um is None:
-        return
-    if isinstance(patch_um, bool) or not isinstance(patch_um, int | float | np.number):
-        raise TypeError(f"patch_um must be a number of micrometres, got {patch_um!r} ({type(patch_um).__name__}).")
-    if not (math.isfinite(patch_um) and patch_um > 0):
-        raise ValueError(f"patch_um must be a positive number of micrometres, got {patch_um}.")
-
-
 def _shape_names(libraries: list[Library], store_shapes: str | bool | None, encoder: str) -> list[str]:
     if not store_shapes:
         return []
@@ -164,8 +157,14 @@ def _shape_names(libraries: list[Library], store_shapes: str | bool | None, enco
     if len(libraries) > 1:
         raise ValueError(f"store_shapes={store_shapes!r} names one element for {len(libraries)} sections: pass True.")
     name = check_result_key(store_shapes, "store_shapes")
+    sdata = libraries[0].sdata
+    taken = [key for kind in (sdata.images, sdata.labels, sdata.points, sdata.tables) for key in kind]
     if name == libraries[0].region:
         raise ValueError(f"store_shapes={name!r} would replace the spots. Choose another name.")
+    if name.lower() in map(str.lower, taken):
+        raise ValueError(f"store_shapes={name!r} would replace another element. Choose another name.")
+    if not re.fullmatch(r"[\w.-]+", name) or name.startswith("__"):
+        raise ValueError(f"store_shapes={name!r} cannot name an element: use letters, digits, '_', '.' and '-'.")
     return [name]
 
 
@@ -185,7 +184,7 @@ def _start(
                     f"obsm[{key!r}] has {old.shape[-1]} columns and the encoder gives {dim}, so other sections cannot "
                     "keep theirs. Choose another `key_added`, or extract all sections again."
                 )
-            before = table.uns.get(Keys.UNS, {}).get(key, {})
+            before = result_record(table, key)
             for name, value in _identity(encoder).items():
                 if str(before.get(name, value)) != value:
                     raise ValueError(
@@ -250,8 +249,7 @@ def _record(table: AnnData, key: str, encoder: encoders.Encoder, jobs: list[Job]
     from importlib.metadata import version
 
     sections = {Keys.section(job.library.name): section_record(job) for job in jobs}
-    old = table.uns.get(Keys.UNS, {})
-    before = old.get(key, {}).get("sections", {}) if isinstance(old, Mapping) else {}
+    before = result_record(table, key).get("sections", {})
     if sum(len(job.library.rows) for job in jobs) < table.n_obs:
         sections = {**before, **sections}
     sides = [float(section["patch_um"]) for section in sections.values()]

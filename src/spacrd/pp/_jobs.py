@@ -68,6 +68,13 @@ def side_of(picture: Picture, library: Library, patch_um: float | None) -> tuple
 def plan(size: int, library: Library, picture: Picture, inside: np.ndarray, sides: tuple[float, float]) -> Job:
     """What to cut, ``size`` pixels wide."""
     side, patch_um = sides
+    pyramid = picture.pyramid
+    pixels = side * float(np.sqrt(abs(np.linalg.det(pyramid.to_level(0)[:2, :2]))))
+    if pixels > 2 * max(pyramid.height, pyramid.width):  # mostly reflections, and memory without end
+        raise ValueError(
+            f"A patch of {patch_um:.4g} um is {pixels:.4g} px wide, and picture {picture.name!r} only "
+            f"{pyramid.width} x {pyramid.height} px. Give `patch_um` and `mpp` in micrometres."
+        )
     _, padded = patch_positions(picture.pyramid, picture.xy, side)
     level = picture.pyramid.best_level(side, size)
     job = Job(library, picture, side, patch_um, level, inside, padded & inside)

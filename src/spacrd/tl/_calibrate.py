@@ -16,6 +16,9 @@ from ._read import warn
 MAX_FOLDS = 5
 """Sections are held out one by one, or in so many groups if there are more."""
 
+MAX_SLOPE = 1e4
+"""Beyond it a curve stretches rounding errors."""
+
 
 def _folds(parts: Sequence[SpotArrays]) -> list[np.ndarray]:
     """Groups of sections to hold out, those only that leave both classes to train on."""
@@ -75,6 +78,12 @@ def calibrate(
         warn(
             "The training sections contradict each other: scored by a model of the others, spots annotated as positive "
             "get no higher likelihood than the rest. The likelihoods are not calibrated, and hardly to be trusted."
+        )
+        return Calibration()
+    if slope > MAX_SLOPE:
+        warn(
+            "The likelihoods are not calibrated: the networks that were to tell hardly tell spots apart. Fit on more "
+            "spots, or longer."
         )
         return Calibration()
     return Calibration(slope, _intercept(logits, targets, slope), len(targets))

@@ -59,6 +59,8 @@ def expression_contract(
             )
         shared = kept
     if genes is not None:
+        if isinstance(genes, str) or not len(genes):
+            raise ValueError(f"genes must be a list of at least one gene name, got {genes!r}.")
         absent = [gene for gene in genes if gene not in set(shared)]
         if absent:
             raise ValueError(f"{len(absent)} of the genes are not in every section: {names(absent, 5)}.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
-from .._checks import check_choice, check_positive_int, names
+from .._checks import check_choice, check_positive_int, check_positive_number, names
 from .._sections import Library, as_list, split_libraries
 from .._settings import settings
 from ..model import Calibration, ModelConfig, RawSection, Recipe, SpaCRD
@@ -121,6 +121,8 @@ def fit(
     for value, name in ((n_top_genes, "n_top_genes"), (n_neighbors, "n_neighbors")):
         check_positive_int(value, name)
     check_positive_int(seed, "seed", minimum=0)
+    if max_distance is not None:
+        check_positive_number(max_distance, "max_distance")
     plan = _plan(recipe, scaling=scaling, batch_size=batch_size, lr=lr, members=members, max_epochs=max_epochs)
     libraries = [
         library
@@ -176,7 +178,9 @@ def fit(
 
 
 def _classes(value: Any, argument: str) -> list[str]:
-    listed = [value] if isinstance(value, str) else list(value)
+    if value is None or isinstance(value, Mapping):
+        raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
+    listed = [value] if np.isscalar(value) else list(value)
     if not listed:
         raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
     return [str(item) for item in listed]
@@ -188,8 +192,8 @@ def _plan(recipe: str | Recipe, *, max_epochs: int | None, **changes: Any) -> Re
             check_positive_int(changes[name], name)
     if changes["scaling"] is not None:
         check_choice(changes["scaling"], ("minmax", "zscore", "none"), "scaling")
-    if changes["lr"] is not None and not changes["lr"] > 0:
-        raise ValueError(f"lr must be positive, got {changes['lr']}.")
+    if changes["lr"] is not None:
+        check_positive_number(changes["lr"], "lr")
     plan = get_recipe(recipe, **changes)
     if max_epochs is None:
         return plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -96,6 +97,7 @@ def score(
     check_positive_int(batch_size, "batch_size")
     make_cut(np.empty(0), threshold)  # refuse a wrong threshold before the work, not after it
     table = get_table(data, table_key)
+    _check_free(table, key_added)
     libraries = split_libraries(data, table_key=table_key, library_key=library_key)
     likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
     region = np.full(table.n_obs, np.nan, dtype=object)
@@ -131,6 +133,14 @@ def score(
         colors={Keys.region_colors(key_added): [REGION_COLORS[NORMAL], REGION_COLORS[CANCER]]},
         copy=copy,
     )
+
+
+def _check_free(table: AnnData, key: str) -> None:
+    """Refuse a result name that would replace what ``extract_patches`` wrote."""
+    recorded = table.uns.get(Keys.UNS, {})
+    for slot in (key, Keys.latent(key)):
+        if slot in table.obsm and isinstance(recorded, Mapping) and slot in recorded and slot.startswith("X_"):
+            raise ValueError(f"key_added={key!r} would replace the embedding obsm[{slot!r}]. Choose another name.")
 
 
 def cut_record(cut: Cut) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .._keys import CANCER, NORMAL, REGION_COLORS, Keys
-from .._sections import get_table, scored_libraries, write_results
+from .._sections import get_table, result_record, scored_libraries, write_results
 from ._mixture import call_regions, make_cut
 from ._score import cut_record
 
@@ -68,7 +68,7 @@ def threshold(
         cut = make_cut(scored.likelihood, method)
         region[scored.library.rows] = call_regions(scored.likelihood, cut.threshold, (NORMAL, CANCER))
         sections[Keys.section(scored.library.name)] = {**scored.report, **cut_record(cut)}
-    stored = dict(table.uns.get(Keys.UNS, {}).get(key, {}))
+    stored = dict(result_record(table, key))
     if library_key is not None:
         stored["library_key"] = library_key
     return write_results(

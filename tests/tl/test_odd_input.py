@@ -1,0 +1,134 @@
+"""Containers and arguments that users pass by mistake, or that are unusual but right."""
+
+from __future__ import annotations
+
+import json
+
+import anndata as ad
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+import spacrd
+
+from .conftest import make_section, small_recipe
+from .test_bad_input import POSITIVE, assert_unchanged, snapshot
+
+
+def test_half_precision_counts_score_as_single_precision_ones(both_model):
+    one, other = make_section(3), make_section(3)
+    other.X = other.X.toarray().astype(np.float16)
+    for table in (one, other):
+        spacrd.tl.score(table, both_model)
+    np.testing.assert_array_equal(one.obs["spacrd_likelihood"], other.obs["spacrd_likelihood"])
+
+
+def test_complex_counts_are_refused(both_model):
+    table = make_section(3)
+    table.X = table.X.astype(np.complex64)
+    with pytest.raises(TypeError, match="real numbers, got complex64"):
+        spacrd.tl.score(table, both_model)
+
+
+def test_a_table_open_on_disk_is_scored(both_model, tmp_path):
+    make_section(3).write_h5ad(tmp_path / "a.h5ad")
+    backed = ad.read_h5ad(tmp_path / "a.h5ad", backed="r")
+    scored = spacrd.tl.score(backed, both_model, copy=True)
+    assert not scored.isbacked and "spacrd_likelihood" not in backed.obs
+    with pytest.raises(ValueError, match="to_memory"):
+        spacrd.tl.score(backed[:10], both_model)
+    assert spacrd.tl.score(backed[:10], both_model, copy=True).n_obs == 10
+    spacrd.tl.score(backed, both_model)
+    np.testing.assert_array_equal(backed.obs["spacrd_likelihood"], scored.obs["spacrd_likelihood"])
+    backed.file.close()
+
+
+@pytest.mark.parametrize(
+    "record", ["mine", {"X_mine": "mine"}, {"X_mine": {"sections": "a"}}, {"X_mine": {"sections": {"section": 3}}}]
+)
+def test_a_slot_of_the_users_own_is_named(both_model, target, record):
+    target.uns["spacrd"] = record
+    before = snapshot(target)
+    for call in (
+        lambda: spacrd.tl.score(target, both_model),
+        lambda: spacrd.tl.fit([make_section(1), target], "pathologist", positive=POSITIVE, recipe=small_recipe()),
+    ):
+        with pytest.raises(TypeError, match=r"uns\['spacrd'\]"):
+            call()
+    assert_unchanged(target, before)
+
+
+def test_a_sparse_embedding_is_refused(both_model, target):
+    target.obsm["X_mine"] = csr_matrix(target.obsm["X_mine"])
+    with pytest.raises(TypeError, match="sparse"):
+        spacrd.tl.score(target, both_model)
+
+
+@pytest.mark.parametrize("key", ["mine", "X_mine"])
+def test_a_result_never_replaces_the_embedding(both_model, target, key):
+    before = snapshot(target)
+    with pytest.raises(ValueError, match="would replace the embedding"):
+        spacrd.tl.score(target, both_model, key_added=key)
+    assert_unchanged(target, before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"positive": None}, TypeError, "positive must be a class"),
+        ({"lr": "a"}, TypeError, "lr must be a number"),
+        ({"lr": float("inf")}, ValueError, "lr must be positive"),
+        ({"max_distance": -1}, ValueError, "max_distance must be positive"),
+        ({"max_distance": "a"}, TypeError, "max_distance must be a number"),
+        ({"genes": []}, ValueError, "at least one gene name"),
+        ({"genes": "g1"}, ValueError, "at least one gene name"),
+    ],
+)
+def test_arguments_of_fit(training_sections, arguments, error, message):
+    with pytest.raises(error, match=message):
+        spacrd.tl.fit(training_sections, "pathologist", **{"positive": POSITIVE, **arguments})
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("positive", [True, 1, "True"])
+def test_labels_that_are_no_text(positive):
+    sections = [make_section(1, n=36), make_section(2, n=36)]
+    for table in sections:
+        cancer = (table.obs["pathologist"] == POSITIVE).to_numpy()
+        table.obs["label"] = cancer.astype(int) if positive == 1 and positive is not True else cancer
+    model = spacrd.tl.fit(sections, "label", positive=positive, recipe=small_recipe(), max_epochs=1)
+    assert model.config.positive == (str(positive),)
+
+
+@pytest.mark.filterwarnings("ignore:.*not calibrated")
+def test_six_spots_twice_can_be_fitted():
+    few = make_section(3)[40:46].copy()
+    model = spacrd.tl.fit([few, few], "pathologist", positive=POSITIVE, recipe=small_recipe(), max_epochs=1)
+    assert 0 < model.config.calibration.slope < 1e4
+
+
+def test_likelihoods_that_are_text(both_model, target):
+    spacrd.tl.score(target, both_model)
+    target.obs["spacrd_likelihood"] = "high"
+    with pytest.raises(TypeError, match="not likelihoods"):
+        spacrd.metrics.evaluate(target, "pathologist", positive=POSITIVE)
+
+
+@pytest.mark.parametrize("path", [None, 3, ""])
+def test_a_path_that_is_none(path):
+    with pytest.raises(TypeError, match="path must name a model folder"):
+        spacrd.SpaCRD.load(path)
+
+
+def test_model_folders_that_contradict_themselves(both_model, tmp_path):
+    both_model.save(tmp_path / "m")
+    (tmp_path / "m" / "history.json").write_text("3")
+    with pytest.raises(ValueError, match="history.json is damaged"):
+        spacrd.SpaCRD.load(tmp_path / "m")
+    both_model.save(tmp_path / "m", overwrite=True)
+    path = tmp_path / "m" / "config.json"
+    config = json.loads(path.read_text())
+    config["network"]["dropout"] = -1
+    path.write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="cannot be built"):
+        spacrd.SpaCRD.load(tmp_path / "m")
