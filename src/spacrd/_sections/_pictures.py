@@ -131,7 +131,8 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
             "Name the obs column of section names with `library_key`."
         )
     entry = spatial.get(library.name, next(iter(spatial.values())))
-    slots = [entry.get(slot) or {} for slot in ("images", "scalefactors")] if isinstance(entry, Mapping) else [None]
+    usable = isinstance(entry, Mapping)
+    slots: list[Any] = [entry.get(slot) or {} for slot in ("images", "scalefactors")] if usable else [None]
     if not all(isinstance(slot, Mapping) for slot in slots):
         raise TypeError(f"uns['spatial'] of {library.name!r} must hold dictionaries 'images' and 'scalefactors'.")
     images, factors = slots
