@@ -32,8 +32,6 @@ class Recipe:
         Whether the reconstruction target is cut off from the gradient.
     free_bits
         KL per latent dimension that costs nothing, in nats.
-    alignment_weight
-        Weight of InfoNCE on the centre spots while the classifier trains (0: alignment is a stage of its own only).
     alignment_epochs, vae_epochs, fusion_epochs
         Epochs of the contrastive stage, of the VAE loss alone, and of classifier and VAE together.
     min_steps
@@ -62,7 +60,6 @@ class Recipe:
     separation_bound: float | None = None
     detach: bool = False
     free_bits: float = 0.0
-    alignment_weight: float = 0.0
     alignment_epochs: int = 100
     vae_epochs: int = 50
     fusion_epochs: int = 50

@@ -43,11 +43,3 @@ class CrossAttention(nn.Module):
         )
         out = self.out(attended.transpose(-2, -3).flatten(-2).squeeze(1))
         return self.norm(out + query if self.residual else out)
-
-    def weights(self, query: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention weights averaged over heads, (b, t)."""
-        q, k = self._split(self.query(query)[:, None]), self._split(self.key(context))
-        logits = (q @ k.transpose(-1, -2)).squeeze(-2) / q.shape[-1] ** 0.5
-        if mask is not None:
-            logits = logits.masked_fill(~mask[:, None, :], float("-inf"))
-        return logits.softmax(-1).mean(1)

@@ -36,9 +36,7 @@ class Stage(pl.LightningModule):
     recipe
         Losses, schedule and augmentation.
     epochs
-        Epochs this stage runs.
-    lr
-        Learning rate.
+        Epochs this stage runs, or more if the recipe asks for a number of steps.
     """
 
     name = "stage"
