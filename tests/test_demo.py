@@ -36,7 +36,7 @@ def test_demo_writes_what_it_names(tmp_path: Path, capsys: pytest.CaptureFixture
     assert {item.name for item in out.iterdir()} == FILES | {_demo.MARKER}
     scores = pd.read_csv(out / "scores.csv")
     assert scores["spacrd_likelihood"].between(0, 1).all()
-    assert set(scores["spacrd_region"]) <= {"normal", "cancer"}
+    assert set(scores["spacrd_region"]) <= {"normal", "cancer", "uncertain"}
     import spatialdata
 
     section = spatialdata.read_zarr(out / "section.zarr")

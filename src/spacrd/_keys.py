@@ -1,4 +1,4 @@
-"""Every name spacrd writes into ``obs``, ``obsm``, ``uns`` and ``shapes``."""
+"""Every name spacrd writes into ``obs``, ``obsm``, ``varm``, ``uns`` and ``shapes``."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ class Keys:
         return f"{key}_region"
 
     @staticmethod
+    def uncertainty(key: str = DEFAULT) -> str:
+        """``.obs`` slot of the uncertainty of the likelihood."""
+        return f"{key}_uncertainty"
+
+    @staticmethod
     def region_colors(key: str = DEFAULT) -> str:
         """``.uns`` slot of the colours of the called regions, as scanpy reads it."""
         return f"{key}_region_colors"
@@ -45,6 +50,21 @@ class Keys:
     def latent(key: str = DEFAULT) -> str:
         """``.obsm`` slot of the latent embedding."""
         return f"X_{key}"
+
+    @staticmethod
+    def contributions(key: str = DEFAULT) -> str:
+        """``.obsm`` slot of the modalities' contributions to each logit, and ``.varm`` slot of the genes' by region."""
+        return f"{key}_contributions"
+
+    @staticmethod
+    def sources(key: str = DEFAULT) -> str:
+        """``.obsm`` slot of where the evidence for each logit lies."""
+        return f"{key}_sources"
+
+    @staticmethod
+    def explanation(key: str = DEFAULT) -> str:
+        """Record of :func:`spacrd.tl.explain` in ``.uns["spacrd"]``; no ``.obsm`` slot bears this name."""
+        return f"{key}_explanation"
 
     @staticmethod
     def section(library: str) -> str:
@@ -59,7 +79,11 @@ class Keys:
 
 NORMAL = "normal"
 CANCER = "cancer"
+UNCERTAIN = "uncertain"
 """Categories of ``.obs["spacrd_region"]``; spots without a likelihood are NaN."""
 
-REGION_COLORS = {NORMAL: "#0072B2", CANCER: "#D55E00"}
-"""Okabe and Ito's blue and vermillion: apart for colour-blind readers, and both apart from H&E."""
+REGION_COLORS = {NORMAL: "#0072B2", CANCER: "#D55E00", UNCERTAIN: "#999999"}
+"""Okabe and Ito's blue and vermillion, apart for colour-blind readers and both apart from H&E, and grey."""
+
+TUMOUR, NO_TUMOUR, UNCLEAR = "tumour", "no tumour", "unclear"
+"""Verdicts on a section."""

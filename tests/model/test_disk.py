@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import spacrd
-from spacrd.model import ExpressionContract, ImageContract, ModelConfig, RawSection, SpaCRD
-from spacrd.nn import NetworkConfig, SpaCRDNetwork
+from spacrd.model import Calibration, ExpressionContract, ImageContract, ModelConfig, RawSection, SpaCRD
+from spacrd.model._modules import build_modules
+from spacrd.nn import NetworkConfig
 
 GENES = tuple(f"g{i}" for i in range(5))
 
@@ -30,9 +31,18 @@ def model():
         recipe="default",
         members=2,
         seed=0,
+        propagation=0.8,
+        calibration=Calibration(slope=2.0, scales=(1.0,), n_sections=3),
+        jackknife=3,
+        n_sections=3,
         training={"n_spots": 3},
     )
-    return SpaCRD(config, [SpaCRDNetwork(network) for _ in range(2)], [{"stage": "fusion", "epoch": 0, "total": 1.0}])
+    modules = build_modules(config)
+    for module in modules.values():
+        for tensor in module.buffers():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.rand_like(tensor) + 0.1)  # no buffer is left at its start, which loading could hide
+    return SpaCRD(config, modules, [{"stage": "fusion", "epoch": 0, "total": 1.0}])
 
 
 @pytest.fixture
@@ -60,6 +70,8 @@ def test_round_trip_scores_bit_identically(model, section, tmp_path):
     one, two = model.predict(section), loaded.predict(section)
     np.testing.assert_array_equal(one.likelihood, two.likelihood)
     np.testing.assert_array_equal(one.latent, two.latent)
+    np.testing.assert_array_equal(one.uncertainty, two.uncertainty)
+    assert one.shift == two.shift
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == [
         "README.md",
         "config.json",

@@ -64,6 +64,8 @@ def test_votes_that_do_not_count_cost_nothing():
     target = torch.tensor([1.0, 0.0])
     counted = torch.tensor([[True, True], [True, False]])
     wanted = math.log(2) + math.log1p(math.exp(-5.0))
-    assert vote_loss(votes, counted, target).item() == pytest.approx(wanted, rel=1e-5)
+    assert vote_loss(votes, counted, target, torch.ones(2)).item() == pytest.approx(wanted, rel=1e-5)
     plain = torch.nn.functional.binary_cross_entropy_with_logits(votes[:, 0], target)
-    torch.testing.assert_close(vote_loss(votes[:, :1], counted[:, :1], target), plain)
+    torch.testing.assert_close(vote_loss(votes[:, :1], counted[:, :1], target, torch.ones(2)), plain)
+    heavy = vote_loss(votes[:, :1], counted[:, :1], target, torch.tensor([1.0, 3.0]))
+    assert heavy > plain

@@ -21,7 +21,7 @@ def fit(sections, **kwargs):
 
 def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
     sections = [make_section(seed) for seed in range(4)]
-    plain, calibrated = fit(sections, calibrated=False), fit(sections)
+    plain, calibrated = (fit(sections, calibrated=flag, propagation=0.5) for flag in (False, True))
     assert plain.config.calibration == spacrd.model.Calibration()
     assert calibrated.config.calibration.n_sections == 4
     errors, scores = [], []

@@ -29,8 +29,8 @@ def test_scores_a_new_section_and_writes_what_it_says(both_model, target):
     likelihood = target.obs["spacrd_likelihood"]
     assert likelihood.dtype == np.float32
     assert likelihood.between(0, 1).all()
-    assert list(target.obs["spacrd_region"].cat.categories) == ["normal", "cancer"]
-    assert len(target.uns["spacrd_region_colors"]) == 2
+    assert list(target.obs["spacrd_region"].cat.categories) == ["normal", "cancer", "uncertain"]
+    assert len(target.uns["spacrd_region_colors"]) == 3
     assert target.obsm["X_spacrd"].shape == (target.n_obs, 8)
     record = target.uns["spacrd"]["spacrd"]
     assert record["model"] == both_model.id
@@ -71,9 +71,11 @@ def test_fit_leaves_random_state_and_data_alone(training_sections):
         assert set(now.uns["spacrd"]) == set(then.uns["spacrd"])
 
 
-def test_history_has_both_stages(both_model):
+def test_history_has_the_stages_of_the_recipe(training_sections, both_model):
     history = pd.DataFrame(both_model.history)
-    assert set(history["stage"]) == {"alignment", "fusion"}
+    assert set(history["stage"]) == {"fusion"}
+    published = fit(training_sections, recipe=small_recipe("published"), max_epochs=2)
+    assert {entry["stage"] for entry in published.history} == {"alignment", "fusion"}
     assert history["member"].nunique() == both_model.config.members
     fusion = history[history["stage"] == "fusion"].groupby("epoch")["classification"].mean()
     assert fusion.iloc[-1] < fusion.iloc[0]
@@ -245,5 +247,5 @@ def test_callbacks_see_every_stage(training_sections):
             self.epochs += 1
 
     count = Count()
-    fit(training_sections, max_epochs=2, callbacks=[count])
+    fit(training_sections, recipe=small_recipe("published"), max_epochs=2, callbacks=[count])
     assert count.epochs == 4

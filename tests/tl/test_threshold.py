@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import spacrd
-from spacrd.tl._mixture import call_regions, mixture_cut
+from spacrd.tl._call import call_regions
+from spacrd.tl._mixture import mixture_cut
 
 
 def sigmoid(x):
@@ -62,7 +63,7 @@ def test_two_groups_on_one_side_are_not_normal_and_cancer(shift, held):
 
 
 def test_nan_stays_nan():
-    called = call_regions(np.array([0.2, 0.8, np.nan]), 0.5, ("normal", "cancer"))
+    called = call_regions(np.array([0.2, 0.8, np.nan]), 0.5)
     assert called[:2].tolist() == ["normal", "cancer"]
     assert np.isnan(called[2])
 
@@ -70,10 +71,11 @@ def test_nan_stays_nan():
 def test_recut_without_the_model(both_model, target):
     spacrd.tl.score(target, both_model)
     first = target.obs["spacrd_region"].copy()
-    spacrd.tl.threshold(target, method=0.99)
+    high = float(target.obs["spacrd_likelihood"][first == "cancer"].median())
+    spacrd.tl.threshold(target, method=high)
     assert (target.obs["spacrd_region"] == "cancer").sum() < (first == "cancer").sum()
     section = target.uns["spacrd"]["spacrd"]["sections"]["section"]
-    assert section["threshold"] == 0.99
+    assert section["threshold"] == high
     assert section["threshold_method"] == "given"
     assert section["modality"] == "image+expression"
     spacrd.tl.threshold(target)

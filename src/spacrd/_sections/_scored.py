@@ -20,6 +20,8 @@ class ScoredLibrary:
     library: Library
     likelihood: np.ndarray
     """(n_spots,) float64, NaN where a spot has no likelihood."""
+    uncertainty: np.ndarray
+    """(n_spots,) float64, NaN where the model could not tell."""
     region: np.ndarray
     """(n_spots,) object: the called category, None where none was called."""
     report: Mapping[str, Any]
@@ -29,6 +31,16 @@ class ScoredLibrary:
     def threshold(self) -> float:
         """Likelihood from which a spot is called cancer, NaN if none was set."""
         return float(self.report.get("threshold", np.nan))
+
+    def interval(self) -> np.ndarray:
+        """Interval of one standard error around each likelihood, (n_spots, 2), that the uncertainty stands for."""
+        from scipy.special import expit, logit
+
+        centre = logit(np.clip(self.likelihood, 1e-6, 1 - 1e-6))
+        # 2 u = expit(l + e) - expit(l - e) = sinh(e) / (cosh(l) + cosh(e)), a quadratic equation in exp(e).
+        width, c = 2 * np.clip(self.uncertainty, 0.0, 0.5 - 1e-9), np.cosh(centre)
+        error = np.log((width * c + np.sqrt((width * c) ** 2 + 1 - width**2)) / (1 - width))
+        return expit(centre[:, None] + np.array([-1.0, 1.0]) * error[:, None])
 
 
 def scored_libraries(data: Any, *, key: str, table_key: str, library_key: str | None) -> list[ScoredLibrary]:
@@ -50,6 +62,9 @@ def scored_libraries(data: Any, *, key: str, table_key: str, library_key: str | 
             f"obs[{column!r}] holds {table.obs[column].dtype}, not likelihoods. Score again with spacrd.tl.score."
         )
     likelihood = table.obs[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    uncertainty = np.full(table.n_obs, np.nan)
+    if Keys.uncertainty(key) in table.obs and table.obs[Keys.uncertainty(key)].dtype.kind == "f":
+        uncertainty = table.obs[Keys.uncertainty(key)].to_numpy(dtype=np.float64, na_value=np.nan)
     regions = np.full(table.n_obs, None, dtype=object)
     if Keys.region(key) in table.obs:
         called = table.obs[Keys.region(key)]
@@ -57,7 +72,11 @@ def scored_libraries(data: Any, *, key: str, table_key: str, library_key: str | 
         regions[known] = called[known].astype(str).to_numpy(dtype=object)
     return [
         ScoredLibrary(
-            library, likelihood[library.rows], regions[library.rows], reports.get(Keys.section(library.name), {})
+            library,
+            likelihood[library.rows],
+            uncertainty[library.rows],
+            regions[library.rows],
+            reports.get(Keys.section(library.name), {}),
         )
         for library in split_libraries(data, table_key=table_key, library_key=library_key)
     ]

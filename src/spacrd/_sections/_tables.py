@@ -259,8 +259,9 @@ def write_results(
     *,
     table_key: str,
     obs: Mapping[str, Any],
-    obsm: Mapping[str, np.ndarray],
+    obsm: Mapping[str, Any],
     uns: Mapping[str, Mapping[str, Any]],
+    varm: Mapping[str, Any] | None = None,
     colors: Mapping[str, list[str]] | None = None,
     copy: bool,
 ) -> Any:
@@ -271,7 +272,7 @@ def write_results(
     """
     target = copy_data(data, table_key) if copy else data
     table = get_table(target, table_key)
-    old = _kept(table)
+    new_uns = {Keys.UNS: {**_kept(table), **uns}, **(colors or {})}
     if table.is_view:
         if table.isbacked:
             raise ValueError(
@@ -279,18 +280,16 @@ def write_results(
                 "`adata = adata.to_memory()`, or pass copy=True."
             )
         table._init_as_actual(table.copy())
-    before = table.obs.copy(deep=False), dict(table.obsm), dict(table.uns)
+    old_obs = table.obs.copy(deep=False)
+    before = [(slot, dict(slot)) for slot in (table.obsm, table.varm, table.uns)]
     try:
         for name, values in obs.items():
             table.obs[name] = values
-        for name, values in obsm.items():
-            table.obsm[name] = values
-        table.uns[Keys.UNS] = {**old, **uns}
-        for name, values in (colors or {}).items():
-            table.uns[name] = values
+        for (slot, _), results in zip(before, (obsm, varm or {}, new_uns), strict=True):
+            slot.update(results)
     except BaseException:
-        table.obs = before[0]
-        for slot, kept in ((table.obsm, before[1]), (table.uns, before[2])):
+        table.obs = old_obs
+        for slot, kept in before:
             for name in [name for name in slot if name not in kept]:
                 del slot[name]
             slot.update(kept)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_key, names
-from .._keys import CANCER
 from ._metrics import scores
 
 if TYPE_CHECKING:
@@ -104,8 +103,9 @@ def evaluate(
     for scored in scored_libraries(data, key=key, table_key=table_key, library_key=library_key):
         keep = usable[scored.library.rows] & np.isfinite(scored.likelihood)
         y = is_positive[scored.library.rows][keep]
-        region = scored.region[keep]
-        called = region == CANCER if any(value is not None for value in region) else None
+        # By the threshold, not by region: spots called uncertain lie on one side of it too.
+        cut = any(value is not None for value in scored.region[keep]) and np.isfinite(scored.threshold)
+        called = scored.likelihood[keep] >= scored.threshold if cut else None
         row = scores(y, scored.likelihood[keep], called)
         rows[scored.library.name] = row | {"n_left_out": int((~keep).sum()), "threshold": scored.threshold}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS)).rename_axis(index="section")

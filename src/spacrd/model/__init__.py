@@ -1,6 +1,7 @@
 """Fitted models: networks and everything needed to score a new section."""
 
-from ._config import Calibration, ExpressionContract, ImageContract, ModelConfig
+from ._calibration import Calibration
+from ._config import ExpressionContract, ImageContract, ModelConfig
 from ._model import Prediction, SpaCRD
 from ._prepare import RawSection
 from ._recipe import RECIPES, Recipe

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-import numpy as np
-
 from .._checks import check_choice
 from ..nn import NetworkConfig
+from ._calibration import Calibration
 from ._preprocess import SCALINGS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MAX_MEMBERS = 100
-MAX_LOGIT = 8.0
-"""Calibrated likelihoods lie between 0.0003 and 0.9997."""
+MAX_SECTIONS = 100_000
 
 
 @dataclass(frozen=True)
@@ -75,36 +73,6 @@ class ImageContract:
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Logistic curve from the networks' mean logit to the logit of the likelihood.
-
-    A few sections cannot teach that one spot in a million is wrong: calibrated logits bend towards
-    :data:`MAX_LOGIT`, which keeps the order of the spots and keeps float32 likelihoods off 0 and 1.
-
-    Attributes
-    ----------
-    slope, intercept
-        Of the curve.
-    n_sections
-        Held-out training sections it was fitted on; 0 if the logits are as the networks give them.
-    """
-
-    slope: float = 1.0
-    intercept: float = 0.0
-    n_sections: int = 0
-
-    def __post_init__(self) -> None:
-        if not (0 < self.slope < 1e6 and abs(self.intercept) < 1e6):
-            raise ValueError(f"A calibration needs a positive, finite slope, got {self.slope} and {self.intercept}.")
-
-    def apply(self, logit: np.ndarray) -> np.ndarray:
-        """Logit of the likelihood, from the networks' mean logit; the same shape."""
-        if not self.n_sections:
-            return logit
-        return MAX_LOGIT * np.tanh((self.slope * logit + self.intercept) / MAX_LOGIT)
-
-
-@dataclass(frozen=True)
 class ModelConfig:
     """Everything but the weights.
 
@@ -120,8 +88,14 @@ class ModelConfig:
         What was learned.
     recipe, members, seed
         How it was trained.
+    propagation
+        Share of a spot's score that comes from its neighbours' scores; 0 for none.
     calibration
-        From logits to likelihoods.
+        From votes to likelihoods.
+    jackknife
+        Held-out groups of training sections, each with a model of the others that tells how sure a likelihood is.
+    n_sections
+        Training sections that a new one is compared with.
     training
         Facts for the model card: sections, spots, versions.
     format_version
@@ -138,13 +112,23 @@ class ModelConfig:
     recipe: str
     members: int
     seed: int
+    propagation: float = 0.0
     calibration: Calibration = field(default_factory=Calibration)
+    jackknife: int = 0
+    n_sections: int = 0
     training: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
         if not 1 <= self.members <= MAX_MEMBERS:
             raise ValueError(f"A model has 1 to {MAX_MEMBERS} members, got {self.members}.")
+        if self.jackknife > MAX_MEMBERS or self.n_sections > MAX_SECTIONS:
+            raise ValueError(
+                f"jackknife={self.jackknife} and n_sections={self.n_sections} must be at most {MAX_MEMBERS} and "
+                f"{MAX_SECTIONS}."
+            )
+        if not 0 <= self.propagation < 1:
+            raise ValueError(f"propagation is a share from 0 to below 1, got {self.propagation}.")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -165,6 +149,11 @@ class ModelConfig:
             raise ValueError(
                 f"The model has format version {found}, this spacrd reads up to {FORMAT_VERSION}. "
                 "Update spacrd: `pip install -U spacrd`."
+            )
+        if found < FORMAT_VERSION:
+            raise ValueError(
+                f"The model has format version {found}, from before the first release; this spacrd reads "
+                f"{FORMAT_VERSION}. Fit it again."
             )
         parsed = dict(values)
         parts = {
@@ -196,6 +185,8 @@ _CHECKS: dict[str, Any] = {
     "bool": lambda v: isinstance(v, bool),
     "tuple[str, ...]": lambda v: all(isinstance(item, str) for item in v),
     "tuple[int, int]": lambda v: len(v) == 2 and all(_CHECKS["int"](item) and item > 0 for item in v),
+    "tuple[float, ...]": lambda v: all(_CHECKS["float"](item) for item in v),
+    "tuple[str, ...] | None": lambda v: v is None or _CHECKS["tuple[str, ...]"](v),
     "dict[str, Any]": lambda v: isinstance(v, dict),
     "float | None": lambda v: v is None or _CHECKS["float"](v),
 }
@@ -213,7 +204,7 @@ def _build(kind: type, values: Any, where: str) -> Any:
     parsed = {}
     for name, value in values.items():
         annotation = str(known[name].type)
-        if annotation.startswith("tuple"):
+        if annotation.startswith("tuple") and not (value is None and annotation.endswith("None")):
             if not isinstance(value, list | tuple):
                 raise ValueError(f"The model's {where}.{name} must be a list, got {value!r}.")
             value = tuple(value)

@@ -12,22 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._checks import names
-from ..nn import SpaCRDNetwork
 from ._card import model_card
 from ._config import ModelConfig
+from ._modules import build_modules
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn import Module
 
 CONFIG, WEIGHTS, HISTORY, CARD = "config.json", "model.safetensors", "history.json", "README.md"
 
 
-def flatten(networks: list[SpaCRDNetwork]) -> dict[str, Tensor]:
-    """Tensors of all networks under ``"<number>.<name>"``."""
+def flatten(modules: Mapping[str, Module]) -> dict[str, Tensor]:
+    """Tensors of all modules under ``"<module>.<name>"``."""
     return {
-        f"{number}.{name}": tensor.detach().cpu().contiguous()
-        for number, network in enumerate(networks)
-        for name, tensor in network.state_dict().items()
+        f"{where}.{name}": tensor.detach().cpu().contiguous()
+        for where, module in modules.items()
+        for name, tensor in module.state_dict().items()
     }
 
 
@@ -43,7 +44,7 @@ def fingerprint(tensors: Mapping[str, Tensor]) -> str:
 def write_folder(
     path: str | os.PathLike[str],
     config: ModelConfig,
-    networks: list[SpaCRDNetwork],
+    modules: Mapping[str, Module],
     history: list[dict[str, Any]],
     *,
     overwrite: bool,
@@ -62,7 +63,7 @@ def write_folder(
     target.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        tensors = flatten(networks)
+        tensors = flatten(modules)
         save_file(tensors, made / WEIGHTS)
         (made / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
         (made / HISTORY).write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
@@ -87,7 +88,7 @@ def _read_json(path: Path) -> Any:
         raise ValueError(f"{path} is damaged: {error}. Copy the model folder again.") from error
 
 
-def read_folder(path: Path) -> tuple[ModelConfig, list[SpaCRDNetwork], list[dict[str, Any]]]:
+def read_folder(path: Path) -> tuple[ModelConfig, dict[str, Module], list[dict[str, Any]]]:
     """Read and check a folder; every tensor must have the name, shape and type the config asks for."""
     import torch
     from safetensors import SafetensorError, safe_open
@@ -102,11 +103,11 @@ def read_folder(path: Path) -> tuple[ModelConfig, list[SpaCRDNetwork], list[dict
         raise ValueError(f"{path / HISTORY} is damaged: it must hold a list of epochs. Copy the model folder again.")
     try:
         with torch.device("meta"):
-            networks = [SpaCRDNetwork(config.network) for _ in range(config.members)]
+            modules = build_modules(config)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path / CONFIG} describes a network that cannot be built: {error}.") from error
     wanted = {
-        f"{i}.{name}": tensor for i, network in enumerate(networks) for name, tensor in network.state_dict().items()
+        f"{where}.{name}": tensor for where, module in modules.items() for name, tensor in module.state_dict().items()
     }
     try:
         with safe_open(path / WEIGHTS, framework="pt") as stored:
@@ -122,7 +123,8 @@ def read_folder(path: Path) -> tuple[ModelConfig, list[SpaCRDNetwork], list[dict
                     raise ValueError(
                         f"{path / WEIGHTS}: {name!r} has shape {shape}, the config asks for {tuple(tensor.shape)}."
                     )
-            tensors = {name: stored.get_tensor(name) for name in wanted}
+            # Cloned into memory of the usual alignment, with which sums come out the same to the last bit.
+            tensors = {name: stored.get_tensor(name).clone() for name in wanted}
     except SafetensorError as error:
         raise ValueError(f"{path / WEIGHTS} is damaged or cut short: {error}. Copy the model folder again.") from error
     for name, tensor in wanted.items():
@@ -130,8 +132,8 @@ def read_folder(path: Path) -> tuple[ModelConfig, list[SpaCRDNetwork], list[dict
             raise ValueError(f"{path / WEIGHTS}: {name!r} is {tensors[name].dtype}, expected {tensor.dtype}.")
         if tensors[name].is_floating_point() and not torch.isfinite(tensors[name]).all():
             raise ValueError(f"{path / WEIGHTS}: {name!r} holds NaN or infinite weights.")
-    for number, network in enumerate(networks):
-        own = {name: tensors[f"{number}.{name}"] for name in network.state_dict()}
-        network.load_state_dict(own, strict=True, assign=True)
-        network.eval()
-    return config, networks, history
+    for where, module in modules.items():
+        own = {name: tensors[f"{where}.{name}"] for name in module.state_dict()}
+        module.load_state_dict(own, strict=True, assign=True)
+        module.eval()
+    return config, modules, history

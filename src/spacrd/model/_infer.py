@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ import torch
 from .._settings import settings
 from ..nn import SpaCRDNetwork, Tokens
 from ._prepare import SpotArrays
+from ._propagate import propagate
 
 
 @dataclass(frozen=True)
@@ -19,16 +20,16 @@ class Scores:
 
     Attributes
     ----------
-    logit
-        Mean over the networks, (n,) float64.
-    spread
-        Standard deviation over the networks, (n,) float64; 0 for one network.
+    votes
+        Mean over the networks, propagated, (n, h) float64; a silent attention has none.
+    counted
+        Which of them count, (n, h) bool.
     latent
         Latent mean of the first network, (n, latent) float32.
     """
 
-    logit: np.ndarray
-    spread: np.ndarray
+    votes: np.ndarray
+    counted: np.ndarray
     latent: np.ndarray
 
 
@@ -51,12 +52,15 @@ def _blocks(n: int, size: int) -> list[np.ndarray]:
 
 def _score_one(
     network: SpaCRDNetwork, arrays: SpotArrays, *, batch_size: int, device: torch.device, description: str
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n, config = len(arrays.target), network.config
-    embedded = {name: torch.empty((n, config.width), device=device) for name in network.modalities}
+    reads = network.reads if config.fused else ()
+    embedded = {name: torch.empty((n, config.width), device=device) for name in reads}
     terms = {name: torch.empty((n, 2), device=device) for name in network.modalities if config.linear_votes}
-    logit = np.empty(n, dtype=np.float64)
-    latent = np.empty((n, config.latent if config.variational else config.width), dtype=np.float32)
+    there = {name: torch.from_numpy(arrays.features[name].valid).to(device) for name in network.modalities}
+    n_votes = config.fused + len(terms)
+    votes, counted = np.empty((n, n_votes), dtype=np.float64), np.empty((n, n_votes), dtype=bool)
+    latent = np.empty((n, config.latent_width), dtype=np.float32)
     blocks = _blocks(n, batch_size)
     every = range(2 * len(blocks))
     # An empty description keeps quiet: inner work has no bar of its own.
@@ -67,8 +71,9 @@ def _score_one(
         for name in network.modalities:
             part = arrays.features[name]
             x = torch.from_numpy(part.rows(rows)).to(device)
-            valid = torch.from_numpy(part.valid[rows]).to(device)
-            embedded[name][rows] = network.encode(name, x, valid)
+            valid = there[name][rows]
+            if name in embedded:
+                embedded[name][rows] = network.encode(name, x, valid)
             if config.linear_votes:
                 terms[name][rows] = network.linear_terms(name, x, valid)
         next(steps)
@@ -77,11 +82,14 @@ def _score_one(
         mask = None if arrays.mask[rows].all() else torch.from_numpy(arrays.mask[rows]).to(device)
         tokens = {name: network.normalise(values[index], mask) for name, values in embedded.items()}
         linear = [network.linear_vote(name, values[index], mask) for name, values in terms.items()]
-        output = network.head(network.fuse_tokens(tokens, mask), linear)
-        logit[rows], latent[rows] = output.logit.cpu().numpy(), output.mean.cpu().numpy()
+        seen = network.seen(there, index, mask)
+        output = network.head(network.fuse_tokens(tokens, mask) if tokens else None, seen, linear)
+        votes[rows], counted[rows] = output.votes.cpu().numpy(), output.counted.cpu().numpy()
+        latent[rows] = output.mean.cpu().numpy()
         next(steps)
     next(steps, None)
-    return logit, latent
+    first = int(config.silent and config.fused)
+    return votes[:, first:], counted[:, first:], latent
 
 
 def score_arrays(
@@ -90,22 +98,32 @@ def score_arrays(
     *,
     batch_size: int,
     device: str,
+    propagation: float = 0.0,
     description: str = "score",
     quiet: bool = False,
 ) -> Scores:
-    """Score every spot of one section with every network; deterministic."""
-    logits, latent = [], None
+    """Score every spot of one section with every network, and propagate their votes; deterministic."""
+    votes, latent = [], None
     where = torch.device(device)
     with torch.inference_mode():
         for number, network in enumerate(networks, start=1):
             network = network.to(where).eval()
             text = description if len(networks) == 1 else f"{description} {number}/{len(networks)}"
-            logit, mean = _score_one(
+            vote, counted, mean = _score_one(
                 network, arrays, batch_size=batch_size, device=where, description="" if quiet else text
             )
             network.cpu()
-            logits.append(logit)
+            votes.append(vote)
             latent = mean if latent is None else latent
-    stacked = np.stack(logits)
     assert latent is not None
-    return Scores(stacked.mean(axis=0), stacked.std(axis=0), latent)
+    counted &= np.any([part.valid for part in arrays.features.values()], axis=0)[:, None]
+    return propagated(Scores(np.mean(votes, axis=0), counted, latent), arrays, propagation)
+
+
+def propagated(scores: Scores, arrays: SpotArrays, share: float) -> Scores:
+    """The same scores, each vote propagated over the spots where it counts."""
+    votes = [
+        propagate(vote, arrays.neighbours, arrays.mask, there, share)
+        for vote, there in zip(scores.votes.T, scores.counted.T, strict=True)
+    ]
+    return replace(scores, votes=np.stack(votes, axis=1))

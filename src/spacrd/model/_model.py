@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
+from torch.nn import Module
 
 from .._settings import settings
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
 from ._disk import fingerprint, flatten, read_folder, write_folder
 from ._infer import score_arrays
-from ._prepare import RawSection, gene_coverage, prepare
+from ._level import Background, Level
+from ._prepare import RawSection, SpotArrays, gene_coverage, prepare
+from ._reference import Reference, Shift
 
 
 @dataclass(frozen=True)
@@ -27,19 +32,26 @@ class Prediction:
         Probability of cancer, calibrated as the model says, (n,) float32.
     logit
         Its logit, (n,) float64.
+    uncertainty
+        Half the width of the likelihood's interval of one standard error, (n,) float32; NaN for a model that cannot
+        tell.
+    interval
+        That interval, (n, 2) float64, in likelihoods.
     latent
         Latent means, (n, latent) float32.
     modality
         ``"image+expression"``, ``"image"`` or ``"expression"``: what the section had.
-    gene_coverage
-        Share of the model's genes that the section has; NaN for a model without expression.
+    shift
+        How far the section lies from those the model was fitted on.
     """
 
     likelihood: np.ndarray
     logit: np.ndarray
+    uncertainty: np.ndarray
+    interval: np.ndarray
     latent: np.ndarray
     modality: str
-    gene_coverage: float
+    shift: Shift
 
 
 class SpaCRD:
@@ -51,8 +63,8 @@ class SpaCRD:
     ----------
     config
         The data contract and the architecture.
-    networks
-        One trained network or several, whose logits are averaged.
+    modules
+        Weights by name, as :func:`spacrd.model._modules.build_modules` makes them.
     history
         One dictionary of losses per epoch, with its stage and network.
 
@@ -65,15 +77,20 @@ class SpaCRD:
     ('invasive cancer',)
     """
 
-    def __init__(self, config: ModelConfig, networks: list[SpaCRDNetwork], history: list[dict[str, Any]]) -> None:
+    def __init__(self, config: ModelConfig, modules: dict[str, Module], history: list[dict[str, Any]]) -> None:
         self.config = config
-        self.networks = [network.cpu().eval() for network in networks]
+        self.modules = {name: module.cpu().eval() for name, module in modules.items()}
         self.history = history
+
+    @property
+    def networks(self) -> list[SpaCRDNetwork]:
+        """Networks whose votes are averaged."""
+        return [self.modules[str(number)] for number in range(self.config.members)]
 
     @property
     def id(self) -> str:
         """Short name of the weights: 12 hex digits of their sha256."""
-        return fingerprint(flatten(self.networks))
+        return fingerprint(flatten(self.modules))
 
     def __repr__(self) -> str:
         c = self.config
@@ -119,20 +136,54 @@ class SpaCRD:
         used = {name: bool(part.valid.any()) for name, part in arrays.features.items()}
         if not any(used.values()):
             raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
-        scores = score_arrays(
-            self.networks,
-            arrays,
-            batch_size=batch_size,
-            device=settings.resolve_device(device),
-            description=f"score {section.name}",
-        )
-        blind = ~np.any([part.valid for part in arrays.features.values()], axis=0)
-        logit = np.where(blind, np.nan, c.calibration.apply(scores.logit))
+        options: dict[str, Any] = {
+            "batch_size": batch_size,
+            "device": settings.resolve_device(device),
+            "propagation": c.propagation,
+        }
+        scores = score_arrays(self.networks, arrays, description=f"score {section.name}", **options)
+        blind = ~np.asarray(scores.counted.any(axis=1))
+        names = ["level", *(f"jackknife.{number}.level" for number in range(c.jackknife))]
+        levels = [level for name in names if isinstance(level := self.modules.get(name), Level)]
+        background = Background(section, c.expression, c.image is not None, arrays, levels)
+        shares = background.shares or [float("nan")]
+        logit = np.where(blind, np.nan, c.calibration.apply(scores.votes, scores.counted, shares[0]))
+        error = self._standard_error(arrays, shares[1:], options)
+        interval: np.ndarray = expit(logit[:, None] + np.array([-1.0, 1.0]) * error[:, None])
         latent = np.where(blind[:, None], np.float32(np.nan), scores.latent)
-        likelihood = (1 / (1 + np.exp(-np.clip(logit, -80, 80)))).astype(np.float32)
         title = {"image": "image", "gene": "expression"}
         modality = "+".join(title[name] for name, there in used.items() if there)
-        return Prediction(likelihood, logit, latent, modality, coverage)
+        reference = self.modules["reference"]
+        assert isinstance(reference, Reference)
+        shift = Shift(
+            gene_coverage=coverage,
+            expected_share=shares[0],
+            **reference.compare(background),
+        )
+        return Prediction(
+            likelihood=expit(logit).astype(np.float32),
+            logit=logit,
+            uncertainty=(0.5 * np.diff(interval, axis=1).ravel()).astype(np.float32),
+            interval=interval,
+            latent=latent,
+            modality=modality,
+            shift=shift,
+        )
+
+    def _standard_error(self, arrays: SpotArrays, shares: Sequence[float], options: Mapping[str, Any]) -> np.ndarray:
+        """Standard error of each logit over models that lack one group of training sections, (n,); NaN without them.
+
+        Jackknife (Quenouille 1956; Tukey 1958) over sections, which are what varies from study to study.
+        """
+        if len(shares) < 2:  # one model tells nothing of the spread between models
+            return np.full(len(arrays.target), np.nan)
+        logits = []
+        for number, share in enumerate(shares):
+            network = self.modules[f"jackknife.{number}"]
+            assert isinstance(network, SpaCRDNetwork)
+            scores = score_arrays([network], arrays, quiet=True, **options)
+            logits.append(self.config.calibration.apply(scores.votes, scores.counted, share))
+        return np.sqrt((len(shares) - 1) * np.var(logits, axis=0))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write ``config.json``, ``model.safetensors``, ``history.json`` and a model card ``README.md``.
@@ -149,7 +200,7 @@ class SpaCRD:
         FileExistsError
             If the folder is not empty and ``overwrite`` is False.
         """
-        write_folder(path, self.config, self.networks, self.history, overwrite=overwrite)
+        write_folder(path, self.config, self.modules, self.history, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, revision: str | None = None, token: str | None = None) -> SpaCRD:

@@ -22,6 +22,9 @@ class Recipe:
         Scaling of each gene and each image feature within its section: ``"minmax"``, ``"zscore"`` or ``"none"``.
     network
         Switches of :class:`spacrd.nn.NetworkConfig` that differ from the authors' sizes.
+    attention_reads
+        ``"all"`` modalities, or the ``"image"`` alone: expression then has its linear vote, and a model without
+        pictures has an attention that makes the latent code and has no vote.
     temperature, alpha
         InfoNCE (paper eqs. 3-6).
     beta, gamma
@@ -42,8 +45,14 @@ class Recipe:
         Probability that a feature is hidden from the network in one training batch.
     modality_dropout
         Probability that a training sample lacks one of two modalities.
+    balanced
+        Let both classes weigh the same in the classification loss, however many spots they have.
     calibrated
         Whether training sections are held out in turn to learn how logits become probabilities.
+    propagation
+        Share of a spot's score that comes from its neighbours' scores, 0 to below 1; see
+        :func:`spacrd.model._propagate.propagate`. None: the largest with which held-out training sections are
+        ranked as well as with any, 0 without calibration.
     members
         Networks trained from different seeds, whose logits are averaged.
     """
@@ -52,6 +61,7 @@ class Recipe:
     gene_selection: Literal["first", "batch"] = "first"
     scaling: Literal["minmax", "zscore", "none"] = "minmax"
     network: dict[str, Any] = field(default_factory=dict)
+    attention_reads: Literal["all", "image"] = "all"
     temperature: float = 0.07
     alpha: float = 0.5
     beta: float = 0.5
@@ -70,7 +80,9 @@ class Recipe:
     schedule: Literal["constant", "onecycle"] = "constant"
     input_dropout: float = 0.0
     modality_dropout: float = 0.0
+    balanced: bool = False
     calibrated: bool = False
+    propagation: float | None = 0.0
     members: int = 1
 
 
@@ -88,19 +100,22 @@ RECIPES: dict[str, Recipe] = {
             "linear_votes": True,
             "logvar_bound": 8.0,
         },
+        attention_reads="image",
         detach=True,
         separation_bound=4.0,
         lr=1e-3,
         weight_decay=1e-2,
         schedule="onecycle",
         batch_size=256,
-        alignment_epochs=8,
+        alignment_epochs=0,
         vae_epochs=0,
         fusion_epochs=8,
         min_steps=45,
         input_dropout=0.2,
         modality_dropout=0.3,
+        balanced=True,
         calibrated=True,
+        propagation=None,
         members=3,
     ),
 }

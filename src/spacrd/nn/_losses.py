@@ -47,10 +47,12 @@ def reconstruction(decoded: Tensor, fused: Tensor, *, detach: bool) -> Tensor:
     return F.mse_loss(decoded, fused.detach() if detach else fused)
 
 
-def vote_loss(votes: Tensor, counted: Tensor, target: Tensor) -> Tensor:
+def vote_loss(votes: Tensor, counted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Binary cross-entropy of each vote (b, h) that counts, mean over spots and summed over votes (eq. 19).
 
-    Each vote answers for itself, so that none leans on another that a section may lack.
+    Each vote answers for itself, so that none leans on another that a section may lack. ``weight`` holds those of the
+    two classes, (2,).
     """
     losses = F.binary_cross_entropy_with_logits(votes, target[:, None].expand_as(votes), reduction="none")
+    losses = losses * weight[target.long(), None]
     return ((losses * counted).sum(0) / counted.sum(0).clamp_min(1)).sum()

@@ -39,6 +39,13 @@ class NetworkConfig:
         Learn a vector that stands for a modality a spot does not have; else its features are zero.
     linear_votes
         Average the logit with those of one linear classifier per modality on the neighbourhood mean of its inputs.
+    reads
+        Modalities the attention reads; where it reads one, that one stands on both sides. The others have their linear
+        vote alone. None: all there are.
+    silent
+        Leave the attention's vote out of the logit: it then makes the latent code alone.
+    fused
+        False leaves out everything but the linear votes.
     attention, variational
         False replaces the attention by a concatenation, or leaves the RVAE out (the paper's ablations).
     """
@@ -58,6 +65,9 @@ class NetworkConfig:
     token_norm: Literal["neighbour", "feature", "none"] = "neighbour"
     missing_token: bool = False
     linear_votes: bool = False
+    reads: tuple[str, ...] | None = None
+    silent: bool = False
+    fused: bool = True
     attention: bool = True
     variational: bool = True
 
@@ -68,6 +78,22 @@ class NetworkConfig:
             raise ValueError(f"width={self.width} is not divisible by heads={self.heads}.")
         if self.token_norm not in TOKEN_NORMS:
             raise ValueError(f"token_norm={self.token_norm!r} is not known. Choose one of {TOKEN_NORMS}.")
+        if self.reads is not None and not set(self.reads) <= set(self.modalities):
+            raise ValueError(f"reads={self.reads} must be among the modalities {self.modalities}.")
+        if (self.silent or not self.fused) and not self.linear_votes:
+            raise ValueError("A network whose attention is silent or left out needs linear_votes=True.")
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """``"image"`` and ``"gene"``, as far as there are inputs."""
+        return tuple(name for name, n in (("image", self.n_image), ("gene", self.n_genes)) if n)
+
+    @property
+    def latent_width(self) -> int:
+        """Width of the latent code."""
+        if not self.fused:
+            return 0
+        return self.latent if self.variational else self.width
 
 
 @dataclass(frozen=True)
@@ -117,6 +143,11 @@ class Output:
     fused: Tensor
 
 
+def mean_vote(votes: Tensor, counted: Tensor) -> Tensor:
+    """Mean of the votes (b, h) that count; 0 where none does."""
+    return (votes * counted).sum(-1) / counted.sum(-1).clamp_min(1)
+
+
 class SpaCRDNetwork(nn.Module):
     """Fuses picture and expression of a spot and its neighbours into a cancer logit.
 
@@ -129,8 +160,19 @@ class SpaCRDNetwork(nn.Module):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = c = config
-        widths = {name: n for name, n in (("image", c.n_image), ("gene", c.n_genes)) if n}
-        self.modalities = tuple(widths)
+        self.modalities = c.modalities
+        self.reads = c.modalities if c.reads is None else c.reads
+        widths = {name: {"image": c.n_image, "gene": c.n_genes}[name] for name in self.modalities}
+        if c.fused:
+            self._build_fusion({name: widths[name] for name in self.reads})
+        if c.linear_votes:
+            self.linear = nn.ModuleDict({name: nn.Linear(n, 1, bias=False) for name, n in widths.items()})
+            self.linear_bias = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in widths})
+            for layer in self.linear.values():
+                nn.init.zeros_(layer.weight)
+
+    def _build_fusion(self, widths: dict[str, int]) -> None:
+        c = self.config
         self.encoders = nn.ModuleDict({name: Encoder(n, c.hidden, c.width, c.dropout) for name, n in widths.items()})
         if c.missing_token:
             self.missing = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(c.width)) for name in widths})
@@ -144,11 +186,6 @@ class SpaCRDNetwork(nn.Module):
             self.rvae = RVAE(c.width, c.vae_hidden, c.latent, c.logvar_bound)
         head_in = 2 * c.latent if c.variational else c.width
         self.classifier = nn.Sequential(nn.Linear(head_in, c.head_hidden), nn.ReLU(), nn.Linear(c.head_hidden, 1))
-        if c.linear_votes:
-            self.linear = nn.ModuleDict({name: nn.Linear(n, 1, bias=False) for name, n in widths.items()})
-            self.linear_bias = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in widths})
-            for layer in self.linear.values():
-                nn.init.zeros_(layer.weight)
 
     def encode(self, name: str, x: Tensor, valid: Tensor, gather: Tensor | None = None) -> Tensor:
         """Embed one modality of distinct spots, or of their copies if ``gather`` is given."""
@@ -169,12 +206,17 @@ class SpaCRDNetwork(nn.Module):
 
     def fuse_tokens(self, tokens: dict[str, Tensor], mask: Tensor | None) -> Tensor:
         """Fused code (b, width) of neighbourhoods (b, t, width) of each modality (paper eqs. 7-12)."""
-        image, gene = tokens[self.modalities[0]], tokens[self.modalities[-1]]
+        image, gene = tokens[self.reads[0]], tokens[self.reads[-1]]
         if self.config.attention:
             pair = self.image_guided(image[:, 0], gene, mask), self.gene_guided(gene[:, 0], image, mask)
         else:
             pair = image[:, 0], gene[:, 0]
         return self.fuse_norm(self.fuse(torch.cat(pair, dim=-1)))
+
+    def seen(self, valid: dict[str, Tensor], index: Tensor, mask: Tensor | None) -> Tensor:
+        """Which neighbourhoods (b, t) have anything that the attention reads, (b,)."""
+        there = torch.stack([valid[name] for name in self.reads]).any(0)[index]
+        return (there if mask is None else there & mask).any(1)
 
     def linear_terms(self, name: str, x: Tensor, valid: Tensor) -> Tensor:
         """Linear term of each distinct spot and whether it counts, (u, 2); averaging them averages the inputs."""
@@ -188,8 +230,16 @@ class SpaCRDNetwork(nn.Module):
         total, count = terms.sum(1).unbind(-1)
         return total / count.clamp_min(1.0) + self.linear_bias[name], count > 0
 
-    def head(self, fused: Tensor, linear: list[tuple[Tensor, Tensor]]) -> Output:
-        """Latent code and logit of fused codes (paper eqs. 13, 18), averaged with the linear votes."""
+    def head(self, fused: Tensor | None, seen: Tensor, linear: list[tuple[Tensor, Tensor]]) -> Output:
+        """Latent code and logit of fused codes (paper eqs. 13, 18), averaged with the linear votes.
+
+        ``seen`` (b,) says which neighbourhoods have anything that the attention reads.
+        """
+        if fused is None:
+            votes = torch.stack([vote for vote, _ in linear], dim=-1)
+            counted = torch.stack([there for _, there in linear], dim=-1)
+            nothing = votes.new_zeros((len(votes), 0))
+            return Output(mean_vote(votes, counted), votes, counted, nothing, nothing, nothing)
         if self.config.variational:
             mean, logvar = self.rvae.encode(fused)
             code = torch.cat([mean, logvar], dim=-1)
@@ -197,19 +247,21 @@ class SpaCRDNetwork(nn.Module):
             mean, logvar, code = fused, torch.zeros_like(fused), fused
         deep = self.classifier(code).squeeze(-1)
         votes = torch.stack([deep, *(vote for vote, _ in linear)], dim=-1)
-        counted = torch.stack([torch.ones_like(deep, dtype=torch.bool), *(there for _, there in linear)], dim=-1)
-        logit = (votes * counted).sum(-1) / counted.sum(-1)
-        return Output(logit, votes, counted, mean, logvar, fused)
+        counted = torch.stack([seen, *(there for _, there in linear)], dim=-1)
+        first = int(self.config.silent)
+        return Output(mean_vote(votes[:, first:], counted[:, first:]), votes, counted, mean, logvar, fused)
 
     def forward(self, batch: Tokens) -> Output:
         """Score a batch of neighbourhoods."""
         flat, shape = batch.index.flatten(), batch.index.shape
         tokens, linear = {}, []
+        seen = self.seen(batch.valid, batch.index, batch.mask)
         for name in self.modalities:
             x, valid = batch.inputs[name], batch.valid[name]
-            embedded = self.encode(name, x, valid, flat) if self.training else self.encode(name, x, valid)[flat]
-            tokens[name] = self.normalise(embedded.unflatten(0, shape), batch.mask)
+            if self.config.fused and name in self.reads:
+                embedded = self.encode(name, x, valid, flat) if self.training else self.encode(name, x, valid)[flat]
+                tokens[name] = self.normalise(embedded.unflatten(0, shape), batch.mask)
             if self.config.linear_votes:
                 terms = self.linear_terms(name, x, valid)[flat].unflatten(0, shape)
                 linear.append(self.linear_vote(name, terms, batch.mask))
-        return self.head(self.fuse_tokens(tokens, batch.mask), linear)
+        return self.head(self.fuse_tokens(tokens, batch.mask) if self.config.fused else None, seen, linear)

@@ -1,8 +1,9 @@
-"""Tools: fit a model, score sections, cut likelihoods into regions, cross-validate."""
+"""Tools: fit a model, score sections, explain scores, cut likelihoods into regions, cross-validate."""
 
 from ._cross_validate import CrossValidation, cross_validate
+from ._explain import explain
 from ._fit import fit
 from ._score import score
 from ._threshold import threshold
 
-__all__ = ["CrossValidation", "cross_validate", "fit", "score", "threshold"]
+__all__ = ["CrossValidation", "cross_validate", "explain", "fit", "score", "threshold"]

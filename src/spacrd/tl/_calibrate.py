@@ -1,23 +1,49 @@
-"""Logits to probabilities, from training sections that the calibrating networks have not seen."""
+"""Votes to probabilities, from training sections that the calibrating networks have not seen."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from torch.nn import Module
 
-from ..model import Calibration, Recipe
-from ..model._infer import score_arrays
+from ..model import Calibration, ExpressionContract, ImageContract, RawSection, Recipe
+from ..model._calibration import centre
+from ..model._infer import propagated, score_arrays
+from ..model._modules import jackknife_network
 from ..model._prepare import SpotArrays
-from ..nn import NetworkConfig
+from ..nn import NetworkConfig, SpaCRDNetwork
+from ._fit_level import fit_level
 from ._read import warn
 
 MAX_FOLDS = 5
 """Sections are held out one by one, or in so many groups if there are more."""
 
+PROPAGATION = (0.0, 0.5, 0.7, 0.8)
+"""Shares of propagation that are tried."""
+AUC_TOLERANCE = 0.01
+"""The largest share is taken that ranks held-out sections this nearly as well as the best."""
+
 MAX_SLOPE = 1e4
 """Beyond it a curve stretches rounding errors."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a model of other sections says of a section's labelled spots.
+
+    Attributes
+    ----------
+    votes, counted
+        Centred votes and whether they count, (n, h).
+    target
+        1 cancer, 0 not.
+    """
+
+    votes: np.ndarray
+    counted: np.ndarray
+    target: np.ndarray
 
 
 def _folds(parts: Sequence[SpotArrays]) -> list[np.ndarray]:
@@ -33,47 +59,92 @@ def _folds(parts: Sequence[SpotArrays]) -> list[np.ndarray]:
 
 
 def calibrate(
-    parts: Sequence[SpotArrays], network: NetworkConfig, plan: Recipe, *, seed: int, device: str
-) -> Calibration:
-    """Fit a logistic curve from out-of-fold logits to labels (Platt scaling), each section weighing the same.
+    sections: Sequence[RawSection],
+    parts: Sequence[SpotArrays],
+    expression: ExpressionContract | None,
+    image: ImageContract | None,
+    network: NetworkConfig,
+    plan: Recipe,
+    *,
+    seed: int,
+    device: str,
+) -> tuple[Calibration, float, dict[str, Module]]:
+    """Fit a logistic curve from out-of-fold votes to labels (Platt scaling), sections weighing the same.
 
     Each held-out section is scored by one network trained on the others with the model's own recipe, so that the
-    curve sees logits of the kind that a new section gets. With one training section there is nothing to hold out:
+    curve sees votes of the kind that a new section gets. With one training section there is nothing to hold out:
     the logits stay as they are, and a warning says so.
 
     Parameters
     ----------
-    parts
-        Training sections.
-    network, plan, seed, device
+    sections, parts
+        Training sections, as read and as the network reads them.
+    expression, image, network, plan, seed, device
         As for the model itself.
+
+    Returns
+    -------
+    The calibration; how much of a score comes from the neighbours: unless the recipe sets it, the most with which
+    held-out sections are still ranked well; and the networks and levels of the folds, which tell how sure a likelihood
+    is: none if there is no calibration.
     """
     from ..train import train_network
 
-    logits, targets = [], []
-    for number, group in enumerate(folds := _folds(parts), start=1):
-        rest = SpotArrays.stack([part for i, part in enumerate(parts) if i not in group])
+    shares = PROPAGATION if plan.propagation is None else (plan.propagation,)
+    held_out: list[dict[float, HeldOut]] = []
+    modules: dict[str, Module] = {}
+    for number, group in enumerate(folds := _folds(parts)):
+        rest = [i for i in range(len(parts)) if i not in group]
         trained, _ = train_network(
-            network,
-            rest,
+            jackknife_network(network),
+            SpotArrays.stack([parts[i] for i in rest]),
             replace(plan, members=1),
-            seed=seed * 1000 + 500 + number,
+            seed=seed * 1000 + 501 + number,
             device=device,
-            label=f"calibrate {number}/{len(folds)} ",
+            label=f"calibrate {number + 1}/{len(folds)} ",
         )
-        for i in group:
-            labelled = np.isfinite(parts[i].target)
-            if labelled.any():
-                scores = score_arrays([trained], parts[i], batch_size=4096, device=device, quiet=True)
-                logits.append(scores.logit[labelled])
-                targets.append(parts[i].target[labelled])
-    if not any(0 < target.mean() < 1 for target in targets):
+        level = fit_level([sections[i] for i in rest], [parts[i] for i in rest], expression, image)
+        modules |= {f"jackknife.{number}": trained, f"jackknife.{number}.level": level}
+        held_out += [_score(trained, parts[i], shares, device) for i in group]
+    held_out = [held for held in held_out if len(held[shares[0]].target)]
+    if not any(0 < held[shares[0]].target.mean() < 1 for held in held_out):
         warn(
             "The likelihoods are not calibrated: that takes two annotated sections at least, with both classes in one. "
             "They rank spots, but read them as scores, not as probabilities."
         )
-        return Calibration()
-    slope = _slope(logits, targets)
+        return Calibration(), plan.propagation or 0.0, {}
+    ranked = {share: _mean_auc([held[share] for held in held_out]) for share in shares}
+    chosen = max(share for share, auc in ranked.items() if auc >= max(ranked.values()) - AUC_TOLERANCE)
+    found = _curve([held[chosen] for held in held_out])
+    return found, chosen, modules if found.n_sections else {}
+
+
+def _score(network: SpaCRDNetwork, part: SpotArrays, shares: Sequence[float], device: str) -> dict[float, HeldOut]:
+    """A section as a network of others sees it, for every share of propagation."""
+    plain = score_arrays([network], part, batch_size=4096, device=device, quiet=True)
+    labelled = np.isfinite(part.target) & plain.counted.any(axis=1)
+    found = {}
+    for share in shares:
+        scores = propagated(plain, part, share)
+        # Centred over all spots, labelled or not, as those of a new section are.
+        centred = centre(scores.votes, scores.counted)
+        found[share] = HeldOut(centred[labelled], scores.counted[labelled], part.target[labelled])
+    return found
+
+
+def _mean_auc(held_out: Sequence[HeldOut]) -> float:
+    """How well the sections are ranked, each by itself."""
+    from sklearn.metrics import roc_auc_score
+
+    held = [h for h in held_out if 0 < h.target.mean() < 1]
+    scales = _scales(held)
+    return float(np.mean([roc_auc_score(h.target, scales.contrast(h.votes, h.counted)) for h in held]))
+
+
+def _curve(held_out: list[HeldOut]) -> Calibration:
+    """Scales of the votes, and slope."""
+    plain = _scales(held_out)
+    slope = _slope([plain.contrast(h.votes, h.counted) for h in held_out], [h.target for h in held_out])
     if slope <= 0:
         warn(
             "The training sections contradict each other: scored by a model of the others, spots annotated as positive "
@@ -86,19 +157,31 @@ def calibrate(
             "spots, or longer."
         )
         return Calibration()
-    return Calibration(slope, _intercept(logits, targets, slope), len(targets))
+    return replace(plain, slope=slope, n_sections=len(held_out))
 
 
-def _slope(logits: list[np.ndarray], targets: list[np.ndarray]) -> float:
+def _scales(held_out: Sequence[HeldOut]) -> Calibration:
+    """Calibration whose votes weigh the same: what each is multiplied with is one over its usual spread."""
+    spreads = [
+        [vote[there].std() if there.any() else np.nan for vote, there in zip(h.votes.T, h.counted.T, strict=True)]
+        for h in held_out
+    ]
+    known = ~np.isnan(spreads)
+    spread = np.nansum(spreads, axis=0) / np.maximum(known.sum(axis=0), 1)
+    scales = tuple(float(1 / value) if value > 1e-9 else 1.0 for value in spread)
+    return Calibration(scales=scales)
+
+
+def _slope(contrasts: list[np.ndarray], targets: list[np.ndarray]) -> float:
     """Slope within sections: each has an intercept of its own, since it was scored by a network of other sections."""
     from sklearn.linear_model import LogisticRegression
 
     both = [i for i, target in enumerate(targets) if 0 < target.mean() < 1]
-    spread = float(np.mean([logits[i].std() for i in both])) or 1.0
+    spread = float(np.mean([contrasts[i].std() for i in both])) or 1.0
     section = np.repeat(np.arange(len(both)), [len(targets[i]) for i in both])
     design = np.column_stack(
         [
-            np.concatenate([logits[i] - logits[i].mean() for i in both]) / spread,
+            np.concatenate([contrasts[i] - contrasts[i].mean() for i in both]) / spread,
             section[:, None] == np.arange(len(both)),
         ]
     )
@@ -107,13 +190,3 @@ def _slope(logits: list[np.ndarray], targets: list[np.ndarray]) -> float:
         design, np.concatenate([targets[i] for i in both]), sample_weight=weight * len(weight) / weight.sum()
     )
     return float(curve.coef_[0, 0]) / spread
-
-
-def _intercept(logits: list[np.ndarray], targets: list[np.ndarray], slope: float) -> float:
-    """Intercept with which the mean likelihood equals the share of positive spots, sections weighing the same."""
-    from scipy.optimize import brentq
-    from scipy.special import expit
-
-    share = float(np.mean([target.mean() for target in targets]))
-    bound = 50 + slope * max(float(np.abs(values).max()) for values in logits)
-    return float(brentq(lambda b: np.mean([expit(slope * v + b).mean() for v in logits]) - share, -bound, bound))

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from .._checks import check_choice, names
-from .._keys import CANCER
 from ..metrics import scores
 from ..metrics._evaluate import COLUMNS, COUNTS
 from ._cv_sections import Section
@@ -130,16 +129,17 @@ def metrics_table(
     usable = label.notna() & ~label.isin(list(ignore))
     if negative is not None:
         usable &= label.isin([*positive, *negative])
-    y, called = label.isin(list(positive)).to_numpy(), (likelihoods["region"] == CANCER).to_numpy()
+    y = label.isin(list(positive)).to_numpy()
     likelihood = likelihoods["likelihood"].to_numpy(dtype=np.float64)
     usable &= np.isfinite(likelihood)
     rows, one_class = [], []
     for run in runs.itertuples(index=False):
         rows_of = parts[(run.model, run.seed, run.section)]
         kept = rows_of[usable.to_numpy()[rows_of]]
+        called = likelihood[kept] >= run.threshold  # spots called uncertain lie on one side of it too
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # said once for all below
-            found = scores(y[kept], likelihood[kept], called[kept])
+            found = scores(y[kept], likelihood[kept], called)
         if np.isnan(found["auc"]):
             one_class.append(run.section)
         rows.append({**run._asdict(), **found, "n_left_out": len(rows_of) - len(kept)})

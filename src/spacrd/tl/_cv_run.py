@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._keys import CANCER, NORMAL, Keys
+from .._keys import CANCER, Keys
 from .._settings import settings
 from ._baselines import BASELINES, baseline_likelihoods
+from ._call import call_regions
 from ._cv_sections import Fold, Section
 from ._cv_store import Store
 from ._fit import fit
-from ._mixture import call_regions, make_cut
+from ._mixture import make_cut
 from ._score import score
 
 SPACRD = "spacrd"
@@ -195,7 +196,7 @@ def _baseline(task: Task, plan: Plan) -> list[pd.DataFrame]:
     parts = []
     for position, likelihood in zip(task.held_out, found, strict=True):
         cut = make_cut(likelihood, plan.threshold)
-        region = call_regions(likelihood, cut.threshold, (NORMAL, CANCER))
+        region = call_regions(likelihood, cut.threshold)
         parts.append(_rows(position, likelihood, region, cut.threshold))
     return parts
 

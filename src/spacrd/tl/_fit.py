@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,12 +13,16 @@ import torch
 from .._checks import check_choice, check_positive_int, check_positive_number, names
 from .._sections import Library, as_list, split_libraries
 from .._settings import settings
-from ..model import Calibration, ModelConfig, RawSection, Recipe, SpaCRD
+from ..model import Calibration, ExpressionContract, ImageContract, ModelConfig, RawSection, Recipe, SpaCRD
+from ..model._level import Background
 from ..model._prepare import SpotArrays, prepare
+from ..model._preprocess import SCALINGS
 from ..model._recipe import get_recipe
+from ..model._reference import Reference
 from ..nn import NetworkConfig
 from ._calibrate import calibrate
 from ._contracts import expression_contract, image_contract
+from ._fit_level import fit_level
 from ._read import choose_image_rep, read_section, read_target, warn
 
 if TYPE_CHECKING:
@@ -154,12 +159,18 @@ def fit(
         for section in sections
     ]
     arrays = SpotArrays.stack(parts)
-    network = NetworkConfig(
-        n_genes=len(expression.genes) if expression else 0, n_image=image.dim if image else 0, **plan.network
-    )
+    network, plan = _network(expression, image, plan, members)
     where = settings.resolve_device(device)
-    networks, history = _train(network, arrays, plan, seed, where, callbacks)
-    calibration = calibrate(parts, network, plan, seed=seed, device=where) if plan.calibrated else Calibration()
+    modules, history = _train(network, arrays, plan, seed, where, callbacks)
+    calibration, propagation = Calibration(), plan.propagation or 0.0
+    if plan.calibrated:
+        calibration, propagation, left_out = calibrate(
+            sections, parts, expression, image, network, plan, seed=seed, device=where
+        )
+        modules |= left_out
+    if calibration.n_sections:
+        modules["level"] = fit_level(sections, parts, expression, image)
+    modules["reference"] = _reference(sections, parts, expression, image)
     config = ModelConfig(
         network=network,
         expression=expression,
@@ -171,10 +182,13 @@ def fit(
         recipe=plan.name,
         members=plan.members,
         seed=seed,
+        propagation=propagation,
         calibration=calibration,
+        jackknife=sum(name.endswith(".level") for name in modules),
+        n_sections=len(sections),
         training=_facts(sections, arrays.target),
     )
-    return SpaCRD(config, networks, history)
+    return SpaCRD(config, modules, history)
 
 
 def _classes(value: Any, argument: str) -> list[str]:
@@ -191,7 +205,7 @@ def _plan(recipe: str | Recipe, *, max_epochs: int | None, **changes: Any) -> Re
         if changes[name] is not None:
             check_positive_int(changes[name], name)
     if changes["scaling"] is not None:
-        check_choice(changes["scaling"], ("minmax", "zscore", "none"), "scaling")
+        check_choice(changes["scaling"], SCALINGS, "scaling")
     if changes["lr"] is not None:
         check_positive_number(changes["lr"], "lr")
     plan = get_recipe(recipe, **changes)
@@ -235,19 +249,50 @@ def _check_targets(
 
 def _train(
     network: NetworkConfig, arrays: SpotArrays, plan: Recipe, seed: int, device: str, callbacks: Sequence[Any]
-) -> tuple[list[Any], list[dict[str, Any]]]:
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from ..train import train_network
 
-    networks, history = [], []
+    networks: dict[str, Any] = {}
+    history: list[dict[str, Any]] = []
     for member in range(plan.members):
         label = f"{member + 1}/{plan.members} " if plan.members > 1 else ""
         # Far apart, so that neighbouring user seeds share no member.
         trained, losses = train_network(
             network, arrays, plan, seed=seed * 1000 + member, device=device, callbacks=callbacks, label=label
         )
-        networks.append(trained)
+        networks[str(member)] = trained
         history += [{"member": member, **entry} for entry in losses]
     return networks, history
+
+
+def _network(
+    expression: ExpressionContract | None, image: ImageContract | None, plan: Recipe, members: int | None
+) -> tuple[NetworkConfig, Recipe]:
+    """Architecture for the modalities there are, and the number of networks it needs."""
+    settings_of_network = dict(plan.network)
+    if plan.attention_reads == "image":
+        if image is not None:
+            settings_of_network["reads"] = ("image",)
+        else:
+            # What is left to vote comes out the same for every seed.
+            settings_of_network["silent"] = True
+            plan = replace(plan, members=members or 1)
+    n_genes, n_image = len(expression.genes) if expression else 0, image.dim if image else 0
+    return NetworkConfig(n_genes=n_genes, n_image=n_image, **settings_of_network), plan
+
+
+def _reference(
+    sections: Sequence[RawSection],
+    parts: Sequence[SpotArrays],
+    expression: ExpressionContract | None,
+    image: ImageContract | None,
+) -> Reference:
+    reference = Reference(len(sections), len(expression.genes) if expression else 0, image.dim if image else 0)
+    backgrounds = [
+        Background(raw, expression, image is not None, part) for raw, part in zip(sections, parts, strict=True)
+    ]
+    reference.set(backgrounds, [raw.image for raw in sections])
+    return reference
 
 
 def _facts(sections: list[RawSection], target: np.ndarray) -> dict[str, Any]:

@@ -107,10 +107,3 @@ def make_cut(likelihood: np.ndarray, method: str | float) -> Cut:
     if not 0 < method < 1:
         raise ValueError(f"threshold={method} is no likelihood: it must lie between 0 and 1.")
     return Cut(float(method), "given")
-
-
-def call_regions(likelihood: np.ndarray, threshold: float, labels: tuple[str, str]) -> np.ndarray:
-    """Called region of each spot, object (n,): ``labels`` below and from the threshold on, NaN for NaN."""
-    called = np.where(likelihood >= threshold, labels[1], labels[0]).astype(object)
-    called[~np.isfinite(likelihood)] = np.nan
-    return called

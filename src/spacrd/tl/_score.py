@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from .._checks import check_choice, check_positive_int, check_result_key, names
-from .._keys import CANCER, NORMAL, REGION_COLORS, Keys
+from .._keys import REGION_COLORS, Keys
 from .._sections import Library, embedding_record, get_table, split_libraries, write_results
 from ..model import Prediction, SpaCRD
-from ._mixture import Cut, call_regions, make_cut
+from ._call import call_regions, cut_section, verdict
+from ._mixture import Cut, make_cut
 from ._read import read_section, same, warn
 
 if TYPE_CHECKING:
@@ -73,9 +74,14 @@ def score(
     The copy if ``copy``, else None. Written:
 
     - ``.obs["spacrd_likelihood"]``: float32 probability; NaN where a spot has no modality.
-    - ``.obs["spacrd_region"]``: category ``normal`` or ``cancer``; NaN where there is no likelihood.
+    - ``.obs["spacrd_uncertainty"]``: float32, 0 to 0.5: half the width of an interval of one standard error around the
+      likelihood, from models that each lack one group of training sections; NaN for a model that is not calibrated.
+    - ``.obs["spacrd_region"]``: category ``normal``, ``cancer``, or ``uncertain`` where that interval holds the
+      threshold; NaN where there is no likelihood.
     - ``.obsm["X_spacrd"]``: float32 (n_obs, 64), latent means of the model's first network.
-    - ``.uns["spacrd"]["spacrd"]``: model, and per section threshold, mixture, modality and gene coverage.
+    - ``.uns["spacrd"]["spacrd"]``: model, and per section threshold, mixture, modality, the verdict ``tumour``,
+      ``no tumour`` or ``unclear``, and how far the section lies from the training sections. A section that lies far is
+      warned about.
 
     Raises
     ------
@@ -101,25 +107,36 @@ def score(
     libraries = split_libraries(data, table_key=table_key, library_key=library_key)
     likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
     region = np.full(table.n_obs, np.nan, dtype=object)
-    width = model.config.network.latent if model.config.network.variational else model.config.network.width
-    latent = np.full((table.n_obs, width), np.nan, dtype=np.float32)
+    uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
+    latent = np.full((table.n_obs, model.config.network.latent_width), np.nan, dtype=np.float32)
     sections = {}
     for library in libraries:
         prediction = _score_library(library, model, layer, on_mismatch, batch_size, device)
-        cut = make_cut(prediction.likelihood, threshold)
+        found = verdict(prediction.likelihood, prediction.interval)
+        cut = cut_section(prediction.likelihood, threshold, found)
         likelihood[library.rows], latent[library.rows] = prediction.likelihood, prediction.latent
-        region[library.rows] = call_regions(prediction.likelihood, cut.threshold, (NORMAL, CANCER))
+        uncertainty[library.rows] = prediction.uncertainty
+        region[library.rows] = call_regions(prediction.likelihood, cut.threshold, prediction.interval)
+        if complaints := prediction.shift.complaints():
+            warn(
+                f"Section {library.name!r} lies outside what the model was fitted on: {'; '.join(complaints)}. Its "
+                "likelihoods are less certain than they say; check some spots by eye."
+            )
         sections[Keys.section(library.name)] = {
             **cut_record(cut),
             "n_scored": int(np.isfinite(prediction.likelihood).sum()),
             "modality": prediction.modality,
-            "gene_coverage": prediction.gene_coverage,
+            "verdict": found,
+            **prediction.shift.to_dict(),
         }
-    categories = pd.Categorical(region, categories=[NORMAL, CANCER])
     return write_results(
         data,
         table_key=table_key,
-        obs={Keys.likelihood(key_added): likelihood, Keys.region(key_added): categories},
+        obs={
+            Keys.likelihood(key_added): likelihood,
+            Keys.uncertainty(key_added): uncertainty,
+            Keys.region(key_added): pd.Categorical(region, categories=list(REGION_COLORS)),
+        },
         obsm={Keys.latent(key_added): latent},
         uns={
             key_added: {
@@ -130,7 +147,7 @@ def score(
                 "sections": sections,
             }
         },
-        colors={Keys.region_colors(key_added): [REGION_COLORS[NORMAL], REGION_COLORS[CANCER]]},
+        colors={Keys.region_colors(key_added): list(REGION_COLORS.values())},
         copy=copy,
     )
 

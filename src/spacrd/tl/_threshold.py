@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._keys import CANCER, NORMAL, REGION_COLORS, Keys
+from .._keys import REGION_COLORS, Keys
 from .._sections import get_table, result_record, scored_libraries, write_results
-from ._mixture import call_regions, make_cut
+from ._call import call_regions, cut_section, verdict
+from ._mixture import make_cut
 from ._score import cut_record
 
 if TYPE_CHECKING:
@@ -65,18 +66,20 @@ def threshold(
     region = np.full(table.n_obs, np.nan, dtype=object)
     sections: dict[str, Any] = {}
     for scored in scored_libraries(data, key=key, table_key=table_key, library_key=library_key):
-        cut = make_cut(scored.likelihood, method)
-        region[scored.library.rows] = call_regions(scored.likelihood, cut.threshold, (NORMAL, CANCER))
-        sections[Keys.section(scored.library.name)] = {**scored.report, **cut_record(cut)}
+        interval = scored.interval()
+        found = verdict(scored.likelihood, interval)
+        cut = cut_section(scored.likelihood, method, found)
+        region[scored.library.rows] = call_regions(scored.likelihood, cut.threshold, interval)
+        sections[Keys.section(scored.library.name)] = {**scored.report, **cut_record(cut), "verdict": found}
     stored = dict(result_record(table, key))
     if library_key is not None:
         stored["library_key"] = library_key
     return write_results(
         data,
         table_key=table_key,
-        obs={Keys.region(key): pd.Categorical(region, categories=[NORMAL, CANCER])},
+        obs={Keys.region(key): pd.Categorical(region, categories=list(REGION_COLORS))},
         obsm={},
         uns={key: {**stored, "sections": sections}},
-        colors={Keys.region_colors(key): [REGION_COLORS[NORMAL], REGION_COLORS[CANCER]]},
+        colors={Keys.region_colors(key): list(REGION_COLORS.values())},
         copy=copy,
     )

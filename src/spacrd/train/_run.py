@@ -117,7 +117,7 @@ def train_network(
     history: list[dict[str, Any]] = []
     with seeded(seed), _quiet():
         network = SpaCRDNetwork(config)
-        if set(arrays.features) == {"gene", "image"}:
+        if recipe.alignment_epochs and config.fused and len(network.reads) == 2:
             paired = np.flatnonzero(arrays.features["gene"].valid & arrays.features["image"].valid)
             if len(paired) > 1:
                 loader = make_loader(arrays, paired, batch_size=recipe.batch_size, seed=seed, neighbours=False)
@@ -125,5 +125,8 @@ def train_network(
                 history += _run_stage(stage, loader, device=device, callbacks=callbacks, description=f"{label}align")
         loader = make_loader(arrays, labelled, batch_size=recipe.batch_size, seed=seed + 1, neighbours=True)
         stage = FusionStage(network, recipe, recipe.vae_epochs + recipe.fusion_epochs)
+        if recipe.balanced:
+            share = float(arrays.target[labelled].mean())
+            stage.class_weight = torch.tensor([0.5 / (1 - share), 0.5 / share])
         history += _run_stage(stage, loader, device=device, callbacks=callbacks, description=f"{label}fuse")
     return network.cpu().eval(), history

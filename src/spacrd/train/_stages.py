@@ -55,7 +55,9 @@ class Stage(pl.LightningModule):
         optimizer = torch.optim.AdamW(groups, lr=recipe.lr, fused=self.device.type in {"cpu", "cuda"})
         if recipe.schedule == "constant":
             return optimizer
-        steps = max(2, int(self.trainer.estimated_stepping_batches))
+        steps = int(self.trainer.estimated_stepping_batches)
+        if steps < 10:  # too few for a warm-up
+            return optimizer
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.lr, total_steps=steps, pct_start=0.2)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -106,16 +108,17 @@ class FusionStage(Stage):
     """Attention, RVAE and classifier over neighbourhoods (paper 2.2-2.3)."""
 
     name = "fusion"
+    class_weight = torch.ones(2)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         recipe, network = self.recipe, self.network
         output = network(self.augment(batch.tokens))
         loss = torch.zeros((), device=self.device)
         if self.current_epoch >= recipe.vae_epochs:
-            classification = vote_loss(output.votes, output.counted, batch.target)
+            classification = vote_loss(output.votes, output.counted, batch.target, self.class_weight.to(batch.target))
             self.record(classification=classification)
             loss = loss + classification
-        if network.config.variational:
+        if network.config.variational and network.config.fused:
             rvae = network.rvae
             rebuilt = reconstruction(rvae.decode(output.mean, output.logvar), output.fused, detach=recipe.detach)
             kl = class_kl(output.mean, output.logvar, rvae.class_means[batch.target.long()], free_bits=recipe.free_bits)

@@ -1,0 +1,167 @@
+"""How much of a section is cancer: evidence that compares sections, which scaling within a section cannot give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.special import expit
+from torch import Tensor, nn
+
+from ._preprocess import match_genes
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from ._config import ExpressionContract
+    from ._prepare import RawSection, SpotArrays
+
+TARGET_SUM = 1e3
+"""Counts a neighbourhood is normalised to before log1p: low, so that shallow and deep sections look alike."""
+BLOCK = 50_000
+"""Spots whose neighbourhoods are summed at a time."""
+
+
+class Level(nn.Module):
+    """Linear classifiers of a neighbourhood's composition, on a scale that all sections share.
+
+    Votes rank the spots of a section and say nothing of how many are cancer. The mean probability that this classifier
+    gives says it: where genes, or picture, look on the whole like cancer or not.
+
+    Parameters
+    ----------
+    n_genes, n_image
+        Widths of the inputs; 0 where the model lacks a modality.
+    """
+
+    gene_mean: Tensor
+    gene_weight: Tensor
+    gene_bias: Tensor
+    image_mean: Tensor
+    image_weight: Tensor
+    image_bias: Tensor
+
+    def __init__(self, n_genes: int, n_image: int) -> None:
+        super().__init__()
+        for name, n in (("gene", n_genes), ("image", n_image)):
+            self.register_buffer(f"{name}_mean", torch.zeros(n))
+            self.register_buffer(f"{name}_weight", torch.zeros(n))
+            self.register_buffer(f"{name}_bias", torch.zeros(()))
+
+    def set(self, name: str, mean: np.ndarray, weight: np.ndarray, bias: float) -> None:
+        """Set the classifier of ``"gene"`` or ``"image"``."""
+        getattr(self, f"{name}_mean").copy_(torch.from_numpy(np.asarray(mean)))
+        getattr(self, f"{name}_weight").copy_(torch.from_numpy(np.asarray(weight)))
+        getattr(self, f"{name}_bias").fill_(float(bias))
+
+    def gene_logits(self, values: csr_matrix, present: np.ndarray) -> np.ndarray:
+        """Logits of rows of :func:`composition`; genes that the section lacks count as average."""
+        weight = np.where(present, self.gene_weight.double().numpy(), 0.0)
+        return values @ weight - self.gene_mean.double().numpy() @ weight + self.gene_bias.item()
+
+    def image_logits(self, values: np.ndarray) -> np.ndarray:
+        """Logits of embeddings."""
+        return (values - self.image_mean.double().numpy()) @ self.image_weight.double().numpy() + self.image_bias.item()
+
+
+class Background:
+    """What a section looks like as a whole, before anything is scaled within it.
+
+    Parameters
+    ----------
+    raw
+        The section.
+    expression
+        Genes to read; None for a model without expression.
+    use_image
+        Whether the model reads the picture.
+    arrays
+        Its neighbourhoods.
+
+    Attributes
+    ----------
+    gene_mean, present
+        Mean over the spots of the neighbourhood's log composition, (n_genes,) float64, and the genes the section has;
+        None without counts.
+    image_mean
+        Mean embedding, (dim,) float64; None without a picture.
+    log_depth
+        Median log10 counts of a spot; NaN without counts.
+    shares
+        Share of cancer among its spots by each of ``levels``: from expression where there is any, else from the
+        picture, else NaN.
+    """
+
+    def __init__(
+        self,
+        raw: RawSection,
+        expression: ExpressionContract | None,
+        use_image: bool,
+        arrays: SpotArrays,
+        levels: Sequence[Level] = (),
+    ) -> None:
+        self.gene_mean: np.ndarray | None = None
+        self.present: np.ndarray | None = None
+        self.image_mean: np.ndarray | None = None
+        self.shares = [float("nan")] * len(levels)
+        self.log_depth = float("nan")
+        if use_image and raw.image is not None:
+            seen = raw.image[np.isfinite(raw.image).all(axis=1)]
+            if len(seen):
+                self.image_mean = seen.mean(axis=0, dtype=np.float64)
+                self.shares = [float(expit(level.image_logits(seen)).mean()) for level in levels]
+        if expression is not None and raw.counts is not None and raw.genes is not None:
+            self._read_counts(raw, raw.counts, raw.genes, expression, arrays, levels)
+
+    def _read_counts(
+        self,
+        raw: RawSection,
+        counts: csr_matrix,
+        genes: np.ndarray,
+        expression: ExpressionContract,
+        arrays: SpotArrays,
+        levels: Sequence[Level],
+    ) -> None:
+        self.present = present = match_genes(expression.genes, genes) >= 0
+        own = np.asarray(counts.sum(axis=1)).ravel()
+        if not (own > 0).any():
+            return
+        self.log_depth = float(np.median(np.log10(own[own > 0])))
+        total, likely, spots = np.zeros(len(expression.genes)), np.zeros(len(levels)), 0
+        for rows in np.array_split(np.arange(len(own)), -(-len(own) // BLOCK)):
+            values, depth = composition(raw, expression, arrays, rows)
+            values = values[depth > 0]
+            total += np.asarray(values.sum(axis=0)).ravel()
+            likely += [expit(level.gene_logits(values, present)).sum() for level in levels]
+            spots += values.shape[0]
+        self.gene_mean = total / max(1, spots)
+        self.shares = [float(value / max(1, spots)) for value in likely]
+
+
+def composition(
+    raw: RawSection, expression: ExpressionContract, arrays: SpotArrays, rows: np.ndarray
+) -> tuple[csr_matrix, np.ndarray]:
+    """Log composition of neighbourhoods: their counts summed, brought to :data:`TARGET_SUM`, log1p.
+
+    Summing counts before the logarithm keeps the depth of single spots out of it.
+
+    Returns
+    -------
+    (len(rows), n_genes) float64, genes the section lacks empty; and the summed depth, (len(rows),).
+    """
+    from scipy.sparse import csr_matrix, diags
+
+    assert raw.counts is not None and raw.genes is not None
+    index, mask = arrays.neighbours[rows], arrays.mask[rows]
+    start = np.arange(0, index.size + 1, index.shape[1])
+    pick = csr_matrix((mask.ravel().astype(np.float64), index.ravel(), start), shape=(len(rows), len(raw.xy)))
+    depth_columns = match_genes(expression.depth_genes, raw.genes)
+    depth = pick @ np.asarray(raw.counts[:, depth_columns[depth_columns >= 0]].sum(axis=1), dtype=np.float64).ravel()
+    columns = match_genes(expression.genes, raw.genes)
+    here = np.flatnonzero(columns >= 0)
+    summed = csr_matrix(pick @ raw.counts[:, columns[here]].astype(np.float64))
+    scaled = csr_matrix(diags(np.divide(TARGET_SUM, depth, out=np.zeros_like(depth), where=depth > 0)) @ summed)
+    logged = np.log1p(scaled.data)
+    return csr_matrix((logged, here[scaled.indices], scaled.indptr), shape=(len(rows), len(expression.genes))), depth

@@ -1,0 +1,59 @@
+"""Called regions of the spots of a section, and a verdict on the section as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .._keys import CANCER, NO_TUMOUR, NORMAL, TUMOUR, UNCERTAIN, UNCLEAR
+from ._mixture import Cut, make_cut
+
+FEW = 0.01
+"""Share of a section's spots, and at least :data:`LEAST` spots, that make a tumour."""
+LEAST = 3
+
+
+def verdict(likelihood: np.ndarray, interval: np.ndarray | None = None) -> str:
+    """Whether a section holds a tumour at all, without labels.
+
+    A spot speaks for a tumour if its likelihood is 0.5 or more. The verdict is ``"tumour"`` if enough spots (one in a
+    hundred, at least three) do so by more than a standard error, ``"no tumour"`` if fewer do so at all, else
+    ``"unclear"``.
+
+    Parameters
+    ----------
+    likelihood
+        (n,) probabilities; NaN are left out.
+    interval
+        Of one standard error, (n, 2); None or NaN if the model cannot tell.
+    """
+    kept = np.isfinite(likelihood)
+    likely = likelihood[kept]
+    lower = likely if interval is None else interval[kept, 0]
+    lower = np.where(np.isfinite(lower), lower, likely)
+    enough = max(LEAST, FEW * len(likely))
+    if (lower >= 0.5).sum() >= enough:
+        return TUMOUR
+    return NO_TUMOUR if (likely >= 0.5).sum() < enough else UNCLEAR
+
+
+def cut_section(likelihood: np.ndarray, method: str | float, found: str) -> Cut:
+    """Threshold of a section; where there is no tumour, a mixture is not forced to find one."""
+    cut = make_cut(likelihood, method)
+    if found == NO_TUMOUR and cut.method.startswith("gmm"):
+        return replace(cut, threshold=0.5, method=f"0.5 (no tumour, so nothing to cut; was {cut.method})")
+    return cut
+
+
+def call_regions(likelihood: np.ndarray, threshold: float, interval: np.ndarray | None = None) -> np.ndarray:
+    """Called region of each spot, object (n,).
+
+    ``"cancer"`` from the threshold on and ``"normal"`` below; ``"uncertain"`` where the interval of one standard error
+    has the threshold inside; NaN without a likelihood.
+    """
+    called = np.where(likelihood >= threshold, CANCER, NORMAL).astype(object)
+    if interval is not None:
+        called[(interval[:, 0] < threshold) & (interval[:, 1] > threshold)] = UNCERTAIN
+    called[~np.isfinite(likelihood)] = np.nan
+    return called

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from spacrd.model import Calibration
+from spacrd.model._calibration import MAX_LOGIT
+
+
+def test_uncalibrated_logits_are_the_mean_of_the_votes_that_count():
+    votes = np.array([[1.0, 3.0], [2.0, 5.0], [4.0, 9.0]])
+    counted = np.array([[True, True], [True, False], [False, False]])
+    np.testing.assert_allclose(Calibration().apply(votes, counted, 0.9), [2.0, 2.0, 0.0])
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_mean_likelihood_is_the_expected_share(share):
+    votes = np.random.default_rng(0).normal(size=(500, 2)) * [1.0, 5.0] + [7.0, -30.0]
+    calibration = Calibration(slope=2.0, scales=(1.0, 0.2), n_sections=3)
+    logit = calibration.apply(votes, np.ones((500, 2), bool), share)
+    assert expit(logit).mean() == pytest.approx(share, abs=0.01)
+    assert np.abs(logit).max() < MAX_LOGIT
+
+
+def test_votes_weigh_the_same_wherever_they_lie():
+    rng = np.random.default_rng(0)
+    votes, counted = rng.normal(size=(200, 2)), np.ones((200, 2), bool)
+    plain = Calibration(slope=2.0, scales=(1.0, 1.0), n_sections=3)
+    moved = Calibration(slope=2.0, scales=(1.0, 0.1), n_sections=3)
+    np.testing.assert_allclose(
+        moved.apply(votes * [1, 10] + [0, 50], counted, 0.4), plain.apply(votes, counted, 0.4), atol=1e-9
+    )
+
+
+def test_extreme_and_unknown_shares_stay_finite():
+    votes, counted = np.random.default_rng(0).normal(size=(50, 1)), np.ones((50, 1), bool)
+    calibration = Calibration(slope=2.0, scales=(1.0,), n_sections=3)
+    for share, wanted in ((0.0, 0.02), (1.0, 0.98), (np.nan, 0.5)):
+        assert expit(calibration.apply(votes, counted, share)).mean() == pytest.approx(wanted, abs=0.005)
+    nothing = calibration.apply(votes, np.zeros((50, 1), bool), 0.3)
+    assert np.isfinite(nothing).all()
+
+
+@pytest.mark.parametrize("wrong", [{"slope": 0.0}, {"slope": -1.0}, {"slope": float("nan")}, {"scales": (0.0,)}])
+def test_impossible_numbers_are_refused(wrong):
+    with pytest.raises(ValueError, match="positive, finite"):
+        Calibration(**wrong)
