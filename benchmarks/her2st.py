@@ -2,6 +2,7 @@
 
     python benchmarks/her2st.py expression          # A1 B1 C1 E1 G2, pathologist labels
     python benchmarks/her2st.py multimodal          # A1 pathologist; B4 C2 C3 proxy labels; one patient held out
+    python benchmarks/her2st.py healthy             # the spots of B1 that are not cancer, as a section of its own
     python benchmarks/her2st.py map                 # cancer map of B4
 
 The sections are read from ``../shared/data/her2st`` or ``$SPACRD_DATA/her2st``. Results are printed as markdown and
@@ -37,7 +38,7 @@ PROTOCOLS = {
 DEFAULT = spacrd.model.RECIPES["default"]
 RECIPES = {
     **spacrd.model.RECIPES,
-    "no-votes": replace(DEFAULT, network={**DEFAULT.network, "linear_votes": False}),
+    "attention": replace(DEFAULT, attention_reads="all", network={**DEFAULT.network, "linear_votes": False}),
 }
 MODALITIES = {"both": None, "expression": "expression", "image": "image"}
 
@@ -57,13 +58,16 @@ def read(section: str):
     return sdata
 
 
-def auc_ap(table, score: np.ndarray) -> dict[str, float]:
-    """AUC and AP, with undetermined as not cancer (the paper's protocol) and left out."""
+def quality(table, score: np.ndarray, threshold: float | None = None) -> dict[str, float]:
+    """AUC, AP, and ECE, Brier and F1 of likelihoods; undetermined as not cancer (the paper's protocol) and left out."""
     label = table.obs["cancer"]
     found = {}
     for suffix, kept in (("", label.notna()), ("_decided", label.isin(["cancer", "other"]))):
         y, s = (label[kept] == "cancer").to_numpy(), score[kept.to_numpy()]
         found |= {f"auc{suffix}": roc_auc_score(y, s), f"ap{suffix}": average_precision_score(y, s)}
+        if threshold is not None:
+            every = spacrd.metrics.scores(y, s.astype(np.float64), s >= threshold)
+            found |= {f"{name}{suffix}": every[name] for name in ("ece", "brier", "f1")}
     return found
 
 
@@ -104,22 +108,20 @@ def regression(train: list, test, parts: tuple[str, ...], *, mean: bool) -> np.n
     return fitted.decision_function(regression_inputs(test, genes, parts, mean=mean))
 
 
-def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed: int) -> np.ndarray:
-    """Likelihoods of the held-out section, through the public calls alone.
-
-    Calibration is left out: it changes no order, so neither AUC nor AP, and doubles the time.
-    """
+def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed: int) -> tuple[np.ndarray, float]:
+    """Likelihoods of the held-out section and its threshold, through the public calls alone."""
     model = spacrd.tl.fit(
         train,
         "cancer",
         positive="cancer",
-        recipe=replace(RECIPES[recipe], calibrated=False),
+        recipe=RECIPES[recipe],
         modality=modality,
         image_rep=None if modality == "expression" else "X_handcrafted",
         seed=seed,
     )
-    scored = spacrd.tl.score(test, model, copy=True)
-    return scored["table"].obs["spacrd_likelihood"].to_numpy()
+    table = spacrd.tl.score(test, model, copy=True)["table"]
+    (section,) = table.uns["spacrd"]["spacrd"]["sections"].values()
+    return table.obs["spacrd_likelihood"].to_numpy(), float(section["threshold"])
 
 
 def run(protocol: str, recipes: list[str], modalities: list[str], seeds: list[int], baselines: bool) -> pd.DataFrame:
@@ -152,7 +154,8 @@ def run(protocol: str, recipes: list[str], modalities: list[str], seeds: list[in
                     warnings.simplefilter("ignore")
                     score = job()
                 row = {"model": name, "modality": shown, "seed": seed, "section": held_out}
-                row |= auc_ap(test["table"], score) | {"cpu_s": time.process_time() - start}
+                found = quality(test["table"], *score) if isinstance(score, tuple) else quality(test["table"], score)
+                row |= found | {"cpu_s": time.process_time() - start}
                 print(json.dumps(row), flush=True)
                 rows.append(row)
     return pd.DataFrame(rows)
@@ -161,19 +164,44 @@ def run(protocol: str, recipes: list[str], modalities: list[str], seeds: list[in
 def report(frame: pd.DataFrame, names: tuple[str, ...]) -> str:
     """Markdown: AUC per section, then means; averaged over seeds, with their spread."""
     lines = [
-        "| model | inputs | " + " | ".join(names) + " | mean AUC | sd over seeds | mean AP | undetermined left out |",
-        "|---|---|" + "---|" * (len(names) + 4),
+        "| model | inputs | "
+        + " | ".join(names)
+        + " | mean AUC | sd over seeds | mean AP | undetermined left out | ECE |",
+        "|---|---|" + "---|" * (len(names) + 5),
     ]
     for (model, modality), part in frame.groupby(["model", "modality"], sort=False):
         by_seed = part.groupby("seed")[["auc", "ap", "auc_decided", "ap_decided"]].mean()
         spread = f"{by_seed['auc'].std():.3f}" if len(by_seed) > 1 else "-"
         cells = " | ".join(f"{part.loc[part['section'] == name, 'auc'].mean():.3f}" for name in names)
         mean = by_seed.mean()
+        ece = f"{part['ece'].mean():.3f}" if "ece" in part and part["ece"].notna().any() else "-"
         lines.append(
             f"| {model} | {modality} | {cells} | {mean['auc']:.3f} | {spread} | {mean['ap']:.3f} "
-            f"| {mean['auc_decided']:.3f} / {mean['ap_decided']:.3f} |"
+            f"| {mean['auc_decided']:.3f} / {mean['ap_decided']:.3f} | {ece} |"
         )
     return "\n".join(lines)
+
+
+def healthy(seeds: list[int]) -> pd.DataFrame:
+    """Fit on A1, C1, E1 and G2, score the spots of B1 that are not cancer, as if they were a section of their own."""
+    train = [read(name) for name in ("A1", "C1", "E1", "G2")]
+    whole = read("B1")["table"]
+    rows = []
+    for seed in seeds:
+        model = spacrd.tl.fit(train, "cancer", positive="cancer", modality="expression", seed=seed)
+        for name, kept in (
+            ("not cancer", whole.obs["cancer"].isin(["other", "undetermined"])),
+            ("all", whole.obs_names),
+        ):
+            part = whole[kept if name == "all" else kept.to_numpy()].copy()
+            del part.uns["spatialdata_attrs"]
+            spacrd.tl.score(part, model)
+            (section,) = part.uns["spacrd"]["spacrd"]["sections"].values()
+            shares = part.obs["spacrd_region"].value_counts(normalize=True)
+            rows.append({"seed": seed, "spots of B1": name, "n": part.n_obs, "verdict": section["verdict"]})
+            rows[-1] |= {f"called {region}": shares.get(region, 0.0) for region in ("cancer", "uncertain")}
+            rows[-1] |= {"expected share": section["expected_share"], "threshold": section["threshold"]}
+    return pd.DataFrame(rows)
 
 
 def draw_map(path: Path) -> None:
@@ -189,7 +217,7 @@ def draw_map(path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=[*PROTOCOLS, "map"])
+    parser.add_argument("what", choices=[*PROTOCOLS, "healthy", "map"])
     parser.add_argument("--recipes", nargs="*", choices=list(RECIPES), default=["default", "published"])
     parser.add_argument("--inputs", nargs="*", choices=list(MODALITIES))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
@@ -200,6 +228,11 @@ def main() -> None:
     arguments.out.mkdir(exist_ok=True)
     if arguments.what == "map":
         draw_map(arguments.out / "B4_likelihood.png")
+        return
+    if arguments.what == "healthy":
+        found = healthy(arguments.seeds)
+        found.round(4).to_csv(arguments.out / "her2st_healthy.csv", index=False)
+        print(found.round(3).to_string(index=False))
         return
     inputs = arguments.inputs or (["expression"] if arguments.what == "expression" else list(MODALITIES))
     frame = run(arguments.what, arguments.recipes, inputs, arguments.seeds, not arguments.no_baselines)

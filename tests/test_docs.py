@@ -11,7 +11,7 @@ import pytest
 import spacrd
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
 def test_readme_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +25,17 @@ def test_readme_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert (tmp_path / "map.png").stat().st_size > 10_000
     assert (tmp_path / "cancer_model" / "model.safetensors").exists()
     assert "spacrd_likelihood" in names["new"].tables["table"].obs
+
+
+@pytest.mark.real_data
+def test_downstream_recipe_runs_on_real_sections(real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "downstream.md").read_text(), flags=re.DOTALL)
+    code = "\n".join(blocks)
+    names: dict[str, object] = {}
+    exec(code.replace('path = "her2st"', f"path = {str(real_data / 'her2st')!r}"), names)
+    severity = names["severity"]["mean"].droplevel(0)  # type: ignore[index]
+    assert severity["invasive cancer"] > severity["connective tissue"] > 0
+    assert "called only" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

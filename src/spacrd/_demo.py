@@ -128,7 +128,7 @@ def _hide_unsure(sdata: SpatialData) -> None:
 
 def _scores_table(target: SpatialData, name: str) -> pd.DataFrame:
     table = target.tables["table"]
-    frame = table.obs[["label", "spacrd_likelihood", "spacrd_region"]].copy()
+    frame = table.obs[["label", "spacrd_likelihood", "spacrd_uncertainty", "spacrd_region"]].copy()
     frame.insert(0, "section", name)
     frame.insert(1, "x", table.obsm["spatial"][:, 0])
     frame.insert(2, "y", table.obsm["spatial"][:, 1])
@@ -230,7 +230,7 @@ CONTENTS: Sequence[tuple[str, str]] = (
     ("likelihood.png", "cancer map of the scored section"),
     ("distribution.png", "its likelihoods and the threshold, which no label went into"),
     ("history.png", "losses of the training"),
-    ("scores.csv", "likelihood and called region of every spot"),
+    ("scores.csv", "likelihood, uncertainty and called region of every spot"),
     ("metrics.csv", "agreement with the labels"),
     ("model/", "the fitted model: spacrd.SpaCRD.load"),
     ("section.zarr/", "the scored section: spatialdata.read_zarr"),

@@ -48,6 +48,11 @@ def test_nothing_to_propagate_changes_nothing(grid):
     np.testing.assert_allclose(propagate(score, neighbours, alone, np.ones(100, bool), 0.8), score)
 
 
+def test_equal_scores_stay_equal(grid):
+    _, neighbours, mask, _ = grid
+    np.testing.assert_allclose(propagate(np.full(100, 0.3), neighbours, mask, np.ones(100, bool), 0.8), 0.3)
+
+
 def test_noise_shrinks_and_regions_stay(grid):
     xy, neighbours, mask, noise = grid
     region = np.where(xy[:, 0] < 450, 2.0, -2.0)

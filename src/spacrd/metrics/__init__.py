@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from ._evaluate import evaluate
 from ._metrics import expected_calibration_error, scores
+from ._severity import severity
 
-__all__ = ["evaluate", "expected_calibration_error", "scores"]
+__all__ = ["evaluate", "expected_calibration_error", "scores", "severity"]

@@ -34,7 +34,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         lines.append(f"| picture | `{image.key}`, {image.dim} dimensions{size} |")
     lines += [
         f"| likelihoods | {_calibration(config)} |",
-        f"| neighbours | {config.n_neighbors} |",
+        f"| neighbours | {config.n_neighbors}; {config.propagation:g} of a score comes from propagation over them |",
         *(f"| {name.replace('_', ' ')} | {value} |" for name, value in facts.items()),
         "",
         "```python",

@@ -57,7 +57,7 @@ class Level(nn.Module):
         getattr(self, f"{name}_bias").fill_(float(bias))
 
     def gene_logits(self, values: csr_matrix, present: np.ndarray) -> np.ndarray:
-        """Logits of rows of :func:`composition`; genes that the section lacks count as average."""
+        """Logits of rows of :class:`Composition`; genes that the section lacks count as average."""
         weight = np.where(present, self.gene_weight.double().numpy(), 0.0)
         return values @ weight - self.gene_mean.double().numpy() @ weight + self.gene_bias.item()
 
@@ -129,9 +129,10 @@ class Background:
         if not (own > 0).any():
             return
         self.log_depth = float(np.median(np.log10(own[own > 0])))
+        composition = Composition(raw, expression, arrays)
         total, likely, spots = np.zeros(len(expression.genes)), np.zeros(len(levels)), 0
         for rows in np.array_split(np.arange(len(own)), -(-len(own) // BLOCK)):
-            values, depth = composition(raw, expression, arrays, rows)
+            values, depth = composition.rows(rows)
             values = values[depth > 0]
             total += np.asarray(values.sum(axis=0)).ravel()
             likely += [expit(level.gene_logits(values, present)).sum() for level in levels]
@@ -140,28 +141,39 @@ class Background:
         self.shares = [float(value / max(1, spots)) for value in likely]
 
 
-def composition(
-    raw: RawSection, expression: ExpressionContract, arrays: SpotArrays, rows: np.ndarray
-) -> tuple[csr_matrix, np.ndarray]:
+class Composition:
     """Log composition of neighbourhoods: their counts summed, brought to :data:`TARGET_SUM`, log1p.
 
     Summing counts before the logarithm keeps the depth of single spots out of it.
 
-    Returns
-    -------
-    (len(rows), n_genes) float64, genes the section lacks empty; and the summed depth, (len(rows),).
+    Parameters
+    ----------
+    raw
+        A section with counts.
+    expression
+        Genes to read, and those that make up the depth.
+    arrays
+        Its neighbourhoods.
     """
-    from scipy.sparse import csr_matrix, diags
 
-    assert raw.counts is not None and raw.genes is not None
-    index, mask = arrays.neighbours[rows], arrays.mask[rows]
-    start = np.arange(0, index.size + 1, index.shape[1])
-    pick = csr_matrix((mask.ravel().astype(np.float64), index.ravel(), start), shape=(len(rows), len(raw.xy)))
-    depth_columns = match_genes(expression.depth_genes, raw.genes)
-    depth = pick @ np.asarray(raw.counts[:, depth_columns[depth_columns >= 0]].sum(axis=1), dtype=np.float64).ravel()
-    columns = match_genes(expression.genes, raw.genes)
-    here = np.flatnonzero(columns >= 0)
-    summed = csr_matrix(pick @ raw.counts[:, columns[here]].astype(np.float64))
-    scaled = csr_matrix(diags(np.divide(TARGET_SUM, depth, out=np.zeros_like(depth), where=depth > 0)) @ summed)
-    logged = np.log1p(scaled.data)
-    return csr_matrix((logged, here[scaled.indices], scaled.indptr), shape=(len(rows), len(expression.genes))), depth
+    def __init__(self, raw: RawSection, expression: ExpressionContract, arrays: SpotArrays) -> None:
+        assert raw.counts is not None and raw.genes is not None
+        columns = match_genes(expression.genes, raw.genes)
+        depth_columns = match_genes(expression.depth_genes, raw.genes)
+        self.width, self.arrays, self.here = len(columns), arrays, np.flatnonzero(columns >= 0)
+        self.counts = raw.counts[:, columns[self.here]]
+        kept = raw.counts[:, depth_columns[depth_columns >= 0]]
+        self.depth = np.asarray(kept.sum(axis=1), dtype=np.float64).ravel()
+
+    def rows(self, rows: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
+        """(len(rows), n_genes) float64, genes the section lacks empty; and the summed depth, (len(rows),)."""
+        from scipy.sparse import csr_matrix, diags
+
+        index, mask = self.arrays.neighbours[rows], self.arrays.mask[rows]
+        start = np.arange(0, index.size + 1, index.shape[1])
+        pick = csr_matrix((mask.ravel().astype(np.float64), index.ravel(), start), shape=(len(rows), len(self.depth)))
+        depth = pick @ self.depth
+        scale = diags(np.divide(TARGET_SUM, depth, out=np.zeros_like(depth), where=depth > 0))
+        scaled = csr_matrix(scale @ (pick @ self.counts))
+        shape = (len(rows), self.width)
+        return csr_matrix((np.log1p(scaled.data), self.here[scaled.indices], scaled.indptr), shape=shape), depth

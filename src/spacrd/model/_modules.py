@@ -12,8 +12,8 @@ from ._level import Level
 from ._reference import Reference
 
 
-def jackknife_network(config: NetworkConfig) -> NetworkConfig:
-    """Network of a model that lacks a group of sections: what has no vote is left out."""
+def further_network(config: NetworkConfig) -> NetworkConfig:
+    """Any network but the first, which makes the latent code: what has no vote is left out."""
     return replace(config, fused=False) if config.silent else config
 
 
@@ -27,11 +27,12 @@ def build_modules(config: ModelConfig) -> dict[str, Module]:
     sections.
     """
     c = config.network
-    modules: dict[str, Module] = {str(number): SpaCRDNetwork(c) for number in range(config.members)}
+    further = further_network(c)
+    modules: dict[str, Module] = {str(n): SpaCRDNetwork(further if n else c) for n in range(config.members)}
     modules["reference"] = Reference(config.n_sections, c.n_genes, c.n_image)
     if config.calibration.n_sections:
         modules["level"] = Level(c.n_genes, c.n_image)
     for number in range(config.jackknife):
-        modules[f"jackknife.{number}"] = SpaCRDNetwork(jackknife_network(c))
+        modules[f"jackknife.{number}"] = SpaCRDNetwork(further)
         modules[f"jackknife.{number}.level"] = Level(c.n_genes, c.n_image)
     return modules

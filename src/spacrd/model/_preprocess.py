@@ -11,7 +11,9 @@ import numpy as np
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-SCALINGS = ("minmax", "zscore", "none")
+SCALINGS = ("minmax", "quantile", "zscore", "none")
+TAIL = 0.02
+"""Share of a column's values at each end that ``"quantile"`` holds at its ends."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,16 @@ def _statistics(matrix: csr_matrix | np.ndarray, scaling: str) -> tuple[np.ndarr
     return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
 
 
+def _held(matrix: csr_matrix | np.ndarray, valid: np.ndarray) -> csr_matrix | np.ndarray:
+    """Values of each column held between its quantiles over the valid rows, so that no single spot sets the scale."""
+    from scipy.sparse import csr_matrix
+
+    dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+    low, high = np.quantile(dense[valid], [TAIL, 1 - TAIL], axis=0)
+    held = np.clip(dense, low, high).astype(np.float32)
+    return held if isinstance(matrix, np.ndarray) else csr_matrix(held)
+
+
 def scale(matrix: csr_matrix | np.ndarray, scaling: str, valid: np.ndarray) -> Features:
     """Scale each column with the statistics of this section's own valid rows; constant columns become 0.
 
@@ -118,6 +130,8 @@ def scale(matrix: csr_matrix | np.ndarray, scaling: str, valid: np.ndarray) -> F
     """
     from scipy.sparse import csr_matrix, diags
 
+    if scaling == "quantile" and valid.any():
+        matrix, scaling = _held(matrix, valid), "minmax"
     n, width = matrix.shape
     section = np.zeros(n, dtype=np.int64)
     if not valid.any():

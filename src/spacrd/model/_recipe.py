@@ -19,7 +19,8 @@ class Recipe:
     gene_selection
         ``"first"`` or ``"batch"``; see :func:`spacrd.model._preprocess.select_genes`.
     scaling
-        Scaling of each gene and each image feature within its section: ``"minmax"``, ``"zscore"`` or ``"none"``.
+        Scaling of each gene and each image feature within its section: ``"minmax"``, ``"quantile"`` (min-max
+        of what lies between the 2nd and 98th percentile), ``"zscore"`` or ``"none"``.
     network
         Switches of :class:`spacrd.nn.NetworkConfig` that differ from the authors' sizes.
     attention_reads
@@ -35,6 +36,8 @@ class Recipe:
         Whether the reconstruction target is cut off from the gradient.
     free_bits
         KL per latent dimension that costs nothing, in nats.
+    kl_warmup
+        Epochs over which the weight of the KL term grows from 0 to ``beta``.
     alignment_epochs, vae_epochs, fusion_epochs
         Epochs of the contrastive stage, of the VAE loss alone, and of classifier and VAE together.
     min_steps
@@ -59,7 +62,7 @@ class Recipe:
 
     name: str = "published"
     gene_selection: Literal["first", "batch"] = "first"
-    scaling: Literal["minmax", "zscore", "none"] = "minmax"
+    scaling: Literal["minmax", "quantile", "zscore", "none"] = "minmax"
     network: dict[str, Any] = field(default_factory=dict)
     attention_reads: Literal["all", "image"] = "all"
     temperature: float = 0.07
@@ -70,6 +73,7 @@ class Recipe:
     separation_bound: float | None = None
     detach: bool = False
     free_bits: float = 0.0
+    kl_warmup: int = 0
     alignment_epochs: int = 100
     vae_epochs: int = 50
     fusion_epochs: int = 50

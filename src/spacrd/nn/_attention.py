@@ -19,14 +19,22 @@ class CrossAttention(nn.Module):
         Dropout probability on the attention weights.
     residual
         Add the query to the output before the LayerNorm. The paper has no residual.
+    feed_forward
+        Follow with a residual two-layer network and a LayerNorm, as in a transformer. The paper has none.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float, *, residual: bool = False) -> None:
+    def __init__(
+        self, width: int, heads: int, dropout: float, *, residual: bool = False, feed_forward: bool = False
+    ) -> None:
         super().__init__()
         self.heads, self.dropout, self.residual = heads, dropout, residual
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.out = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
+        if feed_forward:
+            self.inner = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+            self.inner_norm = nn.LayerNorm(width)
+        self.feed_forward = feed_forward
 
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(-2, -3)
@@ -42,4 +50,5 @@ class CrossAttention(nn.Module):
             q, k, v, None if mask is None else mask[:, None, None, :], dropout_p=self.dropout if self.training else 0.0
         )
         out = self.out(attended.transpose(-2, -3).flatten(-2).squeeze(1))
-        return self.norm(out + query if self.residual else out)
+        out = self.norm(out + query if self.residual else out)
+        return self.inner_norm(out + self.inner(out)) if self.feed_forward else out

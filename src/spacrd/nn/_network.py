@@ -26,8 +26,8 @@ class NetworkConfig:
         Widths of the inputs; 0 leaves the modality out and the other stands on both sides of the attention.
     hidden, width, dropout
         Hidden widths, output width and dropout of the two encoders.
-    heads, attention_dropout, residual
-        Cross-attention; ``residual`` adds the query before the LayerNorm.
+    heads, attention_dropout, residual, feed_forward
+        Cross-attention; ``residual`` adds the query before the LayerNorm, ``feed_forward`` puts two layers after it.
     latent, vae_hidden, head_hidden
         RVAE and classifier.
     logvar_bound
@@ -58,6 +58,7 @@ class NetworkConfig:
     heads: int = 8
     attention_dropout: float = 0.1
     residual: bool = False
+    feed_forward: bool = False
     latent: int = 64
     vae_hidden: tuple[int, int] = (256, 128)
     head_hidden: int = 64
@@ -178,8 +179,9 @@ class SpaCRDNetwork(nn.Module):
             self.missing = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(c.width)) for name in widths})
         if c.attention:
             # Paper eqs. 10 and 11: the picture asks the genes, and the genes ask the picture.
-            self.image_guided = CrossAttention(c.width, c.heads, c.attention_dropout, residual=c.residual)
-            self.gene_guided = CrossAttention(c.width, c.heads, c.attention_dropout, residual=c.residual)
+            options = {"residual": c.residual, "feed_forward": c.feed_forward}
+            self.image_guided = CrossAttention(c.width, c.heads, c.attention_dropout, **options)
+            self.gene_guided = CrossAttention(c.width, c.heads, c.attention_dropout, **options)
         self.fuse = nn.Linear(2 * c.width, c.width)
         self.fuse_norm = nn.LayerNorm(c.width)
         if c.variational:

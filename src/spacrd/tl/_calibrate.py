@@ -11,7 +11,7 @@ from torch.nn import Module
 from ..model import Calibration, ExpressionContract, ImageContract, RawSection, Recipe
 from ..model._calibration import centre
 from ..model._infer import propagated, score_arrays
-from ..model._modules import jackknife_network
+from ..model._modules import further_network
 from ..model._prepare import SpotArrays
 from ..nn import NetworkConfig, SpaCRDNetwork
 from ._fit_level import fit_level
@@ -96,7 +96,7 @@ def calibrate(
     for number, group in enumerate(folds := _folds(parts)):
         rest = [i for i in range(len(parts)) if i not in group]
         trained, _ = train_network(
-            jackknife_network(network),
+            further_network(network),
             SpotArrays.stack([parts[i] for i in rest]),
             replace(plan, members=1),
             seed=seed * 1000 + 501 + number,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from .._sections import Library, as_list, split_libraries
 from .._settings import settings
 from ..model import Calibration, ExpressionContract, ImageContract, ModelConfig, RawSection, Recipe, SpaCRD
 from ..model._level import Background
+from ..model._modules import further_network
 from ..model._prepare import SpotArrays, prepare
 from ..model._preprocess import SCALINGS
 from ..model._recipe import get_recipe
@@ -46,7 +46,7 @@ def fit(
     genes: Sequence[str] | None = None,
     n_neighbors: int = 6,
     max_distance: float | None = None,
-    scaling: Literal["minmax", "zscore", "none"] | None = None,
+    scaling: Literal["minmax", "quantile", "zscore", "none"] | None = None,
     recipe: str | Recipe = "default",
     max_epochs: int | None = None,
     batch_size: int | None = None,
@@ -159,7 +159,7 @@ def fit(
         for section in sections
     ]
     arrays = SpotArrays.stack(parts)
-    network, plan = _network(expression, image, plan, members)
+    network = _network(expression, image, plan)
     where = settings.resolve_device(device)
     modules, history = _train(network, arrays, plan, seed, where, callbacks)
     calibration, propagation = Calibration(), plan.propagation or 0.0
@@ -258,27 +258,29 @@ def _train(
         label = f"{member + 1}/{plan.members} " if plan.members > 1 else ""
         # Far apart, so that neighbouring user seeds share no member.
         trained, losses = train_network(
-            network, arrays, plan, seed=seed * 1000 + member, device=device, callbacks=callbacks, label=label
+            further_network(network) if member else network,
+            arrays,
+            plan,
+            seed=seed * 1000 + member,
+            device=device,
+            callbacks=callbacks,
+            label=label,
         )
         networks[str(member)] = trained
         history += [{"member": member, **entry} for entry in losses]
     return networks, history
 
 
-def _network(
-    expression: ExpressionContract | None, image: ImageContract | None, plan: Recipe, members: int | None
-) -> tuple[NetworkConfig, Recipe]:
-    """Architecture for the modalities there are, and the number of networks it needs."""
+def _network(expression: ExpressionContract | None, image: ImageContract | None, plan: Recipe) -> NetworkConfig:
+    """Architecture for the modalities there are."""
     settings_of_network = dict(plan.network)
     if plan.attention_reads == "image":
         if image is not None:
             settings_of_network["reads"] = ("image",)
         else:
-            # What is left to vote comes out the same for every seed.
             settings_of_network["silent"] = True
-            plan = replace(plan, members=members or 1)
     n_genes, n_image = len(expression.genes) if expression else 0, image.dim if image else 0
-    return NetworkConfig(n_genes=n_genes, n_image=n_image, **settings_of_network), plan
+    return NetworkConfig(n_genes=n_genes, n_image=n_image, **settings_of_network)
 
 
 def _reference(

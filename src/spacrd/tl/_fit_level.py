@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..model import ExpressionContract, ImageContract, RawSection
-from ..model._level import Level, composition
+from ..model._level import Composition, Level
 from ..model._prepare import SpotArrays
 
 MAX_SPOTS = 5_000
@@ -34,7 +34,7 @@ def fit_level(
             if len(rows) > MAX_SPOTS:
                 rows = rows[np.linspace(0, len(rows) - 1, MAX_SPOTS).round().astype(np.int64)]
             if name == "gene" and expression is not None and raw.counts is not None:
-                values, depth = composition(raw, expression, part, rows)
+                values, depth = Composition(raw, expression, part).rows(rows)
                 blocks.append(values[depth > 0].toarray().astype(np.float32))
                 targets.append(raw.target[rows][depth > 0])
             elif name == "image" and image is not None and raw.image is not None:

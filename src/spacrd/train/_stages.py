@@ -123,7 +123,8 @@ class FusionStage(Stage):
             rebuilt = reconstruction(rvae.decode(output.mean, output.logvar), output.fused, detach=recipe.detach)
             kl = class_kl(output.mean, output.logvar, rvae.class_means[batch.target.long()], free_bits=recipe.free_bits)
             apart = separation(rvae.class_means, bound=recipe.separation_bound)
-            vae = rebuilt + recipe.beta * kl + recipe.separation * apart
+            beta = recipe.beta * min(1.0, (self.current_epoch + 1) / max(1, recipe.kl_warmup))
+            vae = rebuilt + beta * kl + recipe.separation * apart
             self.record(reconstruction=rebuilt, kl=kl, separation=apart)
             loss = loss + (recipe.gamma if self.current_epoch >= recipe.vae_epochs else 1.0) * vae
         self.record(total=loss)

@@ -1,0 +1,107 @@
+"""Likelihoods by annotated class (paper 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._checks import check_key, names
+from .._keys import CANCER
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+    from spatialdata import SpatialData
+
+
+def severity(
+    data: AnnData | SpatialData,
+    label_key: str,
+    *,
+    order: Sequence[str] | None = None,
+    key: str = "spacrd",
+    library_key: str | None = None,
+    table_key: str = "table",
+) -> pd.DataFrame:
+    """Likelihoods of each annotated class, such as normal, in situ and invasive.
+
+    The paper shows that mean scores grow from normal over in situ to invasive (section 3.4). Spots without label or
+    likelihood are left out.
+
+    Parameters
+    ----------
+    data
+        Sections scored by :func:`spacrd.tl.score`.
+    label_key
+        Column of ``.obs`` with the annotated classes.
+    order
+        Classes from the mildest to the most severe; all classes in the order of their mean likelihood if None.
+    key
+        Name of the result, ``key_added`` of :func:`spacrd.tl.score`.
+    library_key
+        Column of ``.obs`` that tells sections apart. By default as in scoring.
+    table_key
+        Table of a SpatialData.
+
+    Returns
+    -------
+    One row per section and class (index ``section``, ``class``): ``n`` spots, ``mean``, ``sd``, ``q25``, ``median`` and
+    ``q75`` of their likelihoods, ``called`` (share called cancer), and ``above`` (probability that a spot of the class
+    has a higher likelihood than one of the class before it, ties count half; NaN for the first class).
+
+    Raises
+    ------
+    KeyError
+        If the result or the label column does not exist.
+    ValueError
+        If a class of ``order`` does not occur.
+
+    Examples
+    --------
+    >>> spacrd.metrics.severity(  # doctest: +SKIP
+    ...     sdata, "pathologist", order=["connective tissue", "cancer in situ", "invasive cancer"]
+    ... )
+    """
+    import pandas as pd
+    from scipy.stats import mannwhitneyu
+
+    from .._sections import get_table, labels, scored_libraries
+
+    table = get_table(data, table_key)
+    check_key(label_key, table.obs.columns, "column of .obs")
+    found = table.obs[label_key].dropna().astype(str).unique()
+    if order is not None and (absent := [name for name in map(str, order) if name not in found]):
+        raise ValueError(f"obs[{label_key!r}] has no class {names(absent)}. It has {names(sorted(found))}.")
+    rows = []
+    for scored in scored_libraries(data, key=key, table_key=table_key, library_key=library_key):
+        kept = np.isfinite(scored.likelihood)
+        annotated = labels(scored.library, label_key)
+        text = annotated.where(annotated.isna(), annotated.astype(str)).to_numpy()
+        groups = {name: kept & (text == name) for name in (order or sorted(set(text[annotated.notna().to_numpy()])))}
+        groups = {str(name): rows_of for name, rows_of in groups.items() if rows_of.any()}
+        if order is None:
+            groups = dict(sorted(groups.items(), key=lambda item: scored.likelihood[item[1]].mean()))
+        before: np.ndarray | None = None
+        for name, rows_of in groups.items():
+            p = scored.likelihood[rows_of]
+            above = np.nan if before is None else mannwhitneyu(p, before).statistic / (len(p) * len(before))
+            q25, median, q75 = np.quantile(p, [0.25, 0.5, 0.75])
+            rows.append(
+                {
+                    "section": scored.library.name,
+                    "class": name,
+                    "n": len(p),
+                    "mean": p.mean(),
+                    "sd": p.std(ddof=1) if len(p) > 1 else np.nan,
+                    "q25": q25,
+                    "median": median,
+                    "q75": q75,
+                    "called": float((scored.region[rows_of] == CANCER).mean()),
+                    "above": above,
+                }
+            )
+            before = p
+    columns = ["section", "class", "n", "mean", "sd", "q25", "median", "q75", "called", "above"]
+    return pd.DataFrame(rows, columns=columns).set_index(["section", "class"])

@@ -1,0 +1,229 @@
+"""What the likelihoods of a fitted model rest on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from .._checks import check_choice, check_key, check_positive_int, check_result_key
+from .._keys import Keys
+from .._sections import Library, get_table, result_record, split_libraries, write_results
+from ..model import SpaCRD
+from ..model._explain import MODALITY, SOURCES, attention_role, explain_section
+from ..model._preprocess import match_genes
+from ._read import read_section, warn
+from ._score import _check_embedding, _check_genes
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from spatialdata import SpatialData
+
+    from ..model import RawSection
+
+MAX_REGIONS = 100
+"""More categories than this are no regions."""
+
+
+def explain(
+    data: AnnData | SpatialData,
+    model: SpaCRD,
+    *,
+    n_steps: int = 32,
+    groupby: str | None = None,
+    key_added: str = Keys.DEFAULT,
+    table_key: str = "table",
+    library_key: str | None = None,
+    layer: str | None = None,
+    on_mismatch: Literal["error", "warn"] = "error",
+    batch_size: int = 256,
+    device: str | None = None,
+    copy: bool = False,
+) -> AnnData | SpatialData | None:
+    """Say what the likelihood of every spot, and the call of every region, rests on.
+
+    A likelihood comes about in two steps. The votes of the networks say how much more like cancer a spot is than the
+    section's mean spot; then all logits of the section move by one number, until they hold the expected share of
+    cancer, and bend at the ends. The first step is taken apart here: contributions are differences of the logit between
+    a spot and the mean spot of its section, positive towards cancer, and they add up. (A model that is not calibrated
+    has no second step; ``base`` then holds the logit of the mean spot.)
+
+    Linear votes are divided exactly. If the attention votes, its vote is divided by integrated gradients (Sundararajan,
+    Taly, Yan, ICML 2017), with the section's mean input as the baseline of a spot and its neighbours; the sum then
+    holds up to a small error, which is recorded. Contributions describe the model, not the tissue: of genes that go
+    together, the model may use only one.
+
+    Parameters
+    ----------
+    data
+        One section or several; several are told apart by ``library_key``, or by the regions of a SpatialData.
+    model
+        The model that scored ``data``.
+    n_steps
+        Points of the integral for the attention's vote; more make the recorded error smaller.
+    groupby
+        ``.obs`` column of regions over which contributions of genes are averaged; the regions that
+        :func:`spacrd.tl.score` called, ``.obs["spacrd_region"]``, if None.
+    key_added
+        Prefix of everything written, and of the called regions.
+    table_key
+        Table of a SpatialData.
+    library_key
+        ``.obs`` column of section names; if None, the one that was used for scoring, if any.
+    layer
+        Layer of raw counts; ``.X`` if None.
+    on_mismatch
+        As in :func:`spacrd.tl.score`.
+    batch_size
+        Neighbourhoods per block of the attention's vote; changes speed and memory, not the result.
+    device
+        Torch device; the package setting if None.
+    copy
+        Return a copy instead of writing into ``data``.
+
+    Returns
+    -------
+    The copy if ``copy``, else None. Written, in units of the logit, NaN where a spot has no likelihood:
+
+    - ``.obsm["spacrd_contributions"]``: DataFrame float32, columns ``image`` and ``expression``, as far as the model
+      reads them, and ``base``: what no input adds (missing modalities and neighbours). Their sum is explained.
+    - ``.obsm["spacrd_sources"]``: DataFrame float32, columns ``own``, ``neighbours`` and ``propagation``: evidence of
+      the spot itself, of its nearest neighbours, and what diffusion over the section brings. Their sum is that of the
+      modalities.
+    - ``.varm["spacrd_contributions"]``: DataFrame float32 (n_vars, regions): mean contribution of each gene over the
+      spots of a region, of all sections together; NaN for genes the model does not read. Only if it reads expression.
+    - ``.uns["spacrd"]["spacrd_explanation"]``: model, ``attention`` (``"votes"``, ``"silent"``: it makes the latent
+      code alone and adds nothing, or ``"none"``), a table ``regions`` of their spots and mean contributions, and per
+      section the largest error of the integral.
+
+    Raises
+    ------
+    TypeError, KeyError, ValueError
+        If something is missing or does not fit; ``data`` is then as it was.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> spacrd.tl.score(adata, model)  # doctest: +SKIP
+    >>> spacrd.tl.explain(adata, model)  # doctest: +SKIP
+    >>> adata.varm["spacrd_contributions"]["cancer"].nlargest(20)  # doctest: +SKIP
+    """
+    if not isinstance(model, SpaCRD):
+        raise TypeError(
+            f"model must be a SpaCRD, got {type(model).__name__}. Load one with `spacrd.SpaCRD.load(path)`."
+        )
+    check_result_key(key_added)
+    check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
+    check_positive_int(n_steps, "n_steps")
+    check_positive_int(batch_size, "batch_size")
+    table = get_table(data, table_key)
+    scored = result_record(table, key_added)
+    if groupby is None and scored.get("model", model.id) != model.id:
+        warn(f"The regions of {key_added!r} were called by model {scored['model']}; this is model {model.id}.")
+    column = Keys.region(key_added) if groupby is None else groupby
+    members = _regions(table, column, called=groupby is None)
+    if library_key is None:
+        library_key = scored.get("library_key") or None
+    libraries = split_libraries(data, table_key=table_key, library_key=library_key)
+    titles = [MODALITY[name] for name in model.config.network.modalities]
+    contributions = np.full((table.n_obs, len(titles) + 1), np.nan)
+    sources = np.full((table.n_obs, len(SOURCES)), np.nan)
+    genes = np.zeros((model.config.network.n_genes, members.shape[1]))
+    sections = {}
+    for library in libraries:
+        section = _read(library, model, layer, on_mismatch)
+        part = explain_section(
+            model,
+            section,
+            members.to_numpy()[library.rows],
+            n_steps=n_steps,
+            batch_size=batch_size,
+            device=device,
+        )
+        contributions[library.rows] = np.column_stack([part.contributions, part.base])
+        sources[library.rows] = part.sources
+        genes += part.genes
+        sections[Keys.section(library.name)] = {"largest_error": part.error}
+    explained = pd.DataFrame(contributions, index=table.obs_names, columns=[*titles, "base"])
+    inside = members.to_numpy() & explained.notna().all(axis=1).to_numpy()[:, None]
+    number = inside.sum(axis=0)
+    regions = pd.DataFrame({name: explained[rows].mean() for name, rows in zip(members, inside.T, strict=True)}).T
+    regions.insert(0, "n_spots", number)
+    name = Keys.contributions(key_added)
+    written = write_results(
+        data,
+        table_key=table_key,
+        obs={},
+        obsm={
+            name: explained.astype(np.float32),
+            Keys.sources(key_added): pd.DataFrame(sources, index=table.obs_names, columns=list(SOURCES)).astype(
+                np.float32
+            ),
+        },
+        varm={name: _by_gene(table, model, genes, number, list(members))} if len(genes) else {},
+        uns={
+            Keys.explanation(key_added): {
+                "model": model.id,
+                "attention": attention_role(model),
+                "calibrated": bool(model.config.calibration.n_sections),
+                "groupby": column,
+                "n_steps": n_steps,
+                "regions": regions,
+                "sections": sections,
+            }
+        },
+        copy=copy,
+    )
+    return written
+
+
+def _regions(table: AnnData, column: str, *, called: bool) -> pd.DataFrame:
+    """Which spots belong to each region, (n_obs, r) bool; names as AnnData can store them."""
+    hint = "Score first with spacrd.tl.score, or name a column of regions with `groupby`."
+    check_key(column, table.obs.columns, "obs column", hint=hint if called else "")
+    values = table.obs[column]
+    if values.dtype.kind == "f":
+        raise TypeError(f"obs[{column!r}] holds {values.dtype}; regions must be categories, text or truth values.")
+    values = values.astype("category").cat.remove_unused_categories()
+    if not 1 <= len(values.cat.categories) <= MAX_REGIONS:
+        raise ValueError(
+            f"obs[{column!r}] names {len(values.cat.categories)} regions; expected 1 to {MAX_REGIONS}. "
+            "Name another column with `groupby`."
+        )
+    return pd.DataFrame({Keys.section(str(name)): (values == name).to_numpy(bool) for name in values.cat.categories})
+
+
+def _by_gene(table: AnnData, model: SpaCRD, sums: np.ndarray, number: np.ndarray, regions: list[str]) -> pd.DataFrame:
+    """Mean contribution of each gene of the table over each region."""
+    contract = model.config.expression
+    assert contract is not None
+    column = match_genes(contract.genes, table.var_names.to_numpy(dtype=str))
+    values = np.full((table.n_vars, len(regions)), np.nan, dtype=np.float32)
+    values[column[column >= 0]] = np.divide(sums, number, out=np.full(sums.shape, np.nan), where=number > 0)[
+        column >= 0
+    ]
+    return pd.DataFrame(values, index=table.var_names, columns=regions)
+
+
+def _read(library: Library, model: SpaCRD, layer: str | None, on_mismatch: str) -> RawSection:
+    """One section as the model reads it, with the checks of scoring."""
+    config = model.config
+    key = config.image.key if config.image else None
+    section = read_section(
+        library,
+        expression=config.expression is not None,
+        image_rep=key,
+        layer=layer,
+        scale=config.max_distance_um is not None,
+    )
+    if config.image is not None and section.image is not None:
+        _check_embedding(library, model, section.image.shape[1], on_mismatch)
+    if config.image is not None and section.image is None:
+        text = f"Section {library.name!r} has no {key!r} in obsm: extract it with the model's encoder."
+        if config.expression is None:
+            raise ValueError(f"{text} The model reads the picture alone.")
+        warn(f"{text} It is explained from expression alone.")
+    if config.expression is not None:
+        _check_genes(library, model, section.genes)
+    return section
