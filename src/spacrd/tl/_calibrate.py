@@ -23,7 +23,7 @@ MAX_FOLDS = 5
 PROPAGATION = (0.0, 0.5, 0.7, 0.8)
 """Shares of propagation that are tried."""
 AUC_TOLERANCE = 0.01
-"""The largest share is taken that ranks held-out sections this nearly as well as the best."""
+"""The largest share is taken that ranks held-out sections as well as the best: within this, or one standard error."""
 
 MAX_SLOPE = 1e4
 """Beyond it a curve stretches rounding errors."""
@@ -113,8 +113,7 @@ def calibrate(
             "They rank spots, but read them as scores, not as probabilities."
         )
         return Calibration(), plan.propagation or 0.0, {}
-    ranked = {share: _mean_auc([held[share] for held in held_out]) for share in shares}
-    chosen = max(share for share, auc in ranked.items() if auc >= max(ranked.values()) - AUC_TOLERANCE)
+    chosen = _smoothest({share: _aucs([held[share] for held in held_out]) for share in shares})
     found = _curve([held[chosen] for held in held_out])
     return found, chosen, modules if found.n_sections else {}
 
@@ -132,13 +131,24 @@ def _score(network: SpaCRDNetwork, part: SpotArrays, shares: Sequence[float], de
     return found
 
 
-def _mean_auc(held_out: Sequence[HeldOut]) -> float:
-    """How well the sections are ranked, each by itself."""
+def _smoothest(aucs: dict[float, np.ndarray]) -> float:
+    """Largest share that ranks the sections no worse than the best one does, by the rule of one standard error."""
+    best = max(aucs.values(), key=np.mean)
+    losses = {share: best - own for share, own in aucs.items()}
+    return max(
+        share
+        for share, loss in losses.items()
+        if loss.mean() <= max(AUC_TOLERANCE, loss.std(ddof=1) / np.sqrt(len(loss)) if len(loss) > 1 else 0.0)
+    )
+
+
+def _aucs(held_out: Sequence[HeldOut]) -> np.ndarray:
+    """How well the sections with both classes are ranked, each by itself."""
     from sklearn.metrics import roc_auc_score
 
     held = [h for h in held_out if 0 < h.target.mean() < 1]
     scales = _scales(held)
-    return float(np.mean([roc_auc_score(h.target, scales.contrast(h.votes, h.counted)) for h in held]))
+    return np.array([roc_auc_score(h.target, scales.contrast(h.votes, h.counted)) for h in held])
 
 
 def _curve(held_out: list[HeldOut]) -> Calibration:

@@ -114,7 +114,9 @@ class FusionStage(Stage):
         recipe, network = self.recipe, self.network
         output = network(self.augment(batch.tokens))
         loss = torch.zeros((), device=self.device)
-        if self.current_epoch >= recipe.vae_epochs:
+        # Without an autoencoder its epochs train the classifier too: nothing else is left to.
+        classify = self.current_epoch >= recipe.vae_epochs or not network.config.variational
+        if classify:
             classification = vote_loss(output.votes, output.counted, batch.target, self.class_weight.to(batch.target))
             self.record(classification=classification)
             loss = loss + classification
@@ -126,6 +128,6 @@ class FusionStage(Stage):
             beta = recipe.beta * min(1.0, (self.current_epoch + 1) / max(1, recipe.kl_warmup))
             vae = rebuilt + beta * kl + recipe.separation * apart
             self.record(reconstruction=rebuilt, kl=kl, separation=apart)
-            loss = loss + (recipe.gamma if self.current_epoch >= recipe.vae_epochs else 1.0) * vae
+            loss = loss + (recipe.gamma if classify else 1.0) * vae
         self.record(total=loss)
         return loss
