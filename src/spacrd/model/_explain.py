@@ -13,7 +13,7 @@ from ..nn import SpaCRDNetwork
 from ._infer import score_arrays
 from ._integrate import attention_parts
 from ._prepare import RawSection, SpotArrays, prepare
-from ._preprocess import Features
+from ._scaling import Features
 from ._propagate import propagate
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def explain_section(
     c = model.config
     arrays = prepare(
         section, expression=c.expression, image=c.image, n_neighbors=c.n_neighbors, max_distance_um=c.max_distance_um
-    )
+    ).load()
     if not any(part.valid.any() for part in arrays.features.values()):
         raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
     where = settings.resolve_device(device)
