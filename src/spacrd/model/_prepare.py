@@ -40,9 +40,9 @@ class RawSection:
     name: str
     xy: np.ndarray
     um_per_unit: float
-    counts: Matrix | None
+    counts: Any  # a Matrix, or None
     genes: np.ndarray | None
-    image: Matrix | None
+    image: Any  # a Matrix, or None
     target: np.ndarray
 
 
@@ -85,26 +85,44 @@ class SpotArrays:
         every = np.arange(len(self.target))
         return replace(self, features={name: part.take(every) for name, part in self.features.items()})
 
-    def pieces(self) -> Iterator[tuple[np.ndarray, np.ndarray, SpotArrays]]:
-        """Parts of the tissue whose rows are read together, if they lie on disk; else all at once.
-
-        Yields
-        ------
-        Rows of the centres, in :attr:`order`; where they are in the piece; and the piece: centres and their neighbours.
-        """
-        slow = [part for part in self.features.values() if on_disk(part.matrix)]
-        if not slow:
-            yield self.order, self.order, self
-            return
-        for some in blocks(len(self.order), max(1, READ_BYTES // (4 * max(part.width for part in slow)))):
+    def regions(self, *matrices: Matrix) -> Iterator[Region]:
+        """Parts of the tissue whose rows are read together, if any of the matrices lies on disk; else all at once."""
+        widths = [matrix.shape[1] for matrix in matrices if on_disk(matrix)]
+        size = max(1, READ_BYTES // (4 * max(widths))) if widths else len(self.order)
+        if size >= len(self.order):
+            size = len(self.order)
+        for some in blocks(len(self.order), size):
             centres = self.order[some]
-            distinct, local = np.unique(self.neighbours[centres], return_inverse=True)
-            neighbours = np.repeat(np.arange(len(distinct))[:, None], self.neighbours.shape[1], axis=1)
-            mask = np.zeros(neighbours.shape, dtype=bool)
-            own = np.searchsorted(distinct, centres)
-            neighbours[own], mask[own] = local.reshape(len(centres), -1), self.mask[centres]
-            features = {name: part.take(distinct) for name, part in self.features.items()}
-            yield centres, own, SpotArrays(features, neighbours, mask, self.target[distinct], np.arange(len(distinct)))
+            index, mask = self.neighbours[centres], self.mask[centres]
+            if not widths:
+                yield Region(centres, index, mask, None)
+                continue
+            distinct, local = np.unique(index, return_inverse=True)
+            yield Region(centres, local.reshape(index.shape), mask, distinct)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Some neighbourhoods that lie close together.
+
+    Attributes
+    ----------
+    centres
+        Rows of the section that are centres, (b,).
+    index, mask
+        Their neighbourhoods as positions among the rows that are read, (b, t), and which tokens are real.
+    rows
+        Rows of the section that are read; None for all as they are.
+    """
+
+    centres: np.ndarray
+    index: np.ndarray
+    mask: np.ndarray
+    rows: np.ndarray | None
+
+    def read(self, part: Features) -> Features:
+        """Features of the rows."""
+        return part if self.rows is None else part.take(self.rows)
 
 
 @dataclass(frozen=True)

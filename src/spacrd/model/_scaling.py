@@ -57,7 +57,7 @@ class Scaled:
         What each column is multiplied with, (width,) float64.
     """
 
-    matrix: Matrix
+    matrix: Any  # a Matrix
     low: np.ndarray | None
     high: np.ndarray | None
     factor: np.ndarray
@@ -76,7 +76,8 @@ class Scaled:
     def zero(self) -> np.ndarray:
         """What 0 becomes between the bounds; sparse rows are less by so much, to stay sparse."""
         width = len(self.factor)
-        return np.zeros(width, np.float32) if self.low is None else np.clip(np.float32(0), self.low, self.high)
+        nothing = np.zeros(width, np.float32)
+        return nothing if self.low is None else np.clip(nothing, self.low, self.high)
 
     def __getitem__(self, rows: Any) -> csr_matrix | np.ndarray:
         """Scaled rows without the offset, float32."""
@@ -108,7 +109,7 @@ class Features:
         Rows that have this modality, (n,) bool; the others are zero.
     """
 
-    matrix: Matrix
+    matrix: Any  # a Matrix
     offset: np.ndarray
     section: np.ndarray
     valid: np.ndarray
