@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spacrd.nn import SpaCRDNetwork
+from spacrd.nn._dropout import Dropout
 
 TEMPERATURE, ALPHA, BETA, GAMMA, SEPARATION = 0.07, 0.5, 0.5, 0.1, 0.1
 
@@ -25,7 +26,11 @@ def stack_neighbourhoods(features: np.ndarray, neighbours: np.ndarray) -> np.nda
 def encode(network: SpaCRDNetwork, name: str, x: Tensor) -> Tensor:
     """Two hidden layers with BatchNorm, ReLU and dropout, and a linear one."""
     encoder = network.encoders[name]
-    return encoder.rest(encoder.first(x))
+    x = encoder.first(x)
+    for layer in encoder.rest:
+        # Torch's own dropout, as in the authors' program.
+        x = F.dropout(x, layer.p, layer.training) if isinstance(layer, Dropout) else layer(x)
+    return x
 
 
 def cross_attention(block: torch.nn.Module, query: Tensor, context: Tensor, heads: int = 8) -> Tensor:
