@@ -7,19 +7,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-class Dropout(nn.Module):
-    """As :class:`torch.nn.Dropout`; on a CPU, where Torch draws one Bernoulli number at a time, from whole random words.
+class Dropout(nn.Dropout):
+    """Dropout that on a CPU, where Torch draws one Bernoulli number at a time, draws whole random words.
 
     Each value is dropped where its own 32 random bits lie below ``p``: the same distribution, several times faster.
     """
 
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
     def forward(self, x: Tensor) -> Tensor:
         """Drop values in training, and scale the others up."""
-        if not self.training or not self.p or x.device.type != "cpu":
+        if not self.training or not 0 < self.p < 1 or x.device.type != "cpu":
             return F.dropout(x, self.p, self.training)
         words = torch.empty((x.numel() + 1) // 2, dtype=torch.int64).random_(-(2**63), None)
         bits = words.view(torch.int32)[: x.numel()].view(x.shape)

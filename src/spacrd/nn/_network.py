@@ -146,10 +146,6 @@ class Output:
     fused: Tensor
 
 
-def _values(output: Output) -> list[Tensor]:
-    return [getattr(output, f.name) for f in fields(output)]
-
-
 def mean_vote(votes: Tensor, counted: Tensor) -> Tensor:
     """Mean of the votes (b, h) that count; 0 where none does."""
     return (votes * counted).sum(-1) / counted.sum(-1).clamp_min(1)
@@ -282,7 +278,7 @@ class SpaCRDNetwork(nn.Module):
             mask = None if batch.mask is None else batch.mask[start : start + CHUNK]
             tokens = {name: values[index] for name, values in embedded.items()}
             found.append(self._vote(tokens, terms, batch.valid, index, mask))
-        return found[0] if len(found) == 1 else Output(*(torch.cat(parts) for parts in zip(*map(_values, found))))
+        return Output(*(torch.cat([getattr(part, f.name) for part in found]) for f in fields(Output)))
 
     def _vote(
         self,
