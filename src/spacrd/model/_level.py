@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TARGET_SUM = 1e3
 """Counts a neighbourhood is normalised to before log1p: low, so that shallow and deep sections look alike."""
-BLOCK = 8192
+BLOCK = 1024
 """Spots whose neighbourhoods are summed at a time."""
 
 

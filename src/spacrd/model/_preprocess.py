@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._scaling import on_disk
+from ._scaling import blocks, on_disk
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -30,30 +30,16 @@ def log_normalise(counts: csr_matrix, depth_columns: np.ndarray, columns: np.nda
     -------
     (n, len(columns)) float32.
     """
-    from scipy.sparse import csr_matrix, diags
-
-    depth = np.asarray(counts[:, depth_columns].sum(axis=1), dtype=np.float64).ravel()
-    factor = np.divide(target_sum, depth, out=np.zeros_like(depth), where=depth > 0)
-    here = columns >= 0
-    picked = csr_matrix(diags(factor) @ counts[:, columns[here]].astype(np.float64))
-    picked.data = np.log1p(picked.data)
-    picked.sort_indices()
-    placed = csr_matrix(
-        (picked.data.astype(np.float32), np.flatnonzero(here)[picked.indices], picked.indptr),
-        shape=(counts.shape[0], len(columns)),
-    )
-    placed.eliminate_zeros()
-    return placed
+    return LogNormalised(counts, depth_columns, columns, target_sum)[:]
 
 
-@dataclass(frozen=True)
 class LogNormalised:
     """Counts that are log-normalised when they are read; see :func:`log_normalise`."""
 
-    counts: Matrix
-    depth_columns: np.ndarray
-    columns: np.ndarray
-    target_sum: float
+    def __init__(self, counts: Matrix, depth_columns: np.ndarray, columns: np.ndarray, target_sum: float) -> None:
+        self.counts, self.columns = counts, columns
+        depth = np.concatenate([_row_sums(counts[rows], depth_columns) for rows in blocks(counts.shape[0])])
+        self.factor = np.divide(target_sum, depth, out=np.zeros_like(depth), where=depth > 0)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,9 +51,37 @@ class LogNormalised:
         """Whether rows are read from disk each time."""
         return on_disk(self.counts)
 
+    def pick(self, columns: slice) -> LogNormalised:
+        """Some of the columns."""
+        some = copy(self)
+        some.columns = self.columns[columns]
+        return some
+
     def __getitem__(self, rows: Any) -> csr_matrix:
         """Some rows, float32."""
-        return log_normalise(self.counts[rows], self.depth_columns, self.columns, self.target_sum)
+        from scipy.sparse import csr_matrix
+
+        here = self.columns >= 0
+        picked = csr_matrix(_columns(self.counts[rows], self.columns[here]))
+        factor = np.repeat(self.factor[rows], np.diff(picked.indptr))
+        values = np.log1p(picked.data.astype(np.float64) * factor).astype(np.float32)
+        shape = (picked.shape[0], len(self.columns))
+        placed = csr_matrix((values, np.flatnonzero(here)[picked.indices], picked.indptr), shape=shape, copy=True)
+        placed.sort_indices()
+        placed.eliminate_zeros()
+        return placed
+
+
+def _columns(counts: csr_matrix, columns: np.ndarray) -> csr_matrix:
+    """Some columns; a run of them, the usual case, without the search."""
+    if len(columns) and (np.diff(columns) == 1).all():
+        start, stop = int(columns[0]), int(columns[-1]) + 1
+        return counts if (start, stop) == (0, counts.shape[1]) else counts[:, start:stop]
+    return counts[:, columns]
+
+
+def _row_sums(counts: csr_matrix, columns: np.ndarray) -> np.ndarray:
+    return np.asarray(_columns(counts, columns).sum(axis=1), dtype=np.float64).ravel()
 
 
 def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, *, flavor: str) -> np.ndarray:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 SCALINGS = ("minmax", "quantile", "zscore", "none")
 TAIL = 0.02
 """Share of a column's values at each end that ``"quantile"`` holds at its ends."""
-BLOCK = 8192
+BLOCK = 4096
 """Rows that are read at a time."""
-COLUMN_BYTES = 1 << 28
+COLUMN_BYTES = 1 << 27
 """Values of how many columns are held at a time to find their quantiles."""
 
 
@@ -225,8 +225,9 @@ def _quantiles(matrix: Matrix, valid: np.ndarray) -> tuple[np.ndarray, np.ndarra
         columns = slice(start, start + step)
         values = np.empty((len(range(*columns.indices(width))), int(valid.sum())), dtype=np.float32)
         filled = 0
+        some = matrix.pick(columns) if hasattr(matrix, "pick") else None
         for rows in blocks(n):
-            block = matrix[rows][:, columns]
+            block = matrix[rows][:, columns] if some is None else some[rows]
             dense = (block if isinstance(block, np.ndarray) else block.toarray())[valid[rows]]
             values[:, filled : filled + len(dense)] = dense.T
             filled += len(dense)
