@@ -249,3 +249,17 @@ def test_callbacks_see_every_stage(training_sections):
     count = Count()
     fit(training_sections, recipe=small_recipe("published"), max_epochs=2, callbacks=[count])
     assert count.epochs == 4
+
+
+def test_bfloat16_is_asked_for_by_name(training_sections, target):
+    model = fit(training_sections, precision="bf16-mixed")
+    plain = spacrd.tl.score(target, model, copy=True)
+    spacrd.tl.score(target, model, precision="bf16-mixed")
+    assert auc(target) > 0.9
+    assert not target.obs["spacrd_likelihood"].equals(plain.obs["spacrd_likelihood"])
+    np.testing.assert_allclose(target.obs["spacrd_likelihood"], plain.obs["spacrd_likelihood"], atol=0.02)
+    wrong = "precision=.* is not known. Choose one of '32-true', 'bf16-mixed'"
+    with pytest.raises(ValueError, match=wrong):
+        fit(training_sections, precision="bf16")
+    with pytest.raises(ValueError, match=wrong):
+        spacrd.tl.score(target, model, precision=16)

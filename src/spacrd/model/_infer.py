@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 
+from .._hardware import fits, halved
 from .._settings import settings
 from ..nn import SpaCRDNetwork, Tokens
 from ..nn._network import Output
-from ._prepare import SpotArrays
+from ._prepare import Region, SpotArrays
 from ._propagate import propagate
 from ._scaling import Features
 
@@ -114,6 +115,12 @@ def score_each(
     there = np.any([part.valid for part in arrays.features.values()], axis=0)
     autocast = torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16-mixed")
     bar = settings.track(range(n), total=n, description=description, unit="spot") if description else iter(())
+
+    def score_block(region: Region, features: dict[str, Features], rows: slice) -> None:
+        tokens = to_device(make_tokens(features, region.index[rows], region.mask[rows]), where)
+        for number, network in enumerate(networks):
+            found.put(number, region.centres[rows], network(tokens))
+
     try:
         for network in networks:
             network.to(where).eval()
@@ -123,29 +130,15 @@ def score_each(
                 start = 0
                 while start < len(region.centres):
                     rows = slice(start, start + batch_size)
-                    try:
-                        tokens = to_device(make_tokens(features, region.index[rows], region.mask[rows]), where)
-                        for number, network in enumerate(networks):
-                            found.put(number, region.centres[rows], network(tokens))
-                    except torch.OutOfMemoryError:
-                        if batch_size == 1:
-                            raise
-                        batch_size = _halved(batch_size, where)
-                        continue
-                    start += batch_size
-                    deque(islice(bar, batch_size), maxlen=0)
+                    if fits(partial(score_block, region, features, rows), batch_size):
+                        start += batch_size
+                        deque(islice(bar, batch_size), maxlen=0)
+                    else:
+                        batch_size = halved(batch_size, device, "scoring goes on")
     finally:
         for network in networks:
             network.cpu()
     return [Scores(votes, found.counted & there[:, None], found.latent) for votes in found.votes]
-
-
-def _halved(size: int, device: torch.device) -> int:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
-    text = f"{device} ran out of memory with {size} spots at a time; scoring goes on with {size // 2}."
-    warnings.warn(f"{text} Pass a smaller batch_size to avoid the attempt.", UserWarning, stacklevel=2)
-    return size // 2
 
 
 def score_arrays(

@@ -225,7 +225,9 @@ class SpaCRDNetwork(nn.Module):
     def linear_terms(self, name: str, x: Tensor, valid: Tensor) -> Tensor:
         """Linear term of each distinct spot and whether it counts, (u, 2); averaging them averages the inputs."""
         weight = valid.to(x.dtype)
-        return torch.stack([self.linear[name](x).squeeze(-1) * weight, weight], dim=-1)
+        # Costs little, and under autocast thousands of terms would be summed to three digits.
+        with torch.autocast(x.device.type, enabled=False):
+            return torch.stack([self.linear[name](x).squeeze(-1) * weight, weight], dim=-1)
 
     def linear_vote(self, name: str, terms: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         """Vote of a modality from the terms (b, t, 2) of a neighbourhood, and whether it counts, (b,)."""
@@ -244,12 +246,15 @@ class SpaCRDNetwork(nn.Module):
             counted = torch.stack([there for _, there in linear], dim=-1)
             nothing = votes.new_zeros((len(votes), 0))
             return Output(mean_vote(votes, counted), votes, counted, nothing, nothing, nothing)
-        if self.config.variational:
-            mean, logvar = self.rvae.encode(fused)
-            code = torch.cat([mean, logvar], dim=-1)
-        else:
-            mean, logvar, code = fused, torch.zeros_like(fused), fused
-        deep = self.classifier(code).squeeze(-1)
+        # Logits of three digits, as autocast gives, would tie spots.
+        with torch.autocast(fused.device.type, enabled=False):
+            fused = fused.to(self.fuse.weight.dtype)
+            if self.config.variational:
+                mean, logvar = self.rvae.encode(fused)
+                code = torch.cat([mean, logvar], dim=-1)
+            else:
+                mean, logvar, code = fused, torch.zeros_like(fused), fused
+            deep = self.classifier(code).squeeze(-1)
         votes = torch.stack([deep, *(vote for vote, _ in linear)], dim=-1)
         counted = torch.stack([seen, *(there for _, there in linear)], dim=-1)
         first = int(self.config.silent)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch.nn import Module
 
+from .._hardware import Hardware
 from ..model import Calibration, ExpressionContract, ImageContract, RawSection, Recipe
 from ..model._calibration import centre
 from ..model._infer import propagated, score_arrays
@@ -67,7 +68,7 @@ def calibrate(
     plan: Recipe,
     *,
     seed: int,
-    device: str,
+    hardware: Hardware,
 ) -> tuple[Calibration, float, dict[str, Module]]:
     """Fit a logistic curve from out-of-fold votes to labels (Platt scaling), sections weighing the same.
 
@@ -79,7 +80,7 @@ def calibrate(
     ----------
     sections, parts
         Training sections, as read and as the network reads them.
-    expression, image, network, plan, seed, device
+    expression, image, network, plan, seed, hardware
         As for the model itself.
 
     Returns
@@ -100,12 +101,12 @@ def calibrate(
             SpotArrays.stack([parts[i] for i in rest]),
             replace(plan, members=1),
             seed=seed * 1000 + 501 + number,
-            device=device,
+            hardware=hardware,
             label=f"calibrate {number + 1}/{len(folds)} ",
         )
         level = fit_level([sections[i] for i in rest], [parts[i] for i in rest], expression, image)
         modules |= {f"jackknife.{number}": trained, f"jackknife.{number}.level": level}
-        held_out += [_score(trained, parts[i], shares, device) for i in group]
+        held_out += [_score(trained, parts[i], shares, hardware.device) for i in group]
     held_out = [held for held in held_out if len(held[shares[0]].target)]
     if not any(0 < held[shares[0]].target.mean() < 1 for held in held_out):
         warn(

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from .._checks import check_choice, check_positive_int, check_positive_number, names
+from .._hardware import Hardware
 from .._sections import Library, as_list, split_libraries
-from .._settings import settings
 from ..model import Calibration, ExpressionContract, ImageContract, ModelConfig, RawSection, Recipe, SpaCRD
 from ..model._level import Background
 from ..model._modules import further_network
@@ -54,6 +54,7 @@ def fit(
     members: int | None = None,
     seed: int = 0,
     device: str | None = None,
+    precision: Literal["32-true", "bf16-mixed"] = "32-true",
     callbacks: Sequence[Callback] = (),
 ) -> SpaCRD:
     """Fit a model on annotated sections. Nothing is written into the data.
@@ -103,6 +104,8 @@ def fit(
         Of weights, batches, dropout and sampling. The same seed on a CPU gives the same weights bit by bit.
     device
         Torch device; the package setting if None.
+    precision
+        ``"bf16-mixed"`` for autocast to bfloat16: faster where the device has it, not the same weights.
     callbacks
         Lightning callbacks, given to every stage.
 
@@ -128,6 +131,7 @@ def fit(
     check_positive_int(seed, "seed", minimum=0)
     if max_distance is not None:
         check_positive_number(max_distance, "max_distance")
+    hardware = Hardware.resolve(device, precision)
     plan = _plan(recipe, scaling=scaling, batch_size=batch_size, lr=lr, members=members, max_epochs=max_epochs)
     libraries = [
         library
@@ -160,12 +164,11 @@ def fit(
     ]
     arrays = SpotArrays.stack(parts)
     network = _network(expression, image, plan)
-    where = settings.resolve_device(device)
-    modules, history = _train(network, arrays, plan, seed, where, callbacks)
+    modules, history = _train(network, arrays, plan, seed, hardware, callbacks)
     calibration, propagation = Calibration(), plan.propagation or 0.0
     if plan.calibrated:
         calibration, propagation, left_out = calibrate(
-            sections, parts, expression, image, network, plan, seed=seed, device=where
+            sections, parts, expression, image, network, plan, seed=seed, hardware=hardware
         )
         modules |= left_out
     if calibration.n_sections:
@@ -248,7 +251,7 @@ def _check_targets(
 
 
 def _train(
-    network: NetworkConfig, arrays: SpotArrays, plan: Recipe, seed: int, device: str, callbacks: Sequence[Any]
+    network: NetworkConfig, arrays: SpotArrays, plan: Recipe, seed: int, hardware: Hardware, callbacks: Sequence[Any]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from ..train import train_network
 
@@ -262,7 +265,7 @@ def _train(
             arrays,
             plan,
             seed=seed * 1000 + member,
-            device=device,
+            hardware=hardware,
             callbacks=callbacks,
             label=label,
         )

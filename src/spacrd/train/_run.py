@@ -6,18 +6,24 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
 import torch
 
+from .._hardware import Hardware, fits, halved
 from .._settings import settings
 from ..model._prepare import SpotArrays
 from ..model._recipe import Recipe
 from ..nn import NetworkConfig, SpaCRDNetwork
 from ._data import make_loader
 from ._stages import AlignmentStage, FusionStage, Stage
+
+MIN_BATCH = 8
+"""Spots of the smallest batch that training is tried with: BatchNorm needs some."""
 
 
 @contextmanager
@@ -53,17 +59,18 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def _run_stage(
-    stage: Stage, loader: Any, *, device: str, callbacks: Sequence[pl.Callback], description: str
+    stage: Stage, loader: Any, *, hardware: Hardware, callbacks: Sequence[pl.Callback], description: str
 ) -> list[dict[str, Any]]:
     if not stage.epochs or not len(loader):
         return []
     epochs = max(stage.epochs, -(-stage.recipe.min_steps // len(loader)))
-    accelerator, _, number = device.partition(":")
+    accelerator, _, number = hardware.device.partition(":")
     bar = [_progress_bar(description)] if settings.progress else []
     trainer = pl.Trainer(
         max_epochs=epochs,
         accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
         devices=[int(number)] if number else 1,
+        precision=hardware.precision,
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -86,7 +93,7 @@ def train_network(
     recipe: Recipe,
     *,
     seed: int,
-    device: str,
+    hardware: Hardware,
     callbacks: Sequence[pl.Callback] = (),
     label: str = "",
 ) -> tuple[SpaCRDNetwork, list[dict[str, Any]]]:
@@ -102,8 +109,9 @@ def train_network(
         Losses and schedule.
     seed
         Of weights, batches, dropout and sampling.
-    device
-        Torch device name.
+    hardware
+        What to run on. If the device runs out of memory, training starts again with half the batch, and a warning says
+        so.
     callbacks
         Further Lightning callbacks, given to both stages.
     label
@@ -113,8 +121,29 @@ def train_network(
     -------
     The trained network on the CPU in eval mode, and one dictionary of losses per epoch.
     """
+    found: list[tuple[SpaCRDNetwork, list[dict[str, Any]]]] = []
+
+    def attempt() -> None:
+        found.append(_train(config, arrays, recipe, seed, hardware, callbacks, label))
+
+    while not fits(attempt, recipe.batch_size // MIN_BATCH):
+        recipe = replace(recipe, batch_size=halved(recipe.batch_size, hardware.device, "training starts again"))
+    return found[0]
+
+
+def _train(
+    config: NetworkConfig,
+    arrays: SpotArrays,
+    recipe: Recipe,
+    seed: int,
+    hardware: Hardware,
+    callbacks: Sequence[pl.Callback],
+    label: str,
+) -> tuple[SpaCRDNetwork, list[dict[str, Any]]]:
+    """Train through both stages."""
     labelled = np.flatnonzero(~np.isnan(arrays.target))
     history: list[dict[str, Any]] = []
+    run = partial(_run_stage, hardware=hardware, callbacks=callbacks)
     with seeded(seed), _quiet():
         network = SpaCRDNetwork(config)
         if recipe.alignment_epochs and config.fused and len(network.reads) == 2:
@@ -122,11 +151,11 @@ def train_network(
             if len(paired) > 1:
                 loader = make_loader(arrays, paired, batch_size=recipe.batch_size, seed=seed, neighbours=False)
                 stage: Stage = AlignmentStage(network, recipe, recipe.alignment_epochs)
-                history += _run_stage(stage, loader, device=device, callbacks=callbacks, description=f"{label}align")
+                history += run(stage, loader, description=f"{label}align")
         loader = make_loader(arrays, labelled, batch_size=recipe.batch_size, seed=seed + 1, neighbours=True)
         stage = FusionStage(network, recipe, recipe.vae_epochs + recipe.fusion_epochs)
         if recipe.balanced:
             share = float(arrays.target[labelled].mean())
             stage.class_weight = torch.tensor([0.5 / (1 - share), 0.5 / share])
-        history += _run_stage(stage, loader, device=device, callbacks=callbacks, description=f"{label}fuse")
+        history += run(stage, loader, description=f"{label}fuse")
     return network.cpu().eval(), history

@@ -1,0 +1,69 @@
+"""Where and how precisely networks compute, and what to do when a device runs out of memory."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ._checks import check_choice
+from ._settings import settings
+
+PRECISIONS = ("32-true", "bf16-mixed")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a fit runs on.
+
+    Attributes
+    ----------
+    device
+        Torch device name.
+    precision
+        ``"32-true"``, or ``"bf16-mixed"`` for autocast to bfloat16.
+    """
+
+    device: str = "cpu"
+    precision: str = "32-true"
+
+    @classmethod
+    def resolve(cls, device: str | None, precision: str) -> Hardware:
+        """From the arguments of a call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If one is not known.
+        """
+        check_choice(precision, PRECISIONS, "precision")
+        return cls(settings.resolve_device(device), precision)
+
+
+def fits(work: Callable[[], Any], size: int) -> bool:
+    """Do the work on ``size`` rows; False if the device ran out of memory and fewer can be tried."""
+    import torch
+
+    try:
+        work()
+    except RuntimeError as error:
+        # Apple's devices have no class of their own for it.
+        full = isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
+        if not full or size < 2:
+            raise
+        return False
+    return True
+
+
+def halved(size: int, device: str, then: str) -> int:
+    """Half of ``size``, with a warning, after the device ran out of memory; what torch keeps of it is freed."""
+    import torch
+
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif device.startswith("mps"):
+        torch.mps.empty_cache()
+    text = f"{device} ran out of memory with {size} spots at a time; {then} with {size // 2}."
+    warnings.warn(f"{text} Pass a smaller batch_size to avoid the attempt.", UserWarning, stacklevel=3)
+    return size // 2

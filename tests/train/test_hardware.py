@@ -1,0 +1,102 @@
+"""Precision, and devices that are too small for a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from spacrd._hardware import Hardware
+from spacrd.model import RECIPES
+from spacrd.model._infer import score_each
+from spacrd.model._neighbours import neighbourhoods, spatial_order
+from spacrd.model._prepare import SpotArrays
+from spacrd.model._recipe import get_recipe
+from spacrd.model._scaling import scale
+from spacrd.nn import NetworkConfig, SpaCRDNetwork
+from spacrd.train import train_network
+
+SIZES = {"hidden": (32, 16), "width": 16, "heads": 2, "vae_hidden": (16, 8), "latent": 8, "head_hidden": 8}
+
+
+def made(n: int = 150, seed: int = 0) -> SpotArrays:
+    """A section that is cancer on one side, which both modalities tell."""
+    rng = np.random.default_rng(seed)
+    xy = np.column_stack(np.divmod(np.arange(n), int(np.sqrt(n)))).astype(float)
+    target = (xy[:, 0] > xy[:, 0].mean()).astype(np.float32)
+    raw = {
+        name: (rng.normal(size=(n, width)) + target[:, None]).astype(np.float32)
+        for name, width in (("image", 6), ("gene", 20))
+    }
+    features = {name: scale(x, "zscore", np.ones(n, dtype=bool)) for name, x in raw.items()}
+    return SpotArrays(features, *neighbourhoods(xy, 6), target, spatial_order(xy)).load()
+
+
+def train(name: str = "default", *, precision: str = "32-true", **changes):
+    recipe = get_recipe(name, members=1, **{"vae_epochs": 1, "fusion_epochs": 4, "min_steps": 0, **changes})
+    config = NetworkConfig(20, 6, **{**recipe.network, **SIZES})
+    return train_network(config, made(), recipe, seed=3, hardware=Hardware("cpu", precision))
+
+
+def votes(network: SpaCRDNetwork, **options) -> np.ndarray:
+    return score_each([network], made(seed=1), batch_size=64, device="cpu", **options)[0].votes
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_bfloat16_scores_like_float32(name):
+    network, _ = train(name, alignment_epochs=1, lr=1e-3)
+    wanted, found = votes(network), votes(network, precision="bf16-mixed")
+    assert not np.array_equal(wanted, found)
+    np.testing.assert_allclose(found, wanted, atol=0.02 * max(1.0, np.ptp(wanted)))
+    # Nothing is rounded to the few values that bfloat16 has.
+    assert len(np.unique(found[:, 0])) == len(found)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_bfloat16_trains(name):
+    plain, history = train(name, alignment_epochs=1, lr=1e-3)
+    mixed, mixed_history = train(name, alignment_epochs=1, lr=1e-3, precision="bf16-mixed")
+    assert all(weight.dtype == torch.float32 for weight in mixed.parameters())
+    assert any(not torch.equal(a, b) for a, b in zip(plain.parameters(), mixed.parameters(), strict=True))
+    for one, two in zip(history, mixed_history, strict=True):
+        for loss in set(one) - {"stage", "epoch"}:
+            assert two[loss] == pytest.approx(one[loss], rel=0.05, abs=0.02), loss
+
+
+def test_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="precision='fp8' is not known"):
+        Hardware.resolve("cpu", "fp8")
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("no room"), RuntimeError("MPS backend out of memory (allocated: 9 GB)")]
+)
+def test_training_starts_again_with_half_the_batch(monkeypatch, error):
+    wanted, history = train(batch_size=16)
+    forward, seen = SpaCRDNetwork.forward, []
+
+    def small_device(self, batch):
+        seen.append(len(batch.index))
+        if len(batch.index) > 20:
+            raise error
+        return forward(self, batch)
+
+    monkeypatch.setattr(SpaCRDNetwork, "forward", small_device)
+    with pytest.warns(UserWarning, match=r"out of memory with (64|32) spots .* training starts again") as warned:
+        found, found_history = train(batch_size=64)
+    assert len([w for w in warned if "out of memory" in str(w.message)]) == 2
+    assert max(seen) == 64 and seen.count(64) == 1
+    assert found_history == history
+    for one, two in zip(wanted.parameters(), found.parameters(), strict=True):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+
+
+@pytest.mark.filterwarnings("ignore:cpu ran out of memory")
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("no room at all"), RuntimeError("something else")])
+def test_an_error_that_halving_cannot_help_is_raised(monkeypatch, error):
+    def broken(self, batch):
+        raise error
+
+    monkeypatch.setattr(SpaCRDNetwork, "forward", broken)
+    with pytest.raises(type(error), match=str(error)):
+        train(batch_size=32)
