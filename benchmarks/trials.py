@@ -270,7 +270,7 @@ def fold(name: str, held_out: str, seed: int, device: str) -> dict:
         config = replace(config, n_genes=found.train[0].features["gene"].width)
         share, steps = trial.base.propagation or 0.0, None
         if trial.stop:
-            reached = {n: 0.0 for n in STEPS}
+            reached = dict.fromkeys(STEPS, 0.0)
             for number, part in enumerate(found.train):
                 rest = [other for i, other in enumerate(found.train) if i != number]
                 for n in STEPS:
