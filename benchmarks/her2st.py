@@ -17,11 +17,13 @@ import os
 import time
 import warnings
 from dataclasses import replace
-from functools import partial
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -38,8 +40,12 @@ PROTOCOLS = {
 DEFAULT = spacrd.model.RECIPES["default"]
 RECIPES = {
     **spacrd.model.RECIPES,
-    "attention": replace(DEFAULT, attention_reads="all", network={**DEFAULT.network, "linear_votes": False}),
+    "attention": replace(
+        DEFAULT, attention_reads="all", modality_dropout=0.3, network={**DEFAULT.network, "linear_votes": False}
+    ),
 }
+REGRESSIONS = {"logistic regression, own": False, "logistic regression, mean": True}
+"""Names of the floors, and whether they read means over the spot and its neighbours."""
 MODALITIES = {"both": None, "expression": "expression", "image": "image"}
 
 
@@ -124,40 +130,51 @@ def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed:
     return table.obs["spacrd_likelihood"].to_numpy(), float(section["threshold"])
 
 
-def run(protocol: str, recipes: list[str], modalities: list[str], seeds: list[int], baselines: bool) -> pd.DataFrame:
-    """One row per model, modality, seed and held-out section."""
-    names = PROTOCOLS[protocol]
-    sections = {name: read(name) for name in names}
-    if protocol == "multimodal":
-        for sdata in sections.values():
-            spacrd.pp.extract_patches(sdata, encoder="handcrafted")
-    rows = []
-    for held_out in names:
-        test = sections[held_out]
-        train = [sdata for name, sdata in sections.items() if name[0] != held_out[0]]
-        for shown in modalities:
-            modality = MODALITIES[shown]
+@cache
+def section(name: str, *, picture: bool = False):
+    """A section, with handcrafted features of its patches if ``picture``; read once per process."""
+    sdata = read(name)
+    if picture:
+        spacrd.pp.extract_patches(sdata, encoder="handcrafted")
+    return sdata
+
+
+def row(protocol: str, held_out: str, shown: str, model: str, seed: int, device: str) -> dict[str, Any]:
+    """One model, fitted without the patient of one section and scored on it."""
+    spacrd.settings.progress = False
+    spacrd.settings.device = device
+    sections = {name: section(name, picture=protocol == "multimodal") for name in PROTOCOLS[protocol]}
+    test = sections[held_out]
+    train = [sdata for name, sdata in sections.items() if name[0] != held_out[0]]
+    modality = MODALITIES[shown]
+    start = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if model in REGRESSIONS:
             parts = ("expression", "image") if modality is None else (modality,)
-            jobs = [
-                (recipe, seed, partial(fit_and_score, train, test, recipe=recipe, modality=modality, seed=seed))
-                for recipe in recipes
-                for seed in seeds
-            ]
-            if baselines:
-                jobs += [
-                    (name, 0, partial(regression, train, test, parts, mean=mean))
-                    for name, mean in (("logistic regression, own", False), ("logistic regression, mean", True))
-                ]
-            for name, seed, job in jobs:
-                start = time.process_time()
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    score = job()
-                row = {"model": name, "modality": shown, "seed": seed, "section": held_out}
-                found = quality(test["table"], *score) if isinstance(score, tuple) else quality(test["table"], score)
-                row |= found | {"cpu_s": time.process_time() - start}
-                print(json.dumps(row), flush=True)
-                rows.append(row)
+            found = quality(test["table"], regression(train, test, parts, mean=REGRESSIONS[model]))
+        else:
+            found = quality(test["table"], *fit_and_score(train, test, recipe=model, modality=modality, seed=seed))
+    what = {"model": model, "modality": shown, "seed": seed, "section": held_out}
+    return what | found | {"cpu_s": time.process_time() - start}
+
+
+def run(
+    protocol: str, recipes: list[str], inputs: list[str], seeds: list[int], baselines: bool, jobs: int, device: str
+) -> pd.DataFrame:
+    """One row per model, modality, seed and held-out section."""
+    models = [(recipe, seed) for recipe in recipes for seed in seeds]
+    models += [(name, 0) for name in REGRESSIONS] if baselines else []
+    tasks = [
+        (protocol, held_out, shown, model, seed, device)
+        for model, seed in models
+        for shown in inputs
+        for held_out in PROTOCOLS[protocol]
+    ]
+    rows = []
+    for found in Parallel(jobs, return_as="generator_unordered")(delayed(row)(*task) for task in tasks):
+        print(json.dumps(found), flush=True)
+        rows.append(found)
     return pd.DataFrame(rows)
 
 
@@ -222,6 +239,8 @@ def main() -> None:
     parser.add_argument("--inputs", nargs="*", choices=list(MODALITIES))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--no-baselines", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
     spacrd.settings.progress = False
@@ -235,12 +254,20 @@ def main() -> None:
         print(found.round(3).to_string(index=False))
         return
     inputs = arguments.inputs or (["expression"] if arguments.what == "expression" else list(MODALITIES))
-    frame = run(arguments.what, arguments.recipes, inputs, arguments.seeds, not arguments.no_baselines)
+    frame = run(
+        arguments.what,
+        arguments.recipes,
+        inputs,
+        arguments.seeds,
+        not arguments.no_baselines,
+        arguments.jobs,
+        arguments.device,
+    )
     stored = arguments.out / f"her2st_{arguments.what}.csv"
     if stored.exists():  # runs of other models or seeds stay; repeated ones are replaced
         old = pd.read_csv(stored)
         key = ["model", "modality", "seed", "section"]
-        frame = pd.concat([old, frame]).drop_duplicates(key, keep="last")
+        frame = pd.concat([old, frame]).drop_duplicates(key, keep="last").sort_values(key, ignore_index=True)
     frame.round(4).to_csv(stored, index=False)
     print(report(frame, PROTOCOLS[arguments.what]))
 

@@ -16,10 +16,9 @@ import time
 import warnings
 from dataclasses import replace
 from fnmatch import fnmatch
-from functools import cache
 
 import pandas as pd
-from her2st import HERE, PROTOCOLS, read
+from her2st import HERE, PROTOCOLS, section
 from joblib import Parallel, delayed
 from sklearn.metrics import roc_auc_score
 
@@ -61,7 +60,7 @@ VARIANTS: dict[str, tuple[Recipe, dict]] = {
     "network: without autoencoder": (network(NETWORK, variational=False), {}),
     "network: 18 neighbours": (NETWORK, {"n_neighbors": 18}),
     "network: z-scores": (replace(NETWORK, scaling="zscore"), {}),
-    "network: quantiles": (replace(NETWORK, scaling="quantile"), {}),
+    "network: min-max": (replace(NETWORK, scaling="minmax"), {}),
     "network: genes hidden 0.5": (replace(NETWORK, input_dropout=0.5), {}),
     "network: genes hidden 0.8": (replace(NETWORK, input_dropout=0.8), {}),
     "network: three members": (replace(NETWORK, members=3), {}),
@@ -79,19 +78,14 @@ VARIANTS: dict[str, tuple[Recipe, dict]] = {
     "votes: no genes hidden": (replace(DEFAULT, input_dropout=0.0), {}),
     "votes: genes hidden 0.5": (replace(DEFAULT, input_dropout=0.5), {}),
     "votes: z-scores": (replace(DEFAULT, scaling="zscore"), {}),
-    "votes: quantiles": (replace(DEFAULT, scaling="quantile"), {}),
+    "votes: min-max": (replace(DEFAULT, scaling="minmax"), {}),
     "votes: genes of the first section": (replace(DEFAULT, gene_selection="first"), {}),
     **{f"votes: {n} genes": (DEFAULT, {"n_top_genes": n}) for n in (500, 1000, 2000, 6000)},
     **{f"votes: {n} neighbours": (DEFAULT, {"n_neighbors": n}) for n in (4, 10, 18)},
 }
 
 
-@cache
-def section(name: str):
-    return read(name)
-
-
-def fold(name: str, held_out: str, seed: int) -> list[dict]:
+def fold(name: str, held_out: str, seed: int, device: str) -> list[dict]:
     """Fit without one patient, score its sections."""
     recipe, arguments = VARIANTS[name]
     if name.startswith("votes") and recipe.attention_reads == "image":  # a silent attention need not be trained
@@ -101,7 +95,7 @@ def fold(name: str, held_out: str, seed: int) -> list[dict]:
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        arguments = {"modality": "expression", "recipe": recipe, "seed": seed, "device": "cpu", **arguments}
+        arguments = {"modality": "expression", "recipe": recipe, "seed": seed, "device": device, **arguments}
         model = spacrd.tl.fit(train, "cancer", positive="cancer", **arguments)
         cpu = time.process_time() - start
         rows = []
@@ -135,10 +129,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variants", default="*", help="names, with wildcards")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--device", default="cpu")
     arguments = parser.parse_args()
     names = [name for name in VARIANTS if fnmatch(name, arguments.variants)]
-    tasks = [(name, held_out, seed) for name in names for seed in arguments.seeds for held_out in SECTIONS]
+    tasks = [
+        (name, held_out, seed, arguments.device) for name in names for seed in arguments.seeds for held_out in SECTIONS
+    ]
     for done in Parallel(arguments.jobs, return_as="generator")(delayed(fold)(*task) for task in tasks):
         frame = pd.DataFrame(done)
         if FOUND.exists():

@@ -33,6 +33,24 @@ def test_votes_weigh_the_same_wherever_they_lie():
     )
 
 
+def test_no_vote_outweighs_the_others_in_a_section_where_it_spreads_more_than_usual():
+    rng = np.random.default_rng(0)
+    votes, counted = rng.normal(size=(300, 2)), np.ones((300, 2), bool)
+    calibration = Calibration(slope=2.0, scales=(1.0, 1.0), n_sections=3)
+    loud = calibration.contrast(votes * [1, 3], counted)
+    even = calibration.contrast(votes / votes.std(axis=0), counted)
+    np.testing.assert_allclose(loud / loud.std(), even / even.std(), rtol=1e-9)
+    # The section stays as far from a section of one tissue as its votes say on average.
+    np.testing.assert_allclose(calibration.weights(votes * [1, 3], counted) * [1, 3] * votes.std(axis=0), 2.0, rtol=0.1)
+
+
+def test_a_vote_that_is_the_same_everywhere_moves_nothing():
+    votes, counted = np.random.default_rng(0).normal(size=(300, 2)) * [1, 0] + [0, 0.1], np.ones((300, 2), bool)
+    calibration = Calibration(slope=2.0, scales=(1.0, 1.0), n_sections=3)
+    np.testing.assert_allclose(calibration.contrast(votes, counted), (votes[:, 0] - votes[:, 0].mean()) / 2)
+    np.testing.assert_allclose(calibration.weights(votes[:, 1:], counted[:, 1:]), 1.0)
+
+
 def test_extreme_and_unknown_shares_stay_finite():
     votes, counted = np.random.default_rng(0).normal(size=(50, 1)), np.ones((50, 1), bool)
     calibration = Calibration(slope=2.0, scales=(1.0,), n_sections=3)

@@ -9,6 +9,8 @@ from scipy.special import expit
 
 LEAST_SHARE = 0.02
 """Expected shares of cancer are held between this and one less this: few sections cannot rule out the rest."""
+LEAST_SPREAD = 1e-6
+"""A vote whose spread is less, in units of its usual one, is the same for all spots of the section."""
 MAX_LOGIT = 8.0
 """Calibrated likelihoods lie between 0.0003 and 0.9997."""
 
@@ -17,9 +19,10 @@ MAX_LOGIT = 8.0
 class Calibration:
     """Votes say which spots of a section are more like cancer than others; a share says how many are.
 
-    Each vote is centred over the section and divided by its usual spread, so that they weigh the same. Their mean,
-    stretched by ``slope``, is moved until the mean likelihood equals the share of cancer that :class:`Level` expects of
-    the section. A few sections cannot teach that one spot in a million is wrong, so logits bend towards
+    Each vote is centred over the section and given the spread that the votes have on average there, each in units of
+    its usual one: they weigh the same in every section, and a section of one tissue keeps its small differences. Their
+    mean, stretched by ``slope``, is moved until the mean likelihood equals the share of cancer that :class:`Level`
+    expects of the section. A few sections cannot teach that one spot in a million is wrong, so logits bend towards
     :data:`MAX_LOGIT`, which keeps the order of the spots and keeps float32 likelihoods off 0 and 1.
 
     Attributes
@@ -27,7 +30,7 @@ class Calibration:
     slope
         Of the logit.
     scales
-        What each vote is multiplied with.
+        One over the usual spread of each vote within a section.
     n_sections
         Held-out training sections all this was fitted on; 0 if the logits are the mean votes as they come.
     """
@@ -42,9 +45,19 @@ class Calibration:
         if not all(0 < scale < 1e9 for scale in self.scales):
             raise ValueError(f"A calibration needs positive, finite scales, got {self.scales}.")
 
+    def weights(self, votes: np.ndarray, counted: np.ndarray) -> np.ndarray:
+        """What each of the votes (n, h) of a section is multiplied with, (h,)."""
+        usual = np.asarray(self.scales)
+        spread = np.sqrt((np.square(centre(votes, counted)) * counted).sum(axis=0) / _number(counted))
+        differs = spread > LEAST_SPREAD / usual
+        if not differs.any():
+            return usual
+        common = (spread * usual)[differs].mean()
+        return np.divide(common, spread, out=usual.copy(), where=differs)
+
     def contrast(self, votes: np.ndarray, counted: np.ndarray) -> np.ndarray:
         """Mean of the votes (n, h) that count, each centred over the section and scaled; (n,)."""
-        return _mean(centre(votes, counted) * np.asarray(self.scales), counted)
+        return _mean(centre(votes, counted) * self.weights(votes, counted), counted)
 
     def apply(self, votes: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
         """Logit of the likelihood of each spot of a section, (n,) float64."""
@@ -62,8 +75,11 @@ class Calibration:
 
 def centre(votes: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """Votes (n, h) less their mean over the spots where they count."""
-    number = np.maximum(counted.sum(axis=0), 1)
-    return votes - (votes * counted).sum(axis=0) / number
+    return votes - (votes * counted).sum(axis=0) / _number(counted)
+
+
+def _number(counted: np.ndarray) -> np.ndarray:
+    return np.maximum(counted.sum(axis=0), 1)
 
 
 def _mean(votes: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._settings import settings
 from ..nn import SpaCRDNetwork
-from ._infer import score_arrays
+from ._infer import Scores, propagated, score_arrays
 from ._integrate import attention_parts
 from ._prepare import RawSection, SpotArrays, prepare
 from ._propagate import propagate
@@ -109,7 +109,7 @@ def explain_section(
         raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
     where = settings.resolve_device(device)
     scores = score_arrays(model.networks, arrays, batch_size=4096, device=where)
-    chain = _Chain(model, arrays, scores.counted)
+    chain = _Chain(model, arrays, scores)
     linear = model.networks[0].modalities if c.network.linear_votes else ()
     means = {name: mean_input(part) for name, part in arrays.features.items()}
     n, names = len(arrays.target), model.networks[0].modalities
@@ -192,16 +192,17 @@ class _Chain:
         Its settings are read.
     arrays
         Neighbourhoods.
-    counted
-        Which votes count, (n, h) bool.
+    scores
+        Its votes, and which of them count.
     """
 
-    def __init__(self, model: SpaCRD, arrays: SpotArrays, counted: np.ndarray) -> None:
-        calibration = model.config.calibration
+    def __init__(self, model: SpaCRD, arrays: SpotArrays, scores: Scores) -> None:
+        calibration, counted = model.config.calibration, scores.counted
         self.calibrated = bool(calibration.n_sections)
         self.share = model.config.propagation
         self.arrays, self.counted, self.n_votes = arrays, counted, counted.shape[1]
-        scale = calibration.slope * np.asarray(calibration.scales) if self.calibrated else np.ones(self.n_votes)
+        spread = propagated(scores, arrays, self.share)
+        scale = calibration.slope * calibration.weights(spread.votes, counted) if self.calibrated else 1.0
         self.weight = counted * scale / np.maximum(counted.sum(axis=1, keepdims=True), 1)
         self.degree = np.column_stack([degree(arrays.neighbours, arrays.mask, usable) for usable in counted.T])
 

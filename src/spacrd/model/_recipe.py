@@ -95,6 +95,7 @@ RECIPES: dict[str, Recipe] = {
     "default": Recipe(
         name="default",
         gene_selection="batch",
+        scaling="quantile",
         network={
             "hidden": (256, 128),
             "width": 128,
@@ -116,7 +117,6 @@ RECIPES: dict[str, Recipe] = {
         fusion_epochs=8,
         min_steps=45,
         input_dropout=0.2,
-        modality_dropout=0.3,
         balanced=True,
         calibrated=True,
         propagation=None,

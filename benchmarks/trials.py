@@ -1,0 +1,325 @@
+"""Ideas for the default recipe that no setting of a recipe covers, tried against the same folds.
+
+    python benchmarks/trials.py                       # every trial, seed 0
+    python benchmarks/trials.py --trials "votes: *" --seeds 0 1 2 --jobs 2
+
+Sections and bases are those of ``recipe.py``: expression alone, A1 B1 C1 E1 G2 with pathologist's labels. What changes
+the contrastive stage needs pictures: ``aligned`` trials leave one patient out over A1, B4, C2 and C3, the last three
+with PROXY labels, and read both modalities by attention. None has helped enough to become a setting of the package,
+so they live here. Rows are added to ``benchmarks/results/trials.csv``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatch
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+import torch
+from her2st import HERE, PROTOCOLS, section
+from joblib import Parallel, delayed
+from recipe import DEFAULT, NETWORK, network
+from scipy.stats import rankdata
+from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import spacrd
+from spacrd._sections import split_libraries
+from spacrd.model import RawSection, Recipe
+from spacrd.model._infer import make_tokens, propagated, score_arrays
+from spacrd.model._prepare import SpotArrays, prepare
+from spacrd.model._scaling import Features
+from spacrd.nn import SpaCRDNetwork
+from spacrd.tl._contracts import expression_contract, image_contract
+from spacrd.tl._fit import _network
+from spacrd.tl._read import read_section, read_target
+from spacrd.train import _run, train_network
+from spacrd.train._stages import AlignmentStage
+
+FOUND = HERE / "results" / "trials.csv"
+VOTES = replace(network(DEFAULT, fused=False), members=1)
+ALIGNED = replace(NETWORK, alignment_epochs=100, modality_dropout=0.3)
+STEPS = (20, 45, 90, 200)
+
+
+@dataclass
+class Fold:
+    """Training sections and one held out, as read and as the network reads them."""
+
+    raw: list[RawSection]
+    train: list[SpotArrays]
+    test: SpotArrays
+    prepare: Callable[[RawSection], SpotArrays]
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What differs from the base.
+
+    Attributes
+    ----------
+    base
+        Recipe.
+    before
+        Changes the arrays of a fold.
+    network
+        Class of the network.
+    stage
+        Class of the contrastive stage, and whether it sees neighbourhoods.
+    after
+        Changes a trained network, given the held-out section without its labels.
+    stop
+        Whether the number of steps is the one that ranks held-out training sections best.
+    """
+
+    base: Recipe
+    before: Callable[[Fold], None] = lambda fold: None
+    network: type[SpaCRDNetwork] = SpaCRDNetwork
+    stage: type[AlignmentStage] = AlignmentStage
+    after: Callable[[SpaCRDNetwork, SpotArrays], None] = lambda network, test: None
+    stop: bool = False
+    protocol: str = field(default="expression")
+
+
+def dense(part: SpotArrays, change: Callable[[np.ndarray], np.ndarray]) -> SpotArrays:
+    """The section with other values of expression."""
+    gene = part.features["gene"]
+    values = change(gene.rows(np.arange(len(part.target)))).astype(np.float32)
+    plain = Features(values, np.zeros((1, values.shape[1]), np.float32), np.zeros(len(values), int), gene.valid)
+    return replace(part, features={**part.features, "gene": plain})
+
+
+def ranks(fold: Fold) -> None:
+    """Each gene by its rank within the section, 0 to 1."""
+    fold.train = [dense(part, lambda x: rankdata(x, axis=0) / len(x)) for part in fold.train]
+    fold.test = dense(fold.test, lambda x: rankdata(x, axis=0) / len(x))
+
+
+def thinned(fold: Fold) -> None:
+    """Every training section once more, with half of its molecules."""
+    half = [replace(raw, counts=_thin(raw.counts, fold.rng)) for raw in fold.raw]
+    fold.train = fold.train + [fold.prepare(raw) for raw in half]
+
+
+def _thin(counts, rng: np.random.Generator):
+    counts = counts.copy()
+    counts.data = rng.binomial(counts.data.astype(np.int64), 0.5).astype(counts.data.dtype)
+    return counts
+
+
+def coral(fold: Fold) -> None:
+    """Covariance of each training section changed to that of the held-out one, in 50 components (CORAL, Sun 2016)."""
+    every = np.vstack([part.features["gene"].rows(np.arange(len(part.target))) for part in fold.train])
+    axes = PCA(50, random_state=0).fit(every).components_
+    target = _root(fold.test.features["gene"].rows(np.arange(len(fold.test.target))) @ axes.T, 0.5)
+
+    def change(x: np.ndarray) -> np.ndarray:
+        code = (x - x.mean(0)) @ axes.T
+        return x + (code @ _root(code, -0.5) @ target - code) @ axes
+
+    fold.train = [dense(part, change) for part in fold.train]
+
+
+def _root(code: np.ndarray, power: float) -> np.ndarray:
+    values, vectors = np.linalg.eigh(np.cov(code.T) + 0.1 * np.trace(np.cov(code.T)) / code.shape[1] * np.eye(50))
+    return vectors * values**power @ vectors.T
+
+
+def ring(fold: Fold) -> None:
+    """The spot and the mean of its neighbours as inputs of their own, instead of the mean over both."""
+
+    def apart(part: SpotArrays) -> SpotArrays:
+        near, there = part.neighbours[:, 1:], part.mask[:, 1:, None]
+        wide = dense(part, lambda x: np.hstack([x, (x[near] * there).sum(1) / np.maximum(there.sum(1), 1)]))
+        return replace(wide, neighbours=part.neighbours[:, :1], mask=part.mask[:, :1])
+
+    fold.train, fold.test = [apart(part) for part in fold.train], apart(fold.test)
+
+
+class Positioned(SpaCRDNetwork):
+    """Adds a learned vector for the place in the neighbourhood: the spot itself, then neighbours by distance."""
+
+    def __init__(self, config) -> None:
+        super().__init__(config)
+        self.position = nn.Parameter(0.02 * torch.randn(32, config.width))
+
+    def normalise(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
+        return super().normalise(tokens, mask) + self.position[: tokens.shape[1]]
+
+
+class Distant(AlignmentStage):
+    """A spot's neighbours, whose tissue is the same, are no negatives of InfoNCE."""
+
+    def training_step(self, batch, batch_idx: int) -> Tensor:
+        tokens, recipe = batch.tokens, self.recipe
+        centre = tokens.index[:, 0]
+        image, gene = (
+            F.normalize(self.network.encoders[name](self.hide(tokens.inputs[name][centre])), dim=-1)
+            for name in ("image", "gene")
+        )
+        near = tokens.index[:, 1:, None] == centre
+        near = (near if tokens.mask is None else near & tokens.mask[:, 1:, None]).any(1)
+        near = (near | near.T).fill_diagonal_(False)
+        similarity = (image @ gene.T / recipe.temperature).masked_fill(near, -torch.inf)
+        pairs = torch.arange(len(similarity), device=similarity.device)
+        loss = 0.5 * (F.cross_entropy(similarity, pairs) + F.cross_entropy(similarity.T, pairs))
+        self.record(contrastive=loss)
+        return loss
+
+
+def target_statistics(trained: SpaCRDNetwork, test: SpotArrays) -> None:
+    """BatchNorm with the means and variances of the held-out section."""
+    norms = [module for module in trained.modules() if isinstance(module, nn.BatchNorm1d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    every = np.arange(len(test.target))
+    tokens = make_tokens(test.features, every[:, None], None)
+    with torch.inference_mode():
+        for name in trained.reads:
+            trained.encoders[name](tokens.inputs[name])
+    trained.eval()
+
+
+TRIALS: dict[str, Trial] = {
+    "votes: base": Trial(VOTES),
+    "votes: ranks": Trial(VOTES, before=ranks),
+    "votes: counts thinned": Trial(VOTES, before=thinned),
+    "votes: CORAL to the target": Trial(VOTES, before=coral),
+    "votes: spot and ring apart": Trial(VOTES, before=ring),
+    "votes: steps by a held-out training section": Trial(VOTES, stop=True),
+    "network: base": Trial(NETWORK),
+    "network: ranks": Trial(NETWORK, before=ranks),
+    "network: counts thinned": Trial(NETWORK, before=thinned),
+    "network: CORAL to the target": Trial(NETWORK, before=coral),
+    "network: position in the neighbourhood": Trial(NETWORK, network=Positioned),
+    "network: BatchNorm of the target": Trial(NETWORK, after=target_statistics),
+    "network: steps by a held-out training section": Trial(NETWORK, stop=True),
+    "aligned: base": Trial(ALIGNED, protocol="multimodal"),
+    "aligned: not aligned": Trial(replace(ALIGNED, alignment_epochs=0), protocol="multimodal"),
+    "aligned: neighbours no negatives": Trial(ALIGNED, stage=Distant, protocol="multimodal"),
+}
+
+
+def train(trial: Trial, parts: list[SpotArrays], config, seed: int, device: str, steps: int | None) -> SpaCRDNetwork:
+    """One network of a trial."""
+    recipe = trial.base if steps is None else replace(trial.base, fusion_epochs=1, min_steps=steps)
+    make = _run.make_loader
+    whole = trial.stage is not AlignmentStage
+
+    def loader(*arguments, neighbours: bool, **further):
+        return make(*arguments, neighbours=neighbours or whole, **further)
+
+    with (
+        patch.object(_run, "SpaCRDNetwork", trial.network),
+        patch.object(_run, "AlignmentStage", trial.stage),
+        patch.object(_run, "make_loader", loader),
+    ):
+        return train_network(config, SpotArrays.stack(parts), recipe, seed=seed * 1000, device=device)[0]
+
+
+def rank(trained: SpaCRDNetwork, part: SpotArrays, whole: SpotArrays, share: float, device: str) -> float:
+    """AUC on a section; ``whole`` has the neighbourhoods that scores are propagated over."""
+    scores = score_arrays([trained], part, batch_size=4096, device=device)
+    logit = propagated(scores, whole, share).votes.mean(axis=1)
+    labelled = np.isfinite(part.target)
+    return float(roc_auc_score(part.target[labelled], logit[labelled]))
+
+
+def fold(name: str, held_out: str, seed: int, device: str) -> dict:
+    """Train without one patient, rank its section."""
+    trial = TRIALS[name]
+    spacrd.settings.progress = False
+    pictures = trial.protocol == "multimodal"
+    names = [n for n in PROTOCOLS[trial.protocol] if n[0] != held_out[0]] + [held_out]
+    libraries = [split_libraries(section(n, picture=pictures), table_key="table", library_key=None)[0] for n in names]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        rep = "X_handcrafted" if pictures else None
+        raw = [
+            read_section(
+                library,
+                expression=True,
+                image_rep=rep,
+                layer=None,
+                scale=False,
+                target=read_target(library, "cancer", ["cancer"], None),
+            )
+            for library in libraries
+        ]
+        expression = expression_contract(raw[:-1], None, 3000, trial.base)
+        image = image_contract(libraries[:-1], raw[:-1], rep, trial.base, None)
+
+        def ready(one: RawSection) -> SpotArrays:
+            return prepare(one, expression=expression, image=image, n_neighbors=6, max_distance_um=None).load()
+
+        every = [ready(one) for one in raw]
+        whole = every[-1]
+        found = Fold(raw[:-1], every[:-1], whole, ready, np.random.default_rng(seed))
+        trial.before(found)
+        config = _network(expression, image, trial.base)
+        config = replace(config, n_genes=found.train[0].features["gene"].width)
+        share, steps = trial.base.propagation or 0.0, None
+        if trial.stop:
+            reached = dict.fromkeys(STEPS, 0.0)
+            for number, part in enumerate(found.train):
+                rest = [other for i, other in enumerate(found.train) if i != number]
+                for n in STEPS:
+                    reached[n] += rank(train(trial, rest, config, seed, device, n), part, part, share, device)
+            steps = max(reached, key=lambda n: reached[n])
+        trained = train(trial, found.train, config, seed, device, steps)
+        trial.after(trained, found.test)
+        auc = rank(trained, found.test, whole, share, device)
+    return {"trial": name, "seed": seed, "section": held_out, "auc": auc, "steps": steps}
+
+
+def report(frame: pd.DataFrame) -> str:
+    """Markdown: AUC per section, mean, difference to the base."""
+    lines = []
+    for protocol in dict.fromkeys(trial.protocol for trial in TRIALS.values()):
+        sections = PROTOCOLS[protocol]
+        chosen = [name for name, trial in TRIALS.items() if trial.protocol == protocol]
+        wide = frame[frame["trial"].isin(chosen)].pivot_table(index="trial", columns="section", values="auc")
+        lines += ["", "| trial | " + " | ".join(sections) + " | mean AUC | against base |", "|---|" + "---|" * 6]
+        for name in (name for name in chosen if name in wide.index):
+            row, base = wide.loc[name, list(sections)], f"{name.split(':')[0]}: base"
+            against = f"{row.mean() - wide.loc[base].mean():+.3f}" if base in wide.index else ""
+            cells = " | ".join(f"{value:.3f}" for value in row)
+            lines.append(f"| {name} | {cells} | {row.mean():.3f} | {against} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", default="*", help="names, with wildcards")
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--device", default="cpu")
+    arguments = parser.parse_args()
+    tasks = [
+        (name, held_out, seed, arguments.device)
+        for name, trial in TRIALS.items()
+        if fnmatch(name, arguments.trials)
+        for seed in arguments.seeds
+        for held_out in PROTOCOLS[trial.protocol]
+    ]
+    done = Parallel(arguments.jobs, return_as="generator_unordered")(delayed(fold)(*task) for task in tasks)
+    rows = pd.DataFrame(list(done))
+    if FOUND.exists():
+        key = ["trial", "seed", "section"]
+        rows = pd.concat([pd.read_csv(FOUND), rows]).drop_duplicates(key, keep="last").sort_values(key)
+    rows.round(4).to_csv(FOUND, index=False)
+    print(report(rows))
+
+
+if __name__ == "__main__":
+    main()

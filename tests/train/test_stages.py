@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from scipy.sparse import csr_matrix
+
+from spacrd.model import RECIPES
+from spacrd.model._prepare import SpotArrays
+from spacrd.model._scaling import Features
+from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
+from spacrd.train import train_network
+from spacrd.train._stages import FusionStage
+
+N, GENES, DIM = 60, 12, 5
+SMALL = {"hidden": (16, 8), "width": 8, "heads": 2, "vae_hidden": (8, 8), "latent": 4, "head_hidden": 4}
+
+
+def arrays() -> SpotArrays:
+    rng = np.random.default_rng(0)
+    target = (np.arange(N) % 2).astype(np.float32)
+    there = np.ones(N, bool)
+    gene, image = rng.random((N, GENES)) + target[:, None], rng.random((N, DIM))
+
+    def part(values: np.ndarray) -> Features:
+        return Features(csr_matrix(values.astype(np.float32)), np.zeros((1, values.shape[1]), np.float32), rows, there)
+
+    rows = np.zeros(N, int)
+    near = np.column_stack([np.arange(N), (np.arange(N) + 2) % N])
+    return SpotArrays({"gene": part(gene), "image": part(image)}, near, np.ones_like(near, bool), target, np.arange(N))
+
+
+def test_without_an_autoencoder_its_epochs_train_the_classifier():
+    plan = replace(RECIPES["published"], alignment_epochs=0, vae_epochs=2, fusion_epochs=0, lr=1e-2, batch_size=20)
+    losses = {}
+    for variational in (True, False):
+        config = NetworkConfig(n_genes=GENES, n_image=DIM, variational=variational, **SMALL)
+        _, history = train_network(config, arrays(), plan, seed=0, device="cpu")
+        losses[variational] = ["classification" in epoch for epoch in history]
+    assert losses == {True: [False, False], False: [True, True]}
+
+
+def test_a_hidden_modality_is_hidden_for_the_whole_batch_and_only_then():
+    network = SpaCRDNetwork(NetworkConfig(n_genes=GENES, n_image=DIM, missing_token=True, **SMALL))
+    tokens = Tokens(
+        {"gene": torch.ones(4, GENES), "image": torch.ones(4, DIM)},
+        {"gene": torch.ones(4, dtype=torch.bool), "image": torch.ones(4, dtype=torch.bool)},
+        torch.arange(4)[:, None],
+    )
+    for probability, wanted in ((0.0, {2}), (1.0, {1})):
+        stage = FusionStage(network, replace(RECIPES["published"], modality_dropout=probability), 1)
+        left = [stage.augment(tokens).valid for _ in range(10)]
+        assert {sum(bool(there.all()) for there in valid.values()) for valid in left} == wanted
+        assert all(there.all() or not there.any() for valid in left for there in valid.values())
+    assert tokens.valid["gene"].all() and tokens.valid["image"].all()
