@@ -6,7 +6,8 @@
 Expression alone, A1 B1 C1 E1 G2 with pathologist's labels. Beside them stand A2, B4, C2 and C3, whose labels are PROXY
 labels: they are no ground truth, are scored by the same models (their patient is held out too), and are averaged by
 themselves. Two bases: ``network`` is the default with its attention reading and voting alone, so that changes of the
-network show; ``votes`` is the default. Rows are added to ``benchmarks/results/recipe.csv``.
+network show; ``votes`` is the default. Rows are added to
+``benchmarks/results/recipe.csv``; ``recipe_minmax.csv`` holds those of commit 3f1f976, whose default was min-max scaled.
 """
 
 from __future__ import annotations

@@ -20,9 +20,10 @@ from ._cv_result import CrossValidation, ignore_values, metrics_table, tables
 from ._cv_run import SPACRD, Plan, run_all
 from ._cv_sections import Fold, Section, make_folds, read_sections, shared_patients
 from ._cv_store import Store
-from ._fit import _check_targets, _classes, fit
+from ._fit import fit
 from ._mixture import make_cut
 from ._read import choose_image_rep, read_target, warn
+from ._targets import check_targets, read_classes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -135,7 +136,8 @@ def cross_validate(
     >>> result.summary()[["auc", "auc_sd", "ap"]]  # doctest: +SKIP
     >>> result.per_section("auc")  # doctest: +SKIP
     """
-    positive, negative = _classes(positive, "positive"), None if negative is None else _classes(negative, "negative")
+    positive = read_classes(positive, "positive")
+    negative = None if negative is None else read_classes(negative, "negative")
     ignored = ignore_values(ignore, positive)
     if modality is not None:
         check_choice(modality, ("image", "expression"), "modality")
@@ -148,7 +150,7 @@ def cross_validate(
         for library in split_libraries(item, table_key=table_key, library_key=library_key)
     ]
     targets = [read_target(library, label_key, positive, negative) for library in libraries]
-    _check_targets(libraries, targets, label_key, positive, negative)
+    check_targets(libraries, targets, label_key, positive, negative)
     rep = None if modality == "expression" else choose_image_rep(libraries, image_rep)
     pieces = read_sections(
         libraries,

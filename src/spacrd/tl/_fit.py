@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
-from .._checks import check_choice, check_positive_int, check_positive_number, names
+from .._checks import check_choice, check_positive_int, check_positive_number
 from .._hardware import Hardware
-from .._sections import Library, as_list, split_libraries
+from .._sections import as_list, split_libraries
 from ..model import Calibration, ExpressionContract, ImageContract, ModelConfig, RawSection, Recipe, SpaCRD
 from ..model._level import Background
 from ..model._modules import further_network
@@ -23,7 +23,8 @@ from ..nn import NetworkConfig
 from ._calibrate import calibrate
 from ._contracts import expression_contract, image_contract
 from ._fit_level import fit_level
-from ._read import choose_image_rep, read_section, read_target, warn
+from ._read import choose_image_rep, read_section, read_target
+from ._targets import check_targets, read_classes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -123,7 +124,8 @@ def fit(
     >>> import spacrd
     >>> model = spacrd.tl.fit([a, b], "pathologist", positive=["invasive cancer"])  # doctest: +SKIP
     """
-    positive, negative = _classes(positive, "positive"), None if negative is None else _classes(negative, "negative")
+    positive = read_classes(positive, "positive")
+    negative = None if negative is None else read_classes(negative, "negative")
     if modality is not None:
         check_choice(modality, ("image", "expression"), "modality")
     for value, name in ((n_top_genes, "n_top_genes"), (n_neighbors, "n_neighbors")):
@@ -139,7 +141,7 @@ def fit(
         for library in split_libraries(item, table_key=table_key, library_key=library_key)
     ]
     targets = [read_target(library, label_key, positive, negative) for library in libraries]
-    _check_targets(libraries, targets, label_key, positive, negative)
+    check_targets(libraries, targets, label_key, positive, negative)
     rep = None if modality == "expression" else choose_image_rep(libraries, image_rep)
     sections = [
         read_section(
@@ -194,15 +196,6 @@ def fit(
     return SpaCRD(config, modules, history)
 
 
-def _classes(value: Any, argument: str) -> list[str]:
-    if value is None or isinstance(value, Mapping):
-        raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
-    listed = [value] if np.isscalar(value) else list(value)
-    if not listed:
-        raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
-    return [str(item) for item in listed]
-
-
 def _plan(recipe: str | Recipe, *, max_epochs: int | None, **changes: Any) -> Recipe:
     for name in ("batch_size", "members"):
         if changes[name] is not None:
@@ -222,32 +215,6 @@ def _plan(recipe: str | Recipe, *, max_epochs: int | None, **changes: Any) -> Re
     return get_recipe(
         plan, alignment_epochs=min(limit, plan.alignment_epochs), vae_epochs=vae, fusion_epochs=kept - vae, min_steps=0
     )
-
-
-def _check_targets(
-    libraries: list[Library],
-    targets: list[np.ndarray],
-    label_key: str,
-    positive: list[str],
-    negative: list[str] | None,
-) -> None:
-    found = sorted({str(v) for lib in libraries for v in lib.table.obs[label_key].iloc[lib.rows].dropna().unique()})
-    for kind, wanted in (("positive", positive), ("negative", negative or [])):
-        absent = [name for name in wanted if name not in found]
-        text = f"{kind} class {names(absent)} does not occur in obs[{label_key!r}]. It has {names(found)}."
-        if absent and len(absent) == len(wanted):
-            raise ValueError(text)
-        if absent:  # sections often lack one of several classes, but it may also be a misspelling
-            warn(text)
-    both = set(positive) & set(negative or [])
-    if both:
-        raise ValueError(f"{names(sorted(both))} cannot be positive and negative at once.")
-    target = np.concatenate(targets)
-    if not (target == 0).any():
-        raise ValueError(
-            f"obs[{label_key!r}] has one class only: all {int((target == 1).sum())} labelled spots are positive "
-            f"({names(positive)}). Fitting needs spots that are not cancer too."
-        )
 
 
 def _train(
