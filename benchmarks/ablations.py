@@ -18,13 +18,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from her2st import HERE, PROTOCOLS, read
 from joblib import Parallel, delayed
+from sections import HERE, IMAGE_REP, PROTOCOLS, section
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import spacrd
@@ -86,15 +85,6 @@ def changed(recipe: Recipe, ablation: Ablation, quick: bool) -> Recipe:
     return replace(recipe, lr=10 * recipe.lr, **{name: -(-n // 10) for name, n in epochs.items()})
 
 
-@cache
-def section(name: str, encoder: str, weights: str | None):
-    """A section with its patches embedded, read once per process."""
-    sdata = read(name)
-    given = {} if encoder == "handcrafted" else {"weights": False if weights is None else weights}
-    spacrd.pp.extract_patches(sdata, encoder=encoder, key_added="X_patches", **given)
-    return sdata
-
-
 def keep_labels(sdata, share: float, rng: np.random.Generator):
     """A copy of the table in which a share of each class is still labelled."""
     table = sdata["table"].copy()
@@ -111,7 +101,9 @@ def fold(name: str, ablation: Ablation, held_out: str, seed: int, options: Optio
     spacrd.settings.device = options.device
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        sections = {n: section(n, ablation.encoder, options.weights.get(ablation.encoder)) for n in SECTIONS}
+        weights = False if ablation.encoder in UNTRAINED else None
+        weights = options.weights.get(ablation.encoder, weights)
+        sections = {n: section(n, ablation.encoder, weights) for n in SECTIONS}
         train: list[Any] = [sdata for n, sdata in sections.items() if n[0] != held_out[0]]
         if ablation.labelled < 1:
             rng = np.random.default_rng(seed)
@@ -123,7 +115,7 @@ def fold(name: str, ablation: Ablation, held_out: str, seed: int, options: Optio
             positive="cancer",
             recipe=changed(RECIPES[options.recipe], ablation, options.quick),
             seed=seed,
-            **{"image_rep": "X_patches"} if ablation.fit.get("modality") != "expression" else {},
+            **{"image_rep": IMAGE_REP} if ablation.fit.get("modality") != "expression" else {},
             **ablation.fit,
         )
         obs = spacrd.tl.score(sections[held_out], model, copy=True)["table"].obs

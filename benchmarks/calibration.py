@@ -15,8 +15,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from her2st import HERE, PROTOCOLS, read
 from scipy.special import expit, logit
+from sections import HERE, PROTOCOLS, read
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 

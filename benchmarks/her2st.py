@@ -13,30 +13,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 import warnings
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from sections import HERE, IMAGE_REP, PROTOCOLS, read, section
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import spacrd
 from spacrd.model._neighbours import neighbourhoods
 
-HERE = Path(__file__).parent
-DATA = Path(os.environ.get("SPACRD_DATA") or HERE.parents[1] / "shared" / "data") / "her2st"
-POSITIVE = ("invasive cancer", "cancer in situ")
-PROTOCOLS = {
-    "expression": ("A1", "B1", "C1", "E1", "G2"),
-    "multimodal": ("A1", "B4", "C2", "C3"),
-}
 DEFAULT = spacrd.model.RECIPES["default"]
 RECIPES = {
     **spacrd.model.RECIPES,
@@ -47,21 +39,6 @@ RECIPES = {
 REGRESSIONS = {"logistic regression, own": False, "logistic regression, mean": True}
 """Names of the floors, and whether they read means over the spot and its neighbours."""
 MODALITIES = {"both": None, "expression": "expression", "image": "image"}
-
-
-def read(section: str):
-    """One section with ``obs["cancer"]``: cancer, other, undetermined or NaN; proxy where there is no pathologist."""
-    sdata = spacrd.datasets.her2st(DATA, section)
-    obs = sdata["table"].obs
-    if "pathologist" in obs:
-        text = obs["pathologist"].astype(object)
-        cancer = text.where(text.isna() | (text == "undetermined"), np.where(text.isin(POSITIVE), "cancer", "other"))
-    else:
-        proxy = obs["proxy_cancer"].astype(object)
-        cancer = proxy.where(proxy.isna(), np.where(proxy == "cancer", "cancer", "other"))
-        cancer[obs["proxy_label"].astype(object) == "undetermined"] = "undetermined"
-    obs["cancer"] = pd.Categorical(cancer, categories=["cancer", "other", "undetermined"])
-    return sdata
 
 
 def quality(table, score: np.ndarray, threshold: float | None = None) -> dict[str, float]:
@@ -93,7 +70,7 @@ def regression_inputs(sdata, genes: pd.Index, parts: tuple[str, ...], *, mean: b
         counts = np.asarray(table[:, genes].X.todense(), dtype=np.float64)
         blocks.append(np.log1p(counts / np.maximum(counts.sum(1, keepdims=True), 1) * 1e4))
     if "image" in parts:
-        blocks.append(np.asarray(table.obsm["X_handcrafted"], dtype=np.float64))
+        blocks.append(np.asarray(table.obsm[IMAGE_REP], dtype=np.float64))
     values = np.hstack(blocks)
     if mean:
         values = np.nanmean(values[neighbourhoods(table.obsm["spatial"], 6)[0]], axis=1)
@@ -122,7 +99,7 @@ def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed:
         positive="cancer",
         recipe=RECIPES[recipe],
         modality=modality,
-        image_rep=None if modality == "expression" else "X_handcrafted",
+        image_rep=None if modality == "expression" else IMAGE_REP,
         seed=seed,
     )
     table = spacrd.tl.score(test, model, copy=True)["table"]
@@ -130,20 +107,13 @@ def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed:
     return table.obs["spacrd_likelihood"].to_numpy(), float(section["threshold"])
 
 
-@cache
-def section(name: str, *, picture: bool = False):
-    """A section, with handcrafted features of its patches if ``picture``; read once per process."""
-    sdata = read(name)
-    if picture:
-        spacrd.pp.extract_patches(sdata, encoder="handcrafted")
-    return sdata
-
-
 def row(protocol: str, held_out: str, shown: str, model: str, seed: int, device: str) -> dict[str, Any]:
     """One model, fitted without the patient of one section and scored on it."""
     spacrd.settings.progress = False
     spacrd.settings.device = device
-    sections = {name: section(name, picture=protocol == "multimodal") for name in PROTOCOLS[protocol]}
+    sections = {
+        name: section(name, "handcrafted" if protocol == "multimodal" else None) for name in PROTOCOLS[protocol]
+    }
     test = sections[held_out]
     train = [sdata for name, sdata in sections.items() if name[0] != held_out[0]]
     modality = MODALITIES[shown]
@@ -223,9 +193,7 @@ def healthy(seeds: list[int]) -> pd.DataFrame:
 
 def draw_map(path: Path) -> None:
     """Fit on A1, C2 and C3, score B4, draw its likelihoods over the tissue."""
-    sections = {name: read(name) for name in PROTOCOLS["multimodal"]}
-    for sdata in sections.values():
-        spacrd.pp.extract_patches(sdata, encoder="handcrafted")
+    sections = {name: section(name, "handcrafted") for name in PROTOCOLS["multimodal"]}
     target = sections.pop("B4")
     model = spacrd.tl.fit(list(sections.values()), "cancer", positive="cancer")
     spacrd.tl.score(target, model)

@@ -6,8 +6,8 @@
 Expression alone, A1 B1 C1 E1 G2 with pathologist's labels. Beside them stand A2, B4, C2 and C3, whose labels are PROXY
 labels: they are no ground truth, are scored by the same models (their patient is held out too), and are averaged by
 themselves. Two bases: ``network`` is the default with its attention reading and voting alone, so that changes of the
-network show; ``votes`` is the default. Rows are added to
-``benchmarks/results/recipe.csv``; ``recipe_minmax.csv`` holds those of commit 3f1f976, whose default was min-max scaled.
+network show; ``votes`` is the default. Rows are added to ``benchmarks/results/recipe.csv``; ``recipe_minmax.csv``
+beside it holds those of commit 3f1f976, whose default was min-max scaled.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from dataclasses import replace
 from fnmatch import fnmatch
 
 import pandas as pd
-from her2st import HERE, PROTOCOLS, section
 from joblib import Parallel, delayed
+from sections import HERE, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
 
 import spacrd

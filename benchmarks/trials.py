@@ -20,9 +20,9 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from her2st import HERE, PROTOCOLS, section
 from joblib import Parallel, delayed
 from recipe import DEFAULT, NETWORK, network
+from sections import HERE, IMAGE_REP, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
 from trial_ideas import Distant, Fold, Positioned, coral, ranks, ring, target_statistics, thinned
 
@@ -127,10 +127,11 @@ def fold(name: str, held_out: str, seed: int, device: str) -> dict:
     spacrd.settings.progress = False
     pictures = trial.protocol == "multimodal"
     names = [n for n in PROTOCOLS[trial.protocol] if n[0] != held_out[0]] + [held_out]
-    libraries = [split_libraries(section(n, picture=pictures), table_key="table", library_key=None)[0] for n in names]
+    every = [section(n, "handcrafted" if pictures else None) for n in names]
+    libraries = [split_libraries(sdata, table_key="table", library_key=None)[0] for sdata in every]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rep = "X_handcrafted" if pictures else None
+        rep = IMAGE_REP if pictures else None
         raw = [
             read_section(
                 library,
@@ -148,9 +149,9 @@ def fold(name: str, held_out: str, seed: int, device: str) -> dict:
         def ready(one: RawSection) -> SpotArrays:
             return prepare(one, expression=expression, image=image, n_neighbors=6, max_distance_um=None).load()
 
-        every = [ready(one) for one in raw]
-        whole = every[-1]
-        found = Fold(raw[:-1], every[:-1], whole, ready, np.random.default_rng(seed))
+        parts = [ready(one) for one in raw]
+        whole = parts[-1]
+        found = Fold(raw[:-1], parts[:-1], whole, ready, np.random.default_rng(seed))
         trial.before(found)
         config = _network(expression, image, trial.base)
         config = replace(config, n_genes=found.train[0].features["gene"].width)

@@ -1,0 +1,45 @@
+"""The real sections that benchmarks are run on, and which of them make a protocol."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import spacrd
+
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("SPACRD_DATA") or HERE.parents[1] / "shared" / "data") / "her2st"
+POSITIVE = ("invasive cancer", "cancer in situ")
+PROTOCOLS = {
+    "expression": ("A1", "B1", "C1", "E1", "G2"),
+    "multimodal": ("A1", "B4", "C2", "C3"),
+}
+IMAGE_REP = "X_patches"
+
+
+def read(section: str):
+    """One section with ``obs["cancer"]``: cancer, other, undetermined or NaN; proxy where there is no pathologist."""
+    sdata = spacrd.datasets.her2st(DATA, section)
+    obs = sdata["table"].obs
+    if "pathologist" in obs:
+        text = obs["pathologist"].astype(object)
+        cancer = text.where(text.isna() | (text == "undetermined"), np.where(text.isin(POSITIVE), "cancer", "other"))
+    else:
+        proxy = obs["proxy_cancer"].astype(object)
+        cancer = proxy.where(proxy.isna(), np.where(proxy == "cancer", "cancer", "other"))
+        cancer[obs["proxy_label"].astype(object) == "undetermined"] = "undetermined"
+    obs["cancer"] = pd.Categorical(cancer, categories=["cancer", "other", "undetermined"])
+    return sdata
+
+
+@cache
+def section(name: str, encoder: str | None = None, weights: str | bool | None = None):
+    """A section, its patches embedded under :data:`IMAGE_REP` if there is an encoder; read once per process."""
+    sdata = read(name)
+    if encoder is not None:
+        spacrd.pp.extract_patches(sdata, encoder=encoder, weights=weights, key_added=IMAGE_REP)
+    return sdata
