@@ -31,6 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import spacrd
+from spacrd._hardware import Hardware
 from spacrd._sections import split_libraries
 from spacrd.model import RawSection, Recipe
 from spacrd.model._infer import make_tokens, propagated, score_arrays
@@ -224,7 +225,7 @@ def train(trial: Trial, parts: list[SpotArrays], config, seed: int, device: str,
         patch.object(_run, "AlignmentStage", trial.stage),
         patch.object(_run, "make_loader", loader),
     ):
-        return train_network(config, SpotArrays.stack(parts), recipe, seed=seed * 1000, device=device)[0]
+        return train_network(config, SpotArrays.stack(parts), recipe, seed=seed * 1000, hardware=Hardware(device))[0]
 
 
 def rank(trained: SpaCRDNetwork, part: SpotArrays, whole: SpotArrays, share: float, device: str) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from scipy.sparse import csr_matrix
 
+from spacrd._hardware import Hardware
 from spacrd.model import RECIPES
 from spacrd.model._prepare import SpotArrays
 from spacrd.model._scaling import Features
@@ -36,7 +37,7 @@ def test_without_an_autoencoder_its_epochs_train_the_classifier():
     losses = {}
     for variational in (True, False):
         config = NetworkConfig(n_genes=GENES, n_image=DIM, variational=variational, **SMALL)
-        _, history = train_network(config, arrays(), plan, seed=0, device="cpu")
+        _, history = train_network(config, arrays(), plan, seed=0, hardware=Hardware())
         losses[variational] = ["classification" in epoch for epoch in history]
     assert losses == {True: [False, False], False: [True, True]}
 
