@@ -37,7 +37,7 @@ def test_without_an_autoencoder_its_epochs_train_the_classifier():
     losses = {}
     for variational in (True, False):
         config = NetworkConfig(n_genes=GENES, n_image=DIM, variational=variational, **SMALL)
-        _, history = train_network(config, arrays(), plan, seed=0, hardware=Hardware())
+        _, history = train_network(config, arrays(), plan, seed=0, hardware=Hardware("cpu"))
         losses[variational] = ["classification" in epoch for epoch in history]
     assert losses == {True: [False, False], False: [True, True]}
 
