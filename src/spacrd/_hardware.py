@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ._checks import check_choice
+from ._checks import check_choice, check_positive_int
 from ._settings import settings
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -23,22 +23,30 @@ class Hardware:
         Torch device name.
     precision
         ``"32-true"``, or ``"bf16-mixed"`` for autocast to bfloat16.
+    devices, strategy
+        Processes on this machine, one per device, and the name of Lightning's way to launch them.
     """
 
     device: str = "cpu"
     precision: str = "32-true"
+    devices: int = 1
+    strategy: str = "auto"
 
     @classmethod
-    def resolve(cls, device: str | None, precision: str) -> Hardware:
+    def resolve(cls, device: str | None, precision: str, devices: int = 1, strategy: str = "auto") -> Hardware:
         """From the arguments of a call.
 
         Raises
         ------
         TypeError, ValueError
-            If one is not known.
+            If one is not known, or two contradict each other.
         """
         check_choice(precision, PRECISIONS, "precision")
-        return cls(settings.resolve_device(device), precision)
+        check_positive_int(devices, "devices")
+        where = settings.resolve_device(device)
+        if devices > 1 and ":" in where:
+            raise ValueError(f"device={where!r} is one device, but devices={devices}. Pass device='cuda' for several.")
+        return cls(where, precision, devices, strategy)
 
 
 def fits(work: Callable[[], Any], size: int) -> bool:

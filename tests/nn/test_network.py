@@ -84,11 +84,11 @@ def test_training_steps_equal_the_plain_transcription(network, stage, monkeypatc
     image, gene = batch.inputs["image"], batch.inputs["gene"]
     network.train()
     if stage == "alignment":
-        fast = AlignmentStage(network, recipe, 1).training_step(Batch(batch, target), 0)
+        fast = AlignmentStage(network, recipe, 1).training_step(Batch(batch, target, len(target)), 0)
         plain = reference.alignment_loss(network, image, gene)
     else:
         recipe = replace(recipe, vae_epochs=0 if stage == "classifier" else 50)
-        fast = FusionStage(network, recipe, 1).training_step(Batch(batch, target), 0)
+        fast = FusionStage(network, recipe, 1).training_step(Batch(batch, target, len(target)), 0)
         tokens = image[batch.index], gene[batch.index]
         plain = reference.fusion_loss(network, *tokens, target, classify=stage == "classifier")
     torch.testing.assert_close(fast, plain, rtol=1e-12, atol=1e-12)

@@ -8,38 +8,11 @@ import torch
 
 from spacrd._hardware import Hardware
 from spacrd.model import RECIPES
-from spacrd.model._infer import score_each
-from spacrd.model._neighbours import neighbourhoods, spatial_order
-from spacrd.model._prepare import SpotArrays
-from spacrd.model._recipe import get_recipe
-from spacrd.model._scaling import scale
-from spacrd.nn import NetworkConfig, SpaCRDNetwork
-from spacrd.train import train_network
+from spacrd.nn import SpaCRDNetwork
 
-SIZES = {"hidden": (32, 16), "width": 16, "heads": 2, "vae_hidden": (16, 8), "latent": 8, "head_hidden": 8}
+from .data import train, votes
 
-
-def made(n: int = 150, seed: int = 0) -> SpotArrays:
-    """A section that is cancer on one side, which both modalities tell."""
-    rng = np.random.default_rng(seed)
-    xy = np.column_stack(np.divmod(np.arange(n), int(np.sqrt(n)))).astype(float)
-    target = (xy[:, 0] > xy[:, 0].mean()).astype(np.float32)
-    raw = {
-        name: (rng.normal(size=(n, width)) + target[:, None]).astype(np.float32)
-        for name, width in (("image", 6), ("gene", 20))
-    }
-    features = {name: scale(x, "zscore", np.ones(n, dtype=bool)) for name, x in raw.items()}
-    return SpotArrays(features, *neighbourhoods(xy, 6), target, spatial_order(xy)).load()
-
-
-def train(name: str = "default", *, precision: str = "32-true", **changes):
-    recipe = get_recipe(name, members=1, **{"vae_epochs": 1, "fusion_epochs": 4, "min_steps": 0, **changes})
-    config = NetworkConfig(20, 6, **{**recipe.network, **SIZES})
-    return train_network(config, made(), recipe, seed=3, hardware=Hardware("cpu", precision))
-
-
-def votes(network: SpaCRDNetwork, **options) -> np.ndarray:
-    return score_each([network], made(seed=1), batch_size=64, device="cpu", **options)[0].votes
+BF16 = Hardware(precision="bf16-mixed")
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -55,7 +28,7 @@ def test_bfloat16_scores_like_float32(name):
 @pytest.mark.parametrize("name", RECIPES)
 def test_bfloat16_trains(name):
     plain, history = train(name, alignment_epochs=1, lr=1e-3)
-    mixed, mixed_history = train(name, alignment_epochs=1, lr=1e-3, precision="bf16-mixed")
+    mixed, mixed_history = train(name, alignment_epochs=1, lr=1e-3, hardware=BF16)
     assert all(weight.dtype == torch.float32 for weight in mixed.parameters())
     assert any(not torch.equal(a, b) for a, b in zip(plain.parameters(), mixed.parameters(), strict=True))
     for one, two in zip(history, mixed_history, strict=True):

@@ -56,6 +56,8 @@ def fit(
     seed: int = 0,
     device: str | None = None,
     precision: Literal["32-true", "bf16-mixed"] = "32-true",
+    devices: int = 1,
+    strategy: str = "auto",
     callbacks: Sequence[Callback] = (),
 ) -> SpaCRD:
     """Fit a model on annotated sections. Nothing is written into the data.
@@ -107,6 +109,10 @@ def fit(
         Torch device; the package setting if None.
     precision
         ``"bf16-mixed"`` for autocast to bfloat16: faster where the device has it, not the same weights.
+    devices
+        Devices of this machine to train on, one process each, every batch shared out among them.
+    strategy
+        Name of a Lightning strategy that says how the processes are launched.
     callbacks
         Lightning callbacks, given to every stage.
 
@@ -133,7 +139,7 @@ def fit(
     check_positive_int(seed, "seed", minimum=0)
     if max_distance is not None:
         check_positive_number(max_distance, "max_distance")
-    hardware = Hardware.resolve(device, precision)
+    hardware = Hardware.resolve(device, precision, devices, strategy)
     plan = _plan(recipe, scaling=scaling, batch_size=batch_size, lr=lr, members=members, max_epochs=max_epochs)
     libraries = [
         library

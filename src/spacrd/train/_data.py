@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -14,44 +15,68 @@ from ..model._prepare import SpotArrays
 from ..nn import Tokens
 
 
+def process() -> tuple[int, int]:
+    """Number of this process among those that train one network, and how many they are."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
 @dataclass(frozen=True)
 class Batch:
-    """Neighbourhoods and labels of some centre spots."""
+    """Neighbourhoods and labels of some centre spots.
+
+    Attributes
+    ----------
+    tokens, target
+        Of this process's part of the batch.
+    size
+        Spots of the whole batch, over all processes.
+    """
 
     tokens: Tokens
     target: torch.Tensor
+    size: int
 
 
 class SpotDataset(Dataset[Batch]):
-    """Batches by a list of centre spots."""
+    """Batches by a list of centre spots, of which each of several processes takes its part."""
 
     def __init__(self, arrays: SpotArrays, *, neighbours: bool) -> None:
         self.arrays, self.neighbours = arrays, neighbours
 
     def __getitem__(self, centres: list[int]) -> Batch:
-        rows = np.asarray(centres, dtype=np.int64)
+        rank, world = process()
+        rows = np.asarray(centres, dtype=np.int64)[rank::world]
         arrays = self.arrays
         index, mask = (arrays.neighbours[rows], arrays.mask[rows]) if self.neighbours else (rows[:, None], None)
         tokens = make_tokens(arrays.features, index, mask)
-        return Batch(tokens, torch.from_numpy(self.arrays.target[rows]))
+        return Batch(tokens, torch.from_numpy(arrays.target[rows]), len(centres))
 
 
 class ShuffledBatches(Sampler[list[int]]):
-    """Shuffled batches of ``rows``; a last batch of one spot joins the one before, since BatchNorm needs two."""
+    """Shuffled batches of ``rows``.
+
+    BatchNorm needs two spots in every process: a last batch that has fewer joins the one before.
+    """
 
     def __init__(self, rows: np.ndarray, batch_size: int, seed: int) -> None:
-        self.rows, self.generator = rows, np.random.default_rng(seed)
-        edges = list(range(0, len(rows), batch_size)) + [len(rows)]
-        if len(edges) > 2 and edges[-1] - edges[-2] == 1:
+        self.rows, self.batch_size, self.generator = rows, batch_size, np.random.default_rng(seed)
+
+    @property
+    def edges(self) -> list[int]:
+        """Where batches start and end."""
+        edges = list(range(0, len(self.rows), self.batch_size)) + [len(self.rows)]
+        if len(edges) > 2 and edges[-1] - edges[-2] < 2 * process()[1]:
             del edges[-2]
-        self.edges = edges
+        return edges
 
     def __len__(self) -> int:
         return len(self.edges) - 1
 
     def __iter__(self) -> Iterator[list[int]]:
         order = self.generator.permutation(self.rows)
-        for start, stop in zip(self.edges, self.edges[1:], strict=False):
+        for start, stop in pairwise(self.edges):
             yield order[start:stop].tolist()
 
 

@@ -21,10 +21,15 @@ class EpochBar(ProgressBar):
         super().__init__()
         self.description = description
         self._bar: Any = None
+        self._disabled = False
+
+    def disable(self) -> None:
+        """Show nothing, as Lightning asks of all processes but the first."""
+        self._disabled = True
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         super().on_train_start(trainer, pl_module)
-        self._bar = tqdm(total=trainer.max_epochs, desc=self.description, unit="epoch")
+        self._bar = tqdm(total=trainer.max_epochs, desc=self.description, unit="epoch", disable=self._disabled)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         losses = {k: v for k, v in pl_module.history[-1].items() if isinstance(v, float)} if pl_module.history else {}

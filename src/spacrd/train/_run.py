@@ -69,7 +69,11 @@ def _run_stage(
     trainer = pl.Trainer(
         max_epochs=epochs,
         accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
-        devices=[int(number)] if number else 1,
+        devices=[int(number)] if number else hardware.devices,
+        strategy=_strategy(hardware),
+        # Torch has it for GPUs alone: on CPUs every process normalises its part of a batch.
+        sync_batchnorm=hardware.devices > 1 and accelerator == "cuda",
+        use_distributed_sampler=False,  # batches are shared out by SpotDataset
         precision=hardware.precision,
         logger=False,
         enable_checkpointing=False,
@@ -79,6 +83,12 @@ def _run_stage(
     )
     trainer.fit(stage, loader)
     return stage.history
+
+
+def _strategy(hardware: Hardware) -> str:
+    # A stage leaves the weights of the other one alone, which DDP has to be told.
+    automatic = hardware.devices > 1 and hardware.strategy == "auto"
+    return "ddp_find_unused_parameters_true" if automatic else hardware.strategy
 
 
 def _progress_bar(description: str) -> pl.Callback:
@@ -150,10 +160,10 @@ def _train(
             paired = np.flatnonzero(arrays.features["gene"].valid & arrays.features["image"].valid)
             if len(paired) > 1:
                 loader = make_loader(arrays, paired, batch_size=recipe.batch_size, seed=seed, neighbours=False)
-                stage: Stage = AlignmentStage(network, recipe, recipe.alignment_epochs)
+                stage: Stage = AlignmentStage(network, recipe, recipe.alignment_epochs, seed)
                 history += run(stage, loader, description=f"{label}align")
         loader = make_loader(arrays, labelled, batch_size=recipe.batch_size, seed=seed + 1, neighbours=True)
-        stage = FusionStage(network, recipe, recipe.vae_epochs + recipe.fusion_epochs)
+        stage = FusionStage(network, recipe, recipe.vae_epochs + recipe.fusion_epochs, seed)
         if recipe.balanced:
             share = float(arrays.target[labelled].mean())
             stage.class_weight = torch.tensor([0.5 / (1 - share), 0.5 / share])

@@ -14,7 +14,7 @@ from ..model._infer import to_device
 from ..model._recipe import Recipe
 from ..nn import SpaCRDNetwork, Tokens
 from ..nn._losses import class_kl, info_nce, reconstruction, separation, vote_loss
-from ._data import Batch
+from ._data import Batch, process
 
 
 class Stage(pl.LightningModule):
@@ -28,15 +28,36 @@ class Stage(pl.LightningModule):
         Losses, schedule and augmentation.
     epochs
         Epochs this stage runs, or more if the recipe asks for a number of steps.
+    seed
+        Of dropout and sampling where several processes train: each draws its own.
     """
 
     name = "stage"
 
-    def __init__(self, network: SpaCRDNetwork, recipe: Recipe, epochs: int) -> None:
+    def __init__(self, network: SpaCRDNetwork, recipe: Recipe, epochs: int, seed: int = 0) -> None:
         super().__init__()
-        self.network, self.recipe, self.epochs = network, recipe, epochs
+        self.network, self.recipe, self.epochs, self.seed = network, recipe, epochs, seed
         self.history: list[dict[str, Any]] = []
         self._sums: dict[str, list[Tensor]] = {}
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """History, which a process that was launched for the training hands back with the weights."""
+        return {"history": self.history}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take it over."""
+        self.history = state["history"]
+
+    def on_fit_start(self) -> None:
+        rank, world = process()
+        if world > 1:
+            torch.manual_seed(self.seed + 1_000_003 * rank)
+
+    def on_train_end(self) -> None:
+        # Each process of several has followed BatchNorm's statistics on its own parts of the batches.
+        for buffer in self.network.buffers():
+            if buffer.is_floating_point() and process()[1] > 1:
+                buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))
 
     def configure_optimizers(self) -> Any:
         recipe = self.recipe
@@ -70,13 +91,29 @@ class Stage(pl.LightningModule):
             valid[lost] = torch.zeros_like(valid[lost])
         return replace(tokens, inputs=inputs, valid=valid)
 
+    def gather(self, x: Tensor, size: int) -> Tensor:
+        """Rows of the whole batch from the parts that the processes hold, with their gradient."""
+        _, world = process()
+        if world == 1:
+            return x
+        most = -(-size // world)
+        parts = self.all_gather(F.pad(x, (0, 0, 0, most - len(x))), sync_grads=True)
+        return parts.transpose(0, 1).flatten(0, 1)[:size]
+
+    def share(self, batch: Batch) -> float:
+        """Weight of this process's mean loss, so that the mean over processes is that over the batch."""
+        return len(batch.target) * process()[1] / batch.size
+
     def record(self, **losses: Tensor) -> None:
         """Add to the epoch's means."""
         for name, value in losses.items():
             self._sums.setdefault(name, []).append(value.detach())
 
     def on_train_epoch_end(self) -> None:
-        means = {name: float(torch.stack(values).mean()) for name, values in self._sums.items()}
+        means = {
+            name: float(self.trainer.strategy.reduce(torch.stack(values).mean(), reduce_op="mean"))
+            for name, values in self._sums.items()
+        }
         self.history.append({"stage": self.name, "epoch": self.current_epoch, **means})
         self._sums = {}
         self.log_dict(means, prog_bar=True, logger=False)
@@ -90,6 +127,7 @@ class AlignmentStage(Stage):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, recipe = batch.tokens, self.recipe
         pair = [self.network.encoders[name](self.hide(tokens.inputs[name])) for name in ("image", "gene")]
+        pair = [self.gather(embedded, batch.size) for embedded in pair]
         loss = info_nce(*pair, temperature=recipe.temperature, alpha=recipe.alpha)
         self.record(contrastive=loss)
         return loss
@@ -121,4 +159,4 @@ class FusionStage(Stage):
             self.record(reconstruction=rebuilt, kl=kl, separation=apart)
             loss = loss + (recipe.gamma if classify else 1.0) * vae
         self.record(total=loss)
-        return loss
+        return loss * self.share(batch)
