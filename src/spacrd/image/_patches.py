@@ -129,19 +129,26 @@ def cut_patches(
     linear = matrix[:2, :2] * side
     centres = np.asarray(xy, float) @ matrix[:2, :2].T + matrix[:2, 2]
     reach = np.abs(linear).sum(axis=1) / 2
+    turns = _quarter_turns(linear)
+    exact = _on_pixels(centres, reach, size) if turns is not None else np.zeros(len(centres), bool)
     # The resampling filter looks this far beyond the square.
-    margin = np.ceil(2 * reach / size) + 2
-    lows = (np.floor(centres - reach) - margin).astype(np.int64)
-    highs = (np.ceil(centres + reach) + margin).astype(np.int64)
-    reader = TileReader(array, *tile_edges(array))
-    order = reader.reading_order(lows)
+    margin = np.where(exact[:, None], 0, np.ceil(2 * reach / size) + 2)
+    lows = (np.where(exact[:, None], np.rint(centres - reach), np.floor(centres - reach)) - margin).astype(np.int64)
+    highs = (np.where(exact[:, None], np.rint(centres + reach), np.ceil(centres + reach)) + margin).astype(np.int64)
+    reader = TileReader(array, *tile_edges(array), lows, highs)
+    order = reader.reading_order()
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
     def cut(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         patches = np.empty((len(rows), size, size, 3), np.uint8)
-        for i, row in enumerate(rows):
-            window = reader.window(lows[row], highs[row])
-            patches[i] = _resample(window, centres[row] - lows[row], linear, size)
+        for patch, row in zip(patches, rows, strict=True):
+            if exact[row] and turns is not None:
+                reader.fill(row, _turned(patch, turns))
+                continue
+            width, height = highs[row] - lows[row]
+            window = np.empty((height, width, 3), np.uint8)
+            reader.fill(row, window)
+            patch[...] = _resample(window, centres[row] - lows[row], linear, size)
         return rows, patches
 
     if n_workers == 0:
@@ -161,6 +168,20 @@ def cut_patches(
                 future.cancel()
 
 
+def _on_pixels(centres: np.ndarray, reach: np.ndarray, size: int) -> np.ndarray:
+    """Which squares are whole pixels of the level, so that they are copied and not resampled, (n,)."""
+    corners = centres - reach
+    whole = np.abs(corners - np.rint(corners)).max(axis=1) < 1e-6
+    return whole & (np.abs(2 * reach - size).max() < 1e-6)
+
+
+def _turned(patch: np.ndarray, turns: tuple[bool, bool, bool]) -> np.ndarray:
+    """View of a patch in the orientation of the picture."""
+    swap, flip_x, flip_y = turns
+    view = patch.transpose(1, 0, 2) if swap else patch
+    return view[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
+
+
 def _resample(pixels: np.ndarray, middle: np.ndarray, linear: np.ndarray, size: int) -> np.ndarray:
     """One patch around ``middle``; ``linear`` maps the unit square of the patch to pixels."""
     from PIL import Image
@@ -168,12 +189,11 @@ def _resample(pixels: np.ndarray, middle: np.ndarray, linear: np.ndarray, size: 
     window = Image.fromarray(pixels)
     straight = _quarter_turns(linear)
     if straight is not None:
-        swap, flip_x, flip_y = straight
         reach = np.abs(linear).sum(axis=1) / 2
         box = (*(middle - reach), *(middle + reach))
-        patch = np.asarray(window.resize((size, size), Image.Resampling.BILINEAR, box=box))
-        patch = patch[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
-        return patch.transpose(1, 0, 2) if swap else patch
+        patch = np.empty((size, size, 3), np.uint8)
+        _turned(patch, straight)[...] = np.asarray(window.resize((size, size), Image.Resampling.BILINEAR, box=box))
+        return patch
     steps = int(np.clip(np.ceil(np.linalg.norm(linear, axis=0).max() / size), 1, MAX_SUPERSAMPLING))
     fine = size * steps
     a = linear / fine

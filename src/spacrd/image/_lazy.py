@@ -1,0 +1,55 @@
+"""Regions of an array, read without the cost of building a graph for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Region = Callable[[int, int, int, int], np.ndarray]
+"""(y0, y1, x0, x1) -> (channels, h, w)."""
+
+
+def region_reader(array: Any) -> Region:
+    """How to read regions of ``array`` (channels, height, width): numpy, zarr, dask or what is sliced the same way."""
+    graph = getattr(array, "__dask_graph__", None)
+    if graph is None or _lives_elsewhere(graph()):
+        return lambda y0, y1, x0, x1: np.asarray(array[:, y0:y1, x0:x1])
+    return _dask_reader(array)
+
+
+def _lives_elsewhere(graph: Any) -> bool:
+    """Whether some chunks are results on a cluster, which only its scheduler can fetch."""
+    return any(type(value).__module__.startswith("distributed.") for value in graph.values())
+
+
+def _dask_reader(array: Any) -> Region:
+    """The graph is optimised once for all chunks; each region then runs the few tasks of its own, in this thread.
+
+    Slicing the array for each region costs as much as decoding it.
+    """
+    import dask
+    from dask.local import get_sync
+    from dask.optimization import cull
+
+    (array,) = dask.optimize(array)
+    graph = dict(array.__dask_graph__())
+    starts = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in array.chunks]
+
+    def chunks_of(low: int, high: int, axis: int) -> range:
+        first, last = np.searchsorted(starts[axis], [low, high - 1], side="right") - 1
+        return range(int(first), int(last) + 1)
+
+    def read(y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+        rows, columns = chunks_of(y0, y1, 1), chunks_of(x0, x1, 2)
+        keys = [[[(array.name, c, y, x) for x in columns] for y in rows] for c in range(len(array.chunks[0]))]
+        needed = [key for plane in keys for row in plane for key in row]
+        blocks = get_sync(cull(graph, needed)[0], keys)
+        whole = (
+            np.asarray(blocks[0][0][0]) if len(needed) == 1 else np.block([[list(row) for row in p] for p in blocks])
+        )
+        top, left = y0 - int(starts[1][rows[0]]), x0 - int(starts[2][columns[0]])
+        return whole[:, top : top + y1 - y0, left : left + x1 - x0]
+
+    return read
