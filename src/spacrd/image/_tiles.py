@@ -137,9 +137,9 @@ class TileReader:
             for ix in range(xa, xb + 1):
                 top, left = self.edges[0][iy], self.edges[1][ix]
                 t, b = max(y0, top), min(y1, self.edges[0][iy + 1])
-                l, r = max(x0, left), min(x1, self.edges[1][ix + 1])
+                s, e = max(x0, left), min(x1, self.edges[1][ix + 1])
                 tile = self._tile(iy, ix)
-                copy_pixels(tile[t - top : b - top, l - left : r - left], inner[t - y0 : b - y0, l - x0 : r - x0])
+                copy_pixels(tile[t - top : b - top, s - left : e - left], inner[t - y0 : b - y0, s - x0 : e - x0])
         if beyond:
             pad = [(before[0], after[0]), (before[1], after[1]), (0, 0)]
             out[...] = np.pad(inner, pad, mode="symmetric")
