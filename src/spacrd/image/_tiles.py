@@ -77,40 +77,31 @@ def check_picture(array: Any, what: str) -> None:
         raise ValueError(f"{what} is of type {dtype}; expected uint8, uint16 or floats from 0 to 1.")
 
 
-class TileReader:
-    """Windows of one array, assembled from tiles that are decoded once.
+class Windows:
+    """Where windows lie on the tiles of an array.
 
     Parameters
     ----------
+    lows
+        Upper left corners (x, y), (n, 2).
+    highs
+        Lower right corners, exclusive, (n, 2).
     array
         Picture, (channels, height, width).
-    edges_y
-        Borders of the tiles along y.
-    edges_x
-        Borders of the tiles along x.
-    lows
-        Upper left corners (x, y) of the windows that will be asked for, (n, 2).
-    highs
-        Their lower right corners, exclusive, (n, 2).
     """
 
-    def __init__(
-        self, array: Any, edges_y: np.ndarray, edges_x: np.ndarray, lows: np.ndarray, highs: np.ndarray
-    ) -> None:
-        self._read = region_reader(array)
-        self.edges = edges_y, edges_x
+    def __init__(self, lows: np.ndarray, highs: np.ndarray, array: Any) -> None:
+        self.lows, self.highs, self.array = lows, highs, array
         self.shape = int(array.shape[1]), int(array.shape[2])
-        self.lows, self.highs = lows, highs
-        self._held: OrderedDict[tuple[int, int], Future[np.ndarray]] = OrderedDict()
-        self._lock = Lock()
-        largest = 3 * int(np.diff(edges_y).max()) * int(np.diff(edges_x).max())
+        self.edges = tile_edges(array)
+        largest = 3 * int(np.diff(self.edges[0]).max()) * int(np.diff(self.edges[1]).max())
         # However large the tiles are, the four that meet in a corner must fit.
         self.capacity = max(5, HELD_BYTES // largest)
-        self._spans = [
+        self.spans = [
             np.stack([self._tile_of(lows[:, 1 - axis], axis), self._tile_of(highs[:, 1 - axis] - 1, axis)])
             for axis in (0, 1)
         ]
-        self._needed = self._count_needs()
+        """First and last tile of each window along y and x, (2, n) each."""
 
     def reading_order(self) -> np.ndarray:
         """Order of the windows that decodes each tile once.
@@ -118,36 +109,15 @@ class TileReader:
         Tiles are visited row by row. A window reaches into the row below, so that one row is held; bands keep it
         narrow enough.
         """
-        (iy, last_y), (ix, last_x) = self._spans
+        (iy, last_y), (ix, last_x) = self.spans
         deep, wide = (int((last - first).max(initial=0)) for first, last in ((iy, last_y), (ix, last_x)))
         band = ix // max(1, (self.capacity - wide - 2) // max(1, deep) - wide + 1)
         return np.lexsort((self.lows[:, 0], self.lows[:, 1], ix, iy, band))
 
-    def fill(self, window: int, out: np.ndarray) -> None:
-        """Write the pixels of a window into ``out``, (h, w, 3) uint8; reflected beyond the border."""
-        low, high = self.lows[window], self.highs[window]
-        height, width = self.shape
-        x0, y0 = np.clip(low, 0, [width - 1, height - 1])
-        x1, y1 = np.clip(high, 1, [width, height])
-        before, after = (y0 - low[1], x0 - low[0]), (high[1] - y1, high[0] - x1)
-        beyond = max(*before, *after) > 0
-        inner = np.empty((y1 - y0, x1 - x0, 3), np.uint8) if beyond else out
-        (ya, yb), (xa, xb) = (span[:, window] for span in self._spans)
-        for iy in range(ya, yb + 1):
-            for ix in range(xa, xb + 1):
-                top, left = self.edges[0][iy], self.edges[1][ix]
-                t, b = max(y0, top), min(y1, self.edges[0][iy + 1])
-                s, e = max(x0, left), min(x1, self.edges[1][ix + 1])
-                tile = self._tile(iy, ix)
-                copy_pixels(tile[t - top : b - top, s - left : e - left], inner[t - y0 : b - y0, s - x0 : e - x0])
-        if beyond:
-            pad = [(before[0], after[0]), (before[1], after[1]), (0, 0)]
-            out[...] = np.pad(inner, pad, mode="symmetric")
-
-    def _count_needs(self) -> np.ndarray:
-        """How many windows need each tile: what nobody needs any more is let go."""
+    def needs(self, chosen: np.ndarray) -> np.ndarray:
+        """How many of the chosen windows need each tile, (rows, columns)."""
         needed = np.zeros([len(edges) - 1 for edges in self.edges], np.int64)
-        (iy, last_y), (ix, last_x) = self._spans
+        (iy, last_y), (ix, last_x) = (span[:, chosen] for span in self.spans)
         for down in range(int((last_y - iy).max(initial=-1)) + 1):
             for right in range(int((last_x - ix).max(initial=-1)) + 1):
                 there = (iy + down <= last_y) & (ix + right <= last_x)
@@ -157,6 +127,39 @@ class TileReader:
     def _tile_of(self, values: np.ndarray, axis: int) -> np.ndarray:
         edges = self.edges[axis]
         return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
+
+
+class TileReader:
+    """Pixels of the chosen windows, each of which is asked for once, from tiles that are decoded once."""
+
+    def __init__(self, windows: Windows, chosen: np.ndarray) -> None:
+        self._read = region_reader(windows.array)
+        self._windows = windows
+        self._needed = windows.needs(chosen)
+        self._held: OrderedDict[tuple[int, int], Future[np.ndarray]] = OrderedDict()
+        self._lock = Lock()
+
+    def fill(self, window: int, out: np.ndarray) -> None:
+        """Write the pixels of a window into ``out``, (h, w, 3) uint8; reflected beyond the border."""
+        low, high = self._windows.lows[window], self._windows.highs[window]
+        edges = self._windows.edges
+        height, width = self._windows.shape
+        x0, y0 = np.clip(low, 0, [width - 1, height - 1])
+        x1, y1 = np.clip(high, 1, [width, height])
+        before, after = (y0 - low[1], x0 - low[0]), (high[1] - y1, high[0] - x1)
+        beyond = max(*before, *after) > 0
+        inner = np.empty((y1 - y0, x1 - x0, 3), np.uint8) if beyond else out
+        (ya, yb), (xa, xb) = (span[:, window] for span in self._windows.spans)
+        for iy in range(ya, yb + 1):
+            for ix in range(xa, xb + 1):
+                top, left = edges[0][iy], edges[1][ix]
+                t, b = max(y0, top), min(y1, edges[0][iy + 1])
+                s, e = max(x0, left), min(x1, edges[1][ix + 1])
+                tile = self._tile(iy, ix)
+                copy_pixels(tile[t - top : b - top, s - left : e - left], inner[t - y0 : b - y0, s - x0 : e - x0])
+        if beyond:
+            pad = [(before[0], after[0]), (before[1], after[1]), (0, 0)]
+            out[...] = np.pad(inner, pad, mode="symmetric")
 
     def _tile(self, iy: int, ix: int) -> np.ndarray:
         """A tile, for one of the windows that need it."""
@@ -169,13 +172,13 @@ class TileReader:
                 future = self._held[key] = Future()
             else:
                 self._held.move_to_end(key)
-            if self._needed[key] <= 0:
+            if self._needed[key] <= 0:  # nobody else will ask for it
                 del self._held[key]
-            while len(self._held) > self.capacity:
+            while len(self._held) > self._windows.capacity:
                 self._held.popitem(last=False)
         if mine:
             try:
-                (y0, y1), (x0, x1) = (self.edges[axis][i : i + 2] for axis, i in enumerate(key))
+                (y0, y1), (x0, x1) = (self._windows.edges[axis][i : i + 2] for axis, i in enumerate(key))
                 future.set_result(as_rgb(self._read(int(y0), int(y1), int(x0), int(x1))))
             except BaseException as error:
                 future.set_exception(error)
