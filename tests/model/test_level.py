@@ -55,8 +55,9 @@ def level(training):
 def test_composition_is_log_of_summed_counts():
     raw = section(0, 0.5)
     part = arrays(raw)
-    found, depth = Composition(raw, EXPRESSION, part).rows(np.array([7, 50]))
-    for row, spot in enumerate((7, 50)):
+    spots = [7, 50]
+    found, depth = Composition(raw, EXPRESSION).rows(raw.counts, part.neighbours[spots], part.mask[spots])
+    for row, spot in enumerate(spots):
         summed = raw.counts.toarray()[part.neighbours[spot][part.mask[spot]]].sum(axis=0)
         assert depth[row] == summed.sum()
         np.testing.assert_allclose(found.toarray()[row], np.log1p(summed[:10] / summed.sum() * 1e3), rtol=1e-6)

@@ -7,7 +7,8 @@ import scanpy as sc
 from scipy.sparse import csr_matrix
 
 from spacrd.model._counts import check_counts
-from spacrd.model._preprocess import Features, log_normalise, match_genes, scale, select_genes
+from spacrd.model._preprocess import log_normalise, match_genes, select_genes
+from spacrd.model._scaling import Features, scale
 
 
 @pytest.fixture

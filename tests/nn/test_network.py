@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
+from benchmarks import reference
 from torch import nn
 
+from spacrd.model import RECIPES
+from spacrd.model._infer import score_arrays
+from spacrd.model._neighbours import neighbourhoods, spatial_order
+from spacrd.model._prepare import SpotArrays
+from spacrd.model._scaling import scale
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
-
-from .reference import published_forward
+from spacrd.train._data import Batch
+from spacrd.train._stages import AlignmentStage, FusionStage
 
 
 def make_batch(n_genes=30, n_image=12, spots=40, batch=16, tokens=7, dtype=torch.float64):
@@ -45,7 +54,8 @@ def test_equals_the_plain_transcription(network, training):
                 module.running_mean.uniform_(-1, 1)
                 module.running_var.uniform_(0.5, 2)
     fast = network(batch)
-    plain = published_forward(network, batch.inputs["image"][batch.index], batch.inputs["gene"][batch.index])
+    plain = reference.forward(network, batch.inputs["image"][batch.index], batch.inputs["gene"][batch.index])
+    plain.pop("rebuilt")  # a sample
     for name, values in plain.items():
         torch.testing.assert_close(getattr(fast, name), values, rtol=1e-10, atol=1e-10)
 
@@ -56,12 +66,55 @@ def test_gradients_equal_the_plain_transcription(network):
     network(batch).logit.square().sum().backward()
     fast = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
     network.zero_grad()
-    plain = published_forward(network, batch.inputs["image"][batch.index], batch.inputs["gene"][batch.index])
+    plain = reference.forward(network, batch.inputs["image"][batch.index], batch.inputs["gene"][batch.index])
     plain["logit"].square().sum().backward()
     assert fast
     for name, p in network.named_parameters():
         if p.grad is not None:
-            torch.testing.assert_close(fast[name], p.grad, rtol=1e-8, atol=1e-9)
+            # The key's bias cancels in the softmax, so the fast path leaves it out.
+            torch.testing.assert_close(fast.get(name, torch.zeros_like(p)), p.grad, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("stage", ["alignment", "vae", "classifier"])
+def test_training_steps_equal_the_plain_transcription(network, stage, monkeypatch):
+    """Loss and gradients of both stages, as the published recipe trains them."""
+    monkeypatch.setattr(torch, "randn_like", torch.ones_like)  # the same sample of the latent code
+    batch, recipe = make_batch(), RECIPES["published"]
+    target = (torch.arange(16) % 3 == 0).double()
+    image, gene = batch.inputs["image"], batch.inputs["gene"]
+    network.train()
+    if stage == "alignment":
+        fast = AlignmentStage(network, recipe, 1).training_step(Batch(batch, target), 0)
+        plain = reference.alignment_loss(network, image, gene)
+    else:
+        recipe = replace(recipe, vae_epochs=0 if stage == "classifier" else 50)
+        fast = FusionStage(network, recipe, 1).training_step(Batch(batch, target), 0)
+        tokens = image[batch.index], gene[batch.index]
+        plain = reference.fusion_loss(network, *tokens, target, classify=stage == "classifier")
+    torch.testing.assert_close(fast, plain, rtol=1e-12, atol=1e-12)
+    parameters = dict(network.named_parameters())
+    gradients = [
+        torch.autograd.grad(loss, list(parameters.values()), allow_unused=True, materialize_grads=True)
+        for loss in (fast, plain)
+    ]
+    assert sum(bool(g.any()) for g in gradients[0]) > 10
+    for one, two in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-8, atol=1e-11)
+
+
+def test_scores_equal_the_plain_transcription(network):
+    """Encoded once per spot in pieces of tissue, or stacked and encoded token by token."""
+    rng = np.random.default_rng(0)
+    xy = rng.random((90, 2))
+    raw = {"image": rng.random((90, 12), np.float32), "gene": rng.random((90, 30), np.float32)}
+    valid = np.ones(90, dtype=bool)
+    neighbours, mask = neighbourhoods(xy, 6)
+    features = {name: scale(x, "minmax", valid) for name, x in raw.items()}
+    arrays = SpotArrays(features, neighbours, mask, np.zeros(90, np.float32), spatial_order(xy))
+    network = network.float().eval()
+    found = score_arrays([network], arrays, batch_size=16, device="cpu").votes[:, 0]
+    dense = [features[name].rows(np.arange(90)) for name in ("image", "gene")]
+    np.testing.assert_allclose(found, reference.score(network, *dense, neighbours), atol=1e-5)
 
 
 def test_neighbour_norm_reads_the_neighbours_and_feature_norm_does_not(network):

@@ -2,6 +2,7 @@
 
 from ._records import embedding_record, recorded_embeddings, um_per_unit
 from ._scored import ScoredLibrary, scored_libraries
+from ._stored import Stored
 from ._tables import (
     Library,
     as_list,
@@ -20,6 +21,7 @@ from ._tables import (
 __all__ = [
     "Library",
     "ScoredLibrary",
+    "Stored",
     "as_list",
     "coordinates",
     "copy_data",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from .._checks import check_key, names
 from .._keys import Keys
+from ._stored import Stored, in_memory, is_whole
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -182,8 +183,8 @@ def gene_names(library: Library) -> np.ndarray:
     return genes.to_numpy(dtype=str)
 
 
-def counts(library: Library, layer: str | None = None) -> csr_matrix:
-    """Counts of the section's rows, sparse rows by genes, as stored (not yet checked)."""
+def counts(library: Library, layer: str | None = None) -> csr_matrix | Stored:
+    """Counts of the section's rows, sparse rows by genes, as stored (not yet checked); on disk if they lie there."""
     from scipy.sparse import csr_matrix, issparse
 
     table = library.table
@@ -192,28 +193,30 @@ def counts(library: Library, layer: str | None = None) -> csr_matrix:
     matrix = table.X if layer is None else table.layers[layer]
     if matrix is None:
         raise ValueError("The table has no X. Put raw counts in `adata.X`, or name a layer with `layer`.")
-    block = matrix[library.rows]
-    if hasattr(block, "compute"):
-        block = block.compute()
+    if matrix.dtype.kind not in "iuf":
+        raise TypeError(f"Counts must be real numbers, got {matrix.dtype}.")
+    if not in_memory(matrix):
+        return Stored(matrix, library.rows, sparse=True)
+    block = matrix if is_whole(library.rows, table.n_obs) else matrix[library.rows]
     if not issparse(block):
         block = np.asarray(block)
-    if block.dtype.kind not in "iuf":
-        raise TypeError(f"Counts must be real numbers, got {block.dtype}.")
     return csr_matrix(block.astype(np.float32) if block.dtype == np.float16 else block)  # scipy has no float16
 
 
-def embedding(library: Library, key: str) -> np.ndarray:
-    """Patch embedding of the section's rows, (n, dim) float32; NaN rows lie off the picture."""
+def embedding(library: Library, key: str) -> np.ndarray | Stored:
+    """Patch embedding of the section's rows, (n, dim); NaN rows lie off the picture; on disk if it lies there."""
     from scipy.sparse import issparse
 
     check_key(key, library.table.obsm, "embedding in obsm", hint="Make one with `spacrd.pp.extract_patches`.")
     stored = library.table.obsm[key]
     if issparse(stored):
         raise TypeError(f"obsm[{key!r}] is sparse; an embedding must be a dense array. Convert it with `.toarray()`.")
-    values = np.asarray(stored, dtype=np.float32)[library.rows]
-    if values.ndim != 2 or values.shape[1] == 0:
-        raise ValueError(f"obsm[{key!r}] must be two-dimensional and not empty, got shape {values.shape}.")
-    return values
+    if len(stored.shape) != 2 or stored.shape[1] == 0:
+        raise ValueError(f"obsm[{key!r}] must be two-dimensional and not empty, got shape {stored.shape}.")
+    if not in_memory(stored):
+        return Stored(stored, library.rows, sparse=False)
+    values = np.asarray(stored, dtype=np.float32)
+    return values if is_whole(library.rows, len(values)) else values[library.rows]
 
 
 def labels(library: Library, label_key: str) -> pd.Series:

@@ -8,7 +8,7 @@ from typing import Any
 from .._checks import check_choice
 from ..nn import NetworkConfig
 from ._calibration import Calibration
-from ._preprocess import SCALINGS
+from ._scaling import SCALINGS
 
 FORMAT_VERSION = 2
 MAX_MEMBERS = 100

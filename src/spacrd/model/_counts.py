@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from ._scaling import blocks, on_disk
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -13,13 +16,40 @@ if TYPE_CHECKING:
 _HINT = "Pass raw counts, for example with `layer='counts'`."
 
 
-def check_counts(counts: csr_matrix, section: str) -> csr_matrix:
+@dataclass
+class _Seen:
+    """What was found among the counts so far."""
+
+    bad: int = 0
+    negative: int = 0
+    lowest: float = 0.0
+    highest: float = 0.0
+    fractions: int = 0
+    stored: int = 0
+    empty: int = 0
+
+    def add(self, block: csr_matrix) -> None:
+        """Look at some rows."""
+        values = block.data
+        bad = ~np.isfinite(values)
+        self.bad += int(bad.sum())
+        values = values[~bad] if bad.any() else values
+        self.negative += int((values < 0).sum())
+        self.lowest = min(self.lowest, float(values.min(initial=0)))
+        self.highest = max(self.highest, float(values.max(initial=0)))
+        if values.dtype.kind == "f":
+            self.fractions += int((values != np.round(values)).sum())
+        self.stored += len(values)
+        self.empty += int((np.asarray(block.sum(axis=1)).ravel() == 0).sum())
+
+
+def check_counts(counts: Any, section: str) -> Any:
     """Refuse what are not counts; warn about what can only be a mistake.
 
     Parameters
     ----------
     counts
-        Spots by genes.
+        Spots by genes, in memory or on disk.
     section
         Name for the messages.
 
@@ -32,40 +62,38 @@ def check_counts(counts: csr_matrix, section: str) -> csr_matrix:
     ValueError
         NaN, infinite, negative or log-transformed values, or not one count.
     """
-    values = counts.data if counts.data.dtype.kind == "f" else counts.data.astype(np.float64)
-    if not np.isfinite(values).all():
+    seen = _Seen()
+    for rows in blocks(counts.shape[0]):
+        seen.add(counts[rows])
+    if seen.bad:
+        raise ValueError(f"Section {section!r}: {seen.bad} counts are NaN or infinite. {_HINT}")
+    if seen.negative:
         raise ValueError(
-            f"Section {section!r}: {int((~np.isfinite(values)).sum())} counts are NaN or infinite. {_HINT}"
-        )
-    if (values < 0).any():
-        raise ValueError(
-            f"Section {section!r}: {int((values < 0).sum())} counts are negative (lowest {values.min():.3g}); "
+            f"Section {section!r}: {seen.negative} counts are negative (lowest {seen.lowest:.3g}); "
             f"these look scaled. {_HINT}"
         )
-    if not values.any():
+    if not seen.highest:
         raise ValueError(f"Section {section!r} has not one count. {_HINT}")
-    whole = values == np.round(values)
-    if not whole.all():
+    if seen.fractions:
         # log1p of counts per 10,000 cannot pass 9.3; counts per cell that are fractions go far beyond.
-        if values.max() < 15:
+        if seen.highest < 15:
             raise ValueError(
                 f"Section {section!r}: the values look log-transformed already (fractions, highest "
-                f"{values.max():.3g}). {_HINT}"
+                f"{seen.highest:.3g}). {_HINT}"
             )
         warnings.warn(
-            f"Section {section!r}: {100 * (1 - whole.mean()):.0f} % of the counts are not whole numbers. "
+            f"Section {section!r}: {100 * seen.fractions / seen.stored:.0f} % of the counts are not whole numbers. "
             f"They are used as they are. {_HINT}",
             UserWarning,
             stacklevel=2,
         )
-    checked = counts.copy()
-    checked.data = values.copy()
-    empty = int((np.asarray(checked.sum(axis=1)).ravel() == 0).sum())
-    if empty:
+    if seen.empty:
         warnings.warn(
-            f"Section {section!r}: {empty} of {counts.shape[0]} spots have no counts. They are kept and take their "
-            "evidence from the picture and their neighbours.",
+            f"Section {section!r}: {seen.empty} of {counts.shape[0]} spots have no counts. They are kept and take "
+            "their evidence from the picture and their neighbours.",
             UserWarning,
             stacklevel=2,
         )
-    return checked
+    if on_disk(counts) or counts.dtype.kind == "f":
+        return counts
+    return counts.astype(np.float64)

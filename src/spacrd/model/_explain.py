@@ -13,8 +13,8 @@ from ..nn import SpaCRDNetwork
 from ._infer import score_arrays
 from ._integrate import attention_parts
 from ._prepare import RawSection, SpotArrays, prepare
-from ._preprocess import Features
 from ._propagate import propagate
+from ._scaling import Features
 
 if TYPE_CHECKING:
     from ._model import SpaCRD
@@ -104,11 +104,11 @@ def explain_section(
     c = model.config
     arrays = prepare(
         section, expression=c.expression, image=c.image, n_neighbors=c.n_neighbors, max_distance_um=c.max_distance_um
-    )
+    ).load()
     if not any(part.valid.any() for part in arrays.features.values()):
         raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
     where = settings.resolve_device(device)
-    scores = score_arrays(model.networks, arrays, batch_size=4096, device=where, quiet=True)
+    scores = score_arrays(model.networks, arrays, batch_size=4096, device=where)
     chain = _Chain(model, arrays, scores.counted)
     linear = model.networks[0].modalities if c.network.linear_votes else ()
     means = {name: mean_input(part) for name, part in arrays.features.items()}

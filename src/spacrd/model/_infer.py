@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import warnings
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
 
 from .._settings import settings
 from ..nn import SpaCRDNetwork, Tokens
+from ..nn._network import Output
 from ._prepare import SpotArrays
 from ._propagate import propagate
+from ._scaling import Features
 
 
 @dataclass(frozen=True)
@@ -33,63 +39,113 @@ class Scores:
     latent: np.ndarray
 
 
-def make_tokens(arrays: SpotArrays, centres: np.ndarray, *, neighbours: bool = True) -> Tokens:
-    """Neighbourhoods of ``centres`` over the distinct spots that occur in them."""
-    index = arrays.neighbours[centres] if neighbours else centres[:, None]
+def make_tokens(features: Mapping[str, Features], index: np.ndarray, mask: np.ndarray | None) -> Tokens:
+    """Neighbourhoods ``index`` (b, t) of rows of ``features`` over the distinct spots that occur in them."""
     distinct, position = np.unique(index, return_inverse=True)
-    mask = arrays.mask[centres] if neighbours else None
     return Tokens(
-        inputs={name: torch.from_numpy(part.rows(distinct)) for name, part in arrays.features.items()},
-        valid={name: torch.from_numpy(part.valid[distinct]) for name, part in arrays.features.items()},
+        inputs={name: torch.from_numpy(part.rows(distinct)) for name, part in features.items()},
+        valid={name: torch.from_numpy(part.valid[distinct]) for name, part in features.items()},
         index=torch.from_numpy(position.reshape(index.shape)),
         mask=None if mask is None or mask.all() else torch.from_numpy(mask),
     )
 
 
-def _blocks(n: int, size: int) -> list[np.ndarray]:
-    return [np.arange(start, min(n, start + size)) for start in range(0, n, size)]
+def to_device(value: Any, device: torch.device) -> Any:
+    """The same tensor, dictionary or dataclass of tensors on a device."""
+    if isinstance(value, torch.Tensor):
+        return value.to(device, non_blocking=True)
+    if isinstance(value, dict):
+        return {name: to_device(item, device) for name, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: to_device(getattr(value, f.name), device) for f in fields(value)})
+    return value
 
 
-def _score_one(
-    network: SpaCRDNetwork, arrays: SpotArrays, *, batch_size: int, device: torch.device, description: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    n, config = len(arrays.target), network.config
-    reads = network.reads if config.fused else ()
-    embedded = {name: torch.empty((n, config.width), device=device) for name in reads}
-    terms = {name: torch.empty((n, 2), device=device) for name in network.modalities if config.linear_votes}
-    there = {name: torch.from_numpy(arrays.features[name].valid).to(device) for name in network.modalities}
-    n_votes = config.fused + len(terms)
-    votes, counted = np.empty((n, n_votes), dtype=np.float64), np.empty((n, n_votes), dtype=bool)
-    latent = np.empty((n, config.latent_width), dtype=np.float32)
-    blocks = _blocks(n, batch_size)
-    every = range(2 * len(blocks))
-    # An empty description keeps quiet: inner work has no bar of its own.
-    steps = (
-        settings.track(every, total=len(every), description=description, unit="block") if description else iter(every)
-    )
-    for rows in blocks:  # every spot passes the encoders once
-        for name in network.modalities:
-            part = arrays.features[name]
-            x = torch.from_numpy(part.rows(rows)).to(device)
-            valid = there[name][rows]
-            if name in embedded:
-                embedded[name][rows] = network.encode(name, x, valid)
-            if config.linear_votes:
-                terms[name][rows] = network.linear_terms(name, x, valid)
-        next(steps)
-    for rows in blocks:
-        index = torch.from_numpy(arrays.neighbours[rows]).to(device)
-        mask = None if arrays.mask[rows].all() else torch.from_numpy(arrays.mask[rows]).to(device)
-        tokens = {name: network.normalise(values[index], mask) for name, values in embedded.items()}
-        linear = [network.linear_vote(name, values[index], mask) for name, values in terms.items()]
-        seen = network.seen(there, index, mask)
-        output = network.head(network.fuse_tokens(tokens, mask) if tokens else None, seen, linear)
-        votes[rows], counted[rows] = output.votes.cpu().numpy(), output.counted.cpu().numpy()
-        latent[rows] = output.mean.cpu().numpy()
-        next(steps)
-    next(steps, None)
-    first = int(config.silent and config.fused)
-    return votes[:, first:], counted[:, first:], latent
+class _Votes:
+    """What the networks say of every spot, filled block by block."""
+
+    def __init__(self, networks: Sequence[SpaCRDNetwork], n: int) -> None:
+        # A silent attention has no vote.
+        self.first = [int(network.config.silent and network.config.fused) for network in networks]
+        config = networks[0].config
+        n_votes = config.fused + config.linear_votes * len(config.modalities) - self.first[0]
+        self.votes = np.empty((len(networks), n, n_votes), dtype=np.float64)
+        self.counted = np.empty((n, n_votes), dtype=bool)
+        self.latent = np.empty((n, config.latent_width), dtype=np.float32)
+
+    def put(self, number: int, rows: np.ndarray, output: Output) -> None:
+        """Keep the output of one network."""
+        first = self.first[number]
+        self.votes[number, rows] = output.votes[:, first:].double().cpu().numpy()
+        if not number:
+            self.counted[rows] = output.counted[:, first:].cpu().numpy()
+            self.latent[rows] = output.mean.float().cpu().numpy()
+
+
+def score_each(
+    networks: Sequence[SpaCRDNetwork],
+    arrays: SpotArrays,
+    *,
+    batch_size: int,
+    device: str,
+    precision: str = "32-true",
+    description: str = "",
+) -> list[Scores]:
+    """What each network says of every spot of one section, not propagated; deterministic.
+
+    Blocks are pieces of tissue, so that few spots beyond a block's own belong to its neighbourhoods: each block reads
+    and encodes those anew, and nothing but the scores grows with the section. All networks read a block together.
+
+    Parameters
+    ----------
+    networks
+        All with the same votes. The latent code is the first one's.
+    arrays
+        The section.
+    batch_size
+        Spots per block. If the device runs out of memory it is halved, and a warning says so.
+    device, precision
+        Torch device; ``"32-true"`` or ``"bf16-mixed"``.
+    description
+        In front of the progress bar; none if empty, as inner work has no bar of its own.
+    """
+    where, n = torch.device(device), len(arrays.target)
+    found = _Votes(networks, n)
+    there = np.any([part.valid for part in arrays.features.values()], axis=0)
+    autocast = torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16-mixed")
+    bar = settings.track(range(n), total=n, description=description, unit="spot") if description else iter(())
+    try:
+        for network in networks:
+            network.to(where).eval()
+        with torch.inference_mode(), autocast:
+            for region in arrays.regions(*(part.matrix for part in arrays.features.values())):
+                features = {name: region.read(part) for name, part in arrays.features.items()}
+                start = 0
+                while start < len(region.centres):
+                    rows = slice(start, start + batch_size)
+                    try:
+                        tokens = to_device(make_tokens(features, region.index[rows], region.mask[rows]), where)
+                        for number, network in enumerate(networks):
+                            found.put(number, region.centres[rows], network(tokens))
+                    except torch.OutOfMemoryError:
+                        if batch_size == 1:
+                            raise
+                        batch_size = _halved(batch_size, where)
+                        continue
+                    start += batch_size
+                    deque(islice(bar, batch_size), maxlen=0)
+    finally:
+        for network in networks:
+            network.cpu()
+    return [Scores(votes, found.counted & there[:, None], found.latent) for votes in found.votes]
+
+
+def _halved(size: int, device: torch.device) -> int:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    text = f"{device} ran out of memory with {size} spots at a time; scoring goes on with {size // 2}."
+    warnings.warn(f"{text} Pass a smaller batch_size to avoid the attempt.", UserWarning, stacklevel=2)
+    return size // 2
 
 
 def score_arrays(
@@ -99,25 +155,16 @@ def score_arrays(
     batch_size: int,
     device: str,
     propagation: float = 0.0,
-    description: str = "score",
-    quiet: bool = False,
 ) -> Scores:
-    """Score every spot of one section with every network, and propagate their votes; deterministic."""
-    votes, latent = [], None
-    where = torch.device(device)
-    with torch.inference_mode():
-        for number, network in enumerate(networks, start=1):
-            network = network.to(where).eval()
-            text = description if len(networks) == 1 else f"{description} {number}/{len(networks)}"
-            vote, counted, mean = _score_one(
-                network, arrays, batch_size=batch_size, device=where, description="" if quiet else text
-            )
-            network.cpu()
-            votes.append(vote)
-            latent = mean if latent is None else latent
-    assert latent is not None
-    counted &= np.any([part.valid for part in arrays.features.values()], axis=0)[:, None]
-    return propagated(Scores(np.mean(votes, axis=0), counted, latent), arrays, propagation)
+    """Score every spot of one section: mean votes of the networks, propagated."""
+    return propagated(
+        mean_scores(score_each(networks, arrays, batch_size=batch_size, device=device)), arrays, propagation
+    )
+
+
+def mean_scores(scores: Sequence[Scores]) -> Scores:
+    """Mean votes of several networks; the latent code is the first one's."""
+    return replace(scores[0], votes=np.mean([one.votes for one in scores], axis=0))
 
 
 def propagated(scores: Scores, arrays: SpotArrays, share: float) -> Scores:

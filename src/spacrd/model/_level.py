@@ -11,6 +11,7 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 from ._preprocess import match_genes
+from ._scaling import Matrix, blocks
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 TARGET_SUM = 1e3
 """Counts a neighbourhood is normalised to before log1p: low, so that shallow and deep sections look alike."""
-BLOCK = 50_000
+BLOCK = 1024
 """Spots whose neighbourhoods are summed at a time."""
 
 
@@ -108,37 +109,47 @@ class Background:
         self.shares = [float("nan")] * len(levels)
         self.log_depth = float("nan")
         if use_image and raw.image is not None:
-            seen = raw.image[np.isfinite(raw.image).all(axis=1)]
-            if len(seen):
-                self.image_mean = seen.mean(axis=0, dtype=np.float64)
-                self.shares = [float(expit(level.image_logits(seen)).mean()) for level in levels]
+            self._read_image(raw.image, levels)
         if expression is not None and raw.counts is not None and raw.genes is not None:
-            self._read_counts(raw, raw.counts, raw.genes, expression, arrays, levels)
+            self._read_counts(raw, expression, arrays, levels)
+
+    def _read_image(self, image: Matrix, levels: Sequence[Level]) -> None:
+        total, likely, spots = np.zeros(image.shape[1]), np.zeros(len(levels)), 0
+        for rows in blocks(image.shape[0]):
+            values = image[rows]
+            values = values[np.isfinite(values).all(axis=1)]
+            total += values.sum(axis=0, dtype=np.float64)
+            likely += [expit(level.image_logits(values)).sum() for level in levels]
+            spots += len(values)
+        if spots:
+            self.image_mean = total / spots
+            self.shares = [float(value / spots) for value in likely]
 
     def _read_counts(
-        self,
-        raw: RawSection,
-        counts: csr_matrix,
-        genes: np.ndarray,
-        expression: ExpressionContract,
-        arrays: SpotArrays,
-        levels: Sequence[Level],
+        self, raw: RawSection, expression: ExpressionContract, arrays: SpotArrays, levels: Sequence[Level]
     ) -> None:
-        self.present = present = match_genes(expression.genes, genes) >= 0
-        own = np.asarray(counts.sum(axis=1)).ravel()
+        assert raw.genes is not None
+        self.present = present = match_genes(expression.genes, raw.genes) >= 0
+        own = np.concatenate([_row_sums(raw.counts[rows]) for rows in blocks(raw.counts.shape[0])])
         if not (own > 0).any():
             return
         self.log_depth = float(np.median(np.log10(own[own > 0])))
-        composition = Composition(raw, expression, arrays)
+        composition = Composition(raw, expression)
         total, likely, spots = np.zeros(len(expression.genes)), np.zeros(len(levels)), 0
-        for rows in np.array_split(np.arange(len(own)), -(-len(own) // BLOCK)):
-            values, depth = composition.rows(rows)
-            values = values[depth > 0]
-            total += np.asarray(values.sum(axis=0)).ravel()
-            likely += [expit(level.gene_logits(values, present)).sum() for level in levels]
-            spots += values.shape[0]
+        for region in arrays.regions(raw.counts):
+            counts = raw.counts if region.rows is None else raw.counts[region.rows]
+            for rows in blocks(len(region.centres), BLOCK):
+                values, depth = composition.rows(counts, region.index[rows], region.mask[rows])
+                values = values[depth > 0]
+                total += np.asarray(values.sum(axis=0)).ravel()
+                likely += [expit(level.gene_logits(values, present)).sum() for level in levels]
+                spots += values.shape[0]
         self.gene_mean = total / max(1, spots)
         self.shares = [float(value / max(1, spots)) for value in likely]
+
+
+def _row_sums(counts: csr_matrix) -> np.ndarray:
+    return np.asarray(counts.sum(axis=1)).ravel()
 
 
 class Composition:
@@ -152,28 +163,30 @@ class Composition:
         A section with counts.
     expression
         Genes to read, and those that make up the depth.
-    arrays
-        Its neighbourhoods.
     """
 
-    def __init__(self, raw: RawSection, expression: ExpressionContract, arrays: SpotArrays) -> None:
-        assert raw.counts is not None and raw.genes is not None
+    def __init__(self, raw: RawSection, expression: ExpressionContract) -> None:
+        assert raw.genes is not None
         columns = match_genes(expression.genes, raw.genes)
         depth_columns = match_genes(expression.depth_genes, raw.genes)
-        self.width, self.arrays, self.here = len(columns), arrays, np.flatnonzero(columns >= 0)
-        self.counts = raw.counts[:, columns[self.here]]
-        kept = raw.counts[:, depth_columns[depth_columns >= 0]]
-        self.depth = np.asarray(kept.sum(axis=1), dtype=np.float64).ravel()
+        self.width, self.here = len(columns), np.flatnonzero(columns >= 0)
+        self.columns, self.depth_columns = columns[self.here], depth_columns[depth_columns >= 0]
 
-    def rows(self, rows: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
-        """(len(rows), n_genes) float64, genes the section lacks empty; and the summed depth, (len(rows),)."""
+    def rows(self, counts: csr_matrix, index: np.ndarray, mask: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
+        """Of neighbourhoods ``index`` (b, t) of rows of ``counts``.
+
+        Returns
+        -------
+        (b, n_genes) float64, genes the section lacks empty; and the summed depth, (b,).
+        """
         from scipy.sparse import csr_matrix, diags
 
-        index, mask = self.arrays.neighbours[rows], self.arrays.mask[rows]
+        distinct, local = np.unique(index, return_inverse=True)
+        own = counts[distinct]
         start = np.arange(0, index.size + 1, index.shape[1])
-        pick = csr_matrix((mask.ravel().astype(np.float64), index.ravel(), start), shape=(len(rows), len(self.depth)))
-        depth = pick @ self.depth
+        pick = csr_matrix((mask.ravel().astype(np.float64), local.ravel(), start), shape=(len(index), len(distinct)))
+        depth = pick @ np.asarray(own[:, self.depth_columns].sum(axis=1), dtype=np.float64).ravel()
         scale = diags(np.divide(TARGET_SUM, depth, out=np.zeros_like(depth), where=depth > 0))
-        scaled = csr_matrix(scale @ (pick @ self.counts))
-        shape = (len(rows), self.width)
+        scaled = csr_matrix(scale @ (pick @ own[:, self.columns]))
+        shape = (len(index), self.width)
         return csr_matrix((np.log1p(scaled.data), self.here[scaled.indices], scaled.indptr), shape=shape), depth

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from .._settings import settings
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
 from ._disk import fingerprint, flatten, read_folder, write_folder
-from ._infer import score_arrays
+from ._infer import Scores, mean_scores, propagated, score_each
 from ._level import Background, Level
-from ._prepare import RawSection, SpotArrays, gene_coverage, prepare
+from ._prepare import RawSection, gene_coverage, prepare
 from ._reference import Reference, Shift
 
 
@@ -103,7 +103,9 @@ class SpaCRD:
             f"{c.members} network(s), {calibrated}"
         )
 
-    def predict(self, section: RawSection, *, batch_size: int = 4096, device: str | None = None) -> Prediction:
+    def predict(
+        self, section: RawSection, *, batch_size: int = 4096, device: str | None = None, precision: str = "32-true"
+    ) -> Prediction:
         """Score one section given as arrays.
 
         Parameters
@@ -114,6 +116,8 @@ class SpaCRD:
             Spots per block; changes speed and memory, not the scores.
         device
             Torch device; the package setting if None.
+        precision
+            ``"32-true"``, or ``"bf16-mixed"`` for autocast.
 
         Returns
         -------
@@ -136,19 +140,25 @@ class SpaCRD:
         used = {name: bool(part.valid.any()) for name, part in arrays.features.items()}
         if not any(used.values()):
             raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
-        options: dict[str, Any] = {
-            "batch_size": batch_size,
-            "device": settings.resolve_device(device),
-            "propagation": c.propagation,
-        }
-        scores = score_arrays(self.networks, arrays, description=f"score {section.name}", **options)
+        each = [
+            propagated(scores, arrays, c.propagation)
+            for scores in score_each(
+                [*self.networks, *self._jackknife()],
+                arrays,
+                batch_size=batch_size,
+                device=settings.resolve_device(device),
+                precision=precision,
+                description=f"score {section.name}",
+            )
+        ]
+        scores = mean_scores(each[: c.members])
         blind = ~np.asarray(scores.counted.any(axis=1))
         names = ["level", *(f"jackknife.{number}.level" for number in range(c.jackknife))]
         levels = [level for name in names if isinstance(level := self.modules.get(name), Level)]
         background = Background(section, c.expression, c.image is not None, arrays, levels)
         shares = background.shares or [float("nan")]
         logit = np.where(blind, np.nan, c.calibration.apply(scores.votes, scores.counted, shares[0]))
-        error = self._standard_error(arrays, shares[1:], options)
+        error = self._standard_error(each[c.members :], shares[1:], len(logit))
         interval: np.ndarray = expit(logit[:, None] + np.array([-1.0, 1.0]) * error[:, None])
         latent = np.where(blind[:, None], np.float32(np.nan), scores.latent)
         title = {"image": "image", "gene": "expression"}
@@ -170,20 +180,23 @@ class SpaCRD:
             shift=shift,
         )
 
-    def _standard_error(self, arrays: SpotArrays, shares: Sequence[float], options: Mapping[str, Any]) -> np.ndarray:
+    def _jackknife(self) -> list[SpaCRDNetwork]:
+        """Networks that each lack one group of training sections, if they are enough to tell a spread."""
+        number = self.config.jackknife
+        return [self.modules[f"jackknife.{i}"] for i in range(number)] if number > 1 else []
+
+    def _standard_error(self, scores: Sequence[Scores], shares: Sequence[float], n: int) -> np.ndarray:
         """Standard error of each logit over models that lack one group of training sections, (n,); NaN without them.
 
         Jackknife (Quenouille 1956; Tukey 1958) over sections, which are what varies from study to study.
         """
-        if len(shares) < 2:  # one model tells nothing of the spread between models
-            return np.full(len(arrays.target), np.nan)
-        logits = []
-        for number, share in enumerate(shares):
-            network = self.modules[f"jackknife.{number}"]
-            assert isinstance(network, SpaCRDNetwork)
-            scores = score_arrays([network], arrays, quiet=True, **options)
-            logits.append(self.config.calibration.apply(scores.votes, scores.counted, share))
-        return np.sqrt((len(shares) - 1) * np.var(logits, axis=0))
+        if not scores:  # one model tells nothing of the spread between models
+            return np.full(n, np.nan)
+        logits = [
+            self.config.calibration.apply(one.votes, one.counted, share)
+            for one, share in zip(scores, shares, strict=True)
+        ]
+        return np.sqrt((len(scores) - 1) * np.var(logits, axis=0))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write ``config.json``, ``model.safetensors``, ``history.json`` and a model card ``README.md``.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ._scaling import blocks
+
 
 def neighbourhoods(
     xy: np.ndarray, n_neighbors: int, *, max_distance: float | None = None
@@ -36,17 +38,27 @@ def neighbourhoods(
         return index, mask
     # A few candidates more than needed hold the ties of the last neighbour on hexagonal and square lattices.
     candidates = min(n, wanted + 12)
-    distance, found = cKDTree(xy).query(xy, k=candidates)
-    itself = found == np.arange(n)[:, None]
+    tree = cKDTree(xy)
+    nearest = np.concatenate([tree.query(xy[rows], k=2)[0][:, 1] for rows in blocks(n)])
     # Distances equal up to rounding are ties: compare them on a grid far finer than a pixel.
-    step = max(float(np.median(distance[:, 1])), np.finfo(float).tiny) * 1e-6
-    rounded = np.where(itself, -1.0, np.round(distance / step))
-    order = np.lexsort((xy[found, 1], xy[found, 0], rounded), axis=1)[:, :wanted]
-    kept = np.take_along_axis(found, order, axis=1)
-    near = np.take_along_axis(distance, order, axis=1)
-    # With many duplicates the spot may be missing among its own candidates: it is token 0 all the same.
-    real = np.ones(kept.shape, dtype=bool) if max_distance is None else near <= max_distance
-    kept[:, 0], real[:, 0] = np.arange(n), True
-    index[:, : kept.shape[1]] = np.where(real, kept, np.arange(n)[:, None])
-    mask[:, : kept.shape[1]] = real
+    step = max(float(np.median(nearest)), np.finfo(float).tiny) * 1e-6
+    for rows in blocks(n):
+        own = np.arange(n)[rows]
+        distance, found = tree.query(xy[rows], k=candidates)
+        rounded = np.where(found == own[:, None], -1.0, np.round(distance / step))
+        order = np.lexsort((xy[found, 1], xy[found, 0], rounded), axis=1)[:, :wanted]
+        kept = np.take_along_axis(found, order, axis=1)
+        near = np.take_along_axis(distance, order, axis=1)
+        # With many duplicates the spot may be missing among its own candidates: it is token 0 all the same.
+        real = np.ones(kept.shape, dtype=bool) if max_distance is None else near <= max_distance
+        kept[:, 0], real[:, 0] = own, True
+        index[rows, : kept.shape[1]] = np.where(real, kept, own[:, None])
+        mask[rows, : kept.shape[1]] = real
     return index, mask
+
+
+def spatial_order(xy: np.ndarray) -> np.ndarray:
+    """All spots, those that lie close together following each other, (n,) int64."""
+    from scipy.spatial import cKDTree
+
+    return np.asarray(cKDTree(xy).indices, dtype=np.int64)

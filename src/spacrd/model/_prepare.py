@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ._config import ExpressionContract, ImageContract
-from ._neighbours import neighbourhoods
-from ._preprocess import Features, log_normalise, match_genes, scale
+from ._neighbours import neighbourhoods, spatial_order
+from ._preprocess import LogNormalised, match_genes
+from ._scaling import Features, Matrix, blocks, on_disk, scale
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
+READ_BYTES = 1 << 29
+"""Dense size of the rows of a matrix on disk that are read together."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class RawSection:
     um_per_unit
         Micrometres per unit of ``xy``; NaN if unknown.
     counts, genes
-        Checked counts (n, g) and their names; None if the section has no expression.
+        Checked counts (n, g), in memory or on disk, and their names; None if the section has no expression.
     image
-        Patch embedding (n, dim), NaN rows off the picture; None if there is no picture.
+        Patch embedding (n, dim), in memory or on disk, NaN rows off the picture; None if there is no picture.
     target
         1 cancer, 0 not, NaN unlabelled.
     """
@@ -39,9 +40,9 @@ class RawSection:
     name: str
     xy: np.ndarray
     um_per_unit: float
-    counts: csr_matrix | None
+    counts: Any  # a Matrix, or None
     genes: np.ndarray | None
-    image: np.ndarray | None
+    image: Any  # a Matrix, or None
     target: np.ndarray
 
 
@@ -57,12 +58,15 @@ class SpotArrays:
         Neighbourhoods as row positions, (n, t), and which tokens are real.
     target
         1 cancer, 0 not, NaN unlabelled; (n,) float32.
+    order
+        All rows, spots that lie close together following each other, (n,).
     """
 
     features: dict[str, Features]
     neighbours: np.ndarray
     mask: np.ndarray
     target: np.ndarray
+    order: np.ndarray
 
     @classmethod
     def stack(cls, parts: Sequence[SpotArrays]) -> SpotArrays:
@@ -73,7 +77,79 @@ class SpotArrays:
             np.vstack([part.neighbours + start for part, start in zip(parts, starts, strict=False)]),
             np.vstack([part.mask for part in parts]),
             np.concatenate([part.target for part in parts]),
+            np.concatenate([part.order + start for part, start in zip(parts, starts, strict=False)]),
         )
+
+    def load(self) -> SpotArrays:
+        """The same with all features in memory."""
+        every = np.arange(len(self.target))
+        return replace(self, features={name: part.take(every) for name, part in self.features.items()})
+
+    def regions(self, *matrices: Matrix) -> Iterator[Region]:
+        """Parts of the tissue whose rows are read together, if any of the matrices lies on disk; else all at once."""
+        widths = [matrix.shape[1] for matrix in matrices if on_disk(matrix)]
+        size = max(1, READ_BYTES // (4 * max(widths))) if widths else len(self.order)
+        if size >= len(self.order):
+            size = len(self.order)
+        for some in blocks(len(self.order), size):
+            centres = self.order[some]
+            index, mask = self.neighbours[centres], self.mask[centres]
+            if not widths:
+                yield Region(centres, index, mask, None)
+                continue
+            distinct, local = np.unique(index, return_inverse=True)
+            yield Region(centres, local.reshape(index.shape), mask, distinct)
+
+
+@dataclass(frozen=True)
+class Region:
+    """Some neighbourhoods that lie close together.
+
+    Attributes
+    ----------
+    centres
+        Rows of the section that are centres, (b,).
+    index, mask
+        Their neighbourhoods as positions among the rows that are read, (b, t), and which tokens are real.
+    rows
+        Rows of the section that are read; None for all as they are.
+    """
+
+    centres: np.ndarray
+    index: np.ndarray
+    mask: np.ndarray
+    rows: np.ndarray | None
+
+    def read(self, part: Features) -> Features:
+        """Features of the rows."""
+        return part if self.rows is None else part.take(self.rows)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Embedding as float32, zero where it is missing."""
+
+    image: Matrix
+    valid: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.image.shape
+
+    @property
+    def on_disk(self) -> bool:
+        return on_disk(self.image)
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        block = np.asarray(self.image[rows], dtype=np.float32)
+        there = self.valid[rows]
+        return block if there.all() else np.where(there[:, None], block, np.float32(0))
+
+
+def finite_rows(image: Matrix) -> np.ndarray:
+    """Rows without NaN, (n,) bool."""
+    found = [np.isfinite(image[rows]).all(axis=1) for rows in blocks(image.shape[0])]
+    return np.concatenate(found)
 
 
 def gene_coverage(genes: np.ndarray | None, contract: ExpressionContract) -> float:
@@ -90,16 +166,17 @@ def _gene_features(raw: RawSection, contract: ExpressionContract) -> Features:
         return scale(empty, contract.scaling, np.zeros(n, dtype=bool))
     depth = match_genes(contract.depth_genes, raw.genes)
     columns = match_genes(contract.genes, raw.genes)
-    logged = log_normalise(raw.counts, depth[depth >= 0], columns, contract.target_sum)
+    logged = LogNormalised(raw.counts, depth[depth >= 0], columns, contract.target_sum)
     return scale(logged, contract.scaling, np.ones(n, dtype=bool))
 
 
 def _image_features(raw: RawSection, contract: ImageContract) -> Features:
     if raw.image is None:
         n = len(raw.xy)
-        return scale(np.zeros((n, contract.dim), dtype=np.float32), contract.scaling, np.zeros(n, dtype=bool))
-    valid = np.isfinite(raw.image).all(axis=1)
-    return scale(np.where(valid[:, None], raw.image, 0.0).astype(np.float32), contract.scaling, valid)
+        nothing = np.broadcast_to(np.float32(0), (n, contract.dim))
+        return scale(nothing, contract.scaling, np.zeros(n, dtype=bool))
+    valid = finite_rows(raw.image)
+    return scale(_Seen(raw.image, valid), contract.scaling, valid)
 
 
 def prepare(
@@ -125,4 +202,5 @@ def prepare(
             )
         reach = max_distance_um / raw.um_per_unit
     neighbours, mask = neighbourhoods(raw.xy, n_neighbors, max_distance=reach)
-    return SpotArrays(features, neighbours, mask, raw.target.astype(np.float32))
+    order = spatial_order(raw.xy)
+    return SpotArrays(features, neighbours, mask, raw.target.astype(np.float32), order)

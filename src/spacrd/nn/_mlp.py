@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ._dropout import Dropout
+
 
 class Encoder(nn.Module):
     """Linear, BatchNorm, ReLU, Dropout; the same again; Linear.
@@ -27,11 +29,11 @@ class Encoder(nn.Module):
         self.rest = nn.Sequential(
             nn.BatchNorm1d(hidden[0]),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden[0], hidden[1]),
             nn.BatchNorm1d(hidden[1]),
             nn.ReLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             nn.Linear(hidden[1], n_out),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
@@ -13,6 +13,8 @@ from ._attention import CrossAttention
 from ._mlp import Encoder
 from ._rvae import RVAE
 
+CHUNK = 512
+"""Neighbourhoods that pass the attention at a time in eval mode."""
 TOKEN_NORMS = ("neighbour", "feature", "none")
 
 
@@ -204,7 +206,7 @@ class SpaCRDNetwork(nn.Module):
         if self.config.token_norm == "feature":
             return F.normalize(tokens, dim=-1)
         squares = tokens.square() if mask is None else tokens.square() * mask[:, :, None]
-        return tokens / squares.sum(1, keepdim=True).sqrt().clamp_min(1e-12)
+        return tokens * squares.sum(1, keepdim=True).sqrt().clamp_min(1e-12).reciprocal()  # cheaper than dividing
 
     def fuse_tokens(self, tokens: dict[str, Tensor], mask: Tensor | None) -> Tensor:
         """Fused code (b, width) of neighbourhoods (b, t, width) of each modality (paper eqs. 7-12)."""
@@ -254,16 +256,39 @@ class SpaCRDNetwork(nn.Module):
         return Output(mean_vote(votes[:, first:], counted[:, first:]), votes, counted, mean, logvar, fused)
 
     def forward(self, batch: Tokens) -> Output:
-        """Score a batch of neighbourhoods."""
-        flat, shape = batch.index.flatten(), batch.index.shape
-        tokens, linear = {}, []
-        seen = self.seen(batch.valid, batch.index, batch.mask)
+        """Score a batch of neighbourhoods.
+
+        In eval mode each distinct spot is encoded once; in training every copy has its own dropout.
+        """
+        flat = batch.index.flatten() if self.training else None
+        embedded, terms = {}, {}
         for name in self.modalities:
             x, valid = batch.inputs[name], batch.valid[name]
             if self.config.fused and name in self.reads:
-                embedded = self.encode(name, x, valid, flat) if self.training else self.encode(name, x, valid)[flat]
-                tokens[name] = self.normalise(embedded.unflatten(0, shape), batch.mask)
+                embedded[name] = self.encode(name, x, valid, flat)
             if self.config.linear_votes:
-                terms = self.linear_terms(name, x, valid)[flat].unflatten(0, shape)
-                linear.append(self.linear_vote(name, terms, batch.mask))
-        return self.head(self.fuse_tokens(tokens, batch.mask) if self.config.fused else None, seen, linear)
+                terms[name] = self.linear_terms(name, x, valid)
+        if self.training:
+            tokens = {name: values.unflatten(0, batch.index.shape) for name, values in embedded.items()}
+            return self._vote(tokens, terms, batch.valid, batch.index, batch.mask)
+        found = []
+        # Some at a time, whose tokens stay in the cache.
+        for start in range(0, len(batch.index), CHUNK):
+            index = batch.index[start : start + CHUNK]
+            mask = None if batch.mask is None else batch.mask[start : start + CHUNK]
+            tokens = {name: values[index] for name, values in embedded.items()}
+            found.append(self._vote(tokens, terms, batch.valid, index, mask))
+        return Output(*(torch.cat([getattr(part, f.name) for part in found]) for f in fields(Output)))
+
+    def _vote(
+        self,
+        tokens: dict[str, Tensor],
+        terms: dict[str, Tensor],
+        valid: dict[str, Tensor],
+        index: Tensor,
+        mask: Tensor | None,
+    ) -> Output:
+        """Output of neighbourhoods ``index`` (b, t) with ``tokens`` (b, t, width)."""
+        linear = [self.linear_vote(name, values[index], mask) for name, values in terms.items()]
+        tokens = {name: self.normalise(values, mask) for name, values in tokens.items()}
+        return self.head(self.fuse_tokens(tokens, mask) if tokens else None, self.seen(valid, index, mask), linear)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..model import ExpressionContract, ImageContract, RawSection, Recipe
 from ..model._prepare import SpotArrays, prepare
-from ..model._preprocess import scale
+from ..model._scaling import scale
 from ._contracts import expression_contract
 
 COMPONENTS = 50

@@ -120,7 +120,7 @@ def calibrate(
 
 def _score(network: SpaCRDNetwork, part: SpotArrays, shares: Sequence[float], device: str) -> dict[float, HeldOut]:
     """A section as a network of others sees it, for every share of propagation."""
-    plain = score_arrays([network], part, batch_size=4096, device=device, quiet=True)
+    plain = score_arrays([network], part, batch_size=4096, device=device)
     labelled = np.isfinite(part.target) & plain.counted.any(axis=1)
     found = {}
     for share in shares:

@@ -16,9 +16,9 @@ from ..model import Calibration, ExpressionContract, ImageContract, ModelConfig,
 from ..model._level import Background
 from ..model._modules import further_network
 from ..model._prepare import SpotArrays, prepare
-from ..model._preprocess import SCALINGS
 from ..model._recipe import get_recipe
 from ..model._reference import Reference
+from ..model._scaling import SCALINGS
 from ..nn import NetworkConfig
 from ._calibrate import calibrate
 from ._contracts import expression_contract, image_contract

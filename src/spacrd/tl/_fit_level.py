@@ -34,7 +34,8 @@ def fit_level(
             if len(rows) > MAX_SPOTS:
                 rows = rows[np.linspace(0, len(rows) - 1, MAX_SPOTS).round().astype(np.int64)]
             if name == "gene" and expression is not None and raw.counts is not None:
-                values, depth = Composition(raw, expression, part).rows(rows)
+                composition = Composition(raw, expression)
+                values, depth = composition.rows(raw.counts, part.neighbours[rows], part.mask[rows])
                 blocks.append(values[depth > 0].toarray().astype(np.float32))
                 targets.append(raw.target[rows][depth > 0])
             elif name == "image" and image is not None and raw.image is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from .._checks import names
 from .._sections import (
     Library,
+    Stored,
     coordinates,
     counts,
     embedding,
@@ -22,6 +23,7 @@ from .._sections import (
 )
 from ..model import RawSection
 from ..model._counts import check_counts
+from ..model._scaling import blocks
 
 
 def choose_image_rep(libraries: Sequence[Library], image_rep: str | None) -> str | None:
@@ -54,22 +56,29 @@ def read_section(
     layer: str | None,
     scale: bool,
     target: np.ndarray | None = None,
+    load: bool = True,
 ) -> RawSection:
     """Coordinates, checked counts and embedding of one section; a modality it lacks is None.
 
-    ``scale`` asks for micrometres per unit too, which only a largest distance needs.
+    ``scale`` asks for micrometres per unit too, which only a largest distance needs. Without ``load``, what lies on
+    disk stays there.
     """
     n = len(library.rows)
     matrix = genes = image = None
     if expression and library.table.n_vars:
         genes = gene_names(library)
-        matrix = check_counts(counts(library, layer), library.name)
+        matrix = check_counts(_loaded(counts(library, layer), load), library.name)
     if image_rep is not None and image_rep in library.table.obsm:
-        image = embedding(library, image_rep)
-        if np.isinf(image).any():
-            raise ValueError(f"Section {library.name!r}: obsm[{image_rep!r}] holds infinite values. Extract it again.")
-        if not np.isfinite(image).all(axis=1).any():
-            image = None
+        image = _loaded(embedding(library, image_rep), load)
+        seen = False
+        for rows in blocks(n):
+            block = image[rows]
+            if np.isinf(block).any():
+                raise ValueError(
+                    f"Section {library.name!r}: obsm[{image_rep!r}] holds infinite values. Extract it again."
+                )
+            seen = seen or bool(np.isfinite(block).all(axis=1).any())
+        image = image if seen else None
     return RawSection(
         name=library.name,
         xy=coordinates(library),
@@ -79,6 +88,10 @@ def read_section(
         image=image,
         target=np.full(n, np.nan, dtype=np.float32) if target is None else target,
     )
+
+
+def _loaded(matrix: Any, load: bool) -> Any:
+    return matrix[:] if load and isinstance(matrix, Stored) else matrix
 
 
 def image_facts(libraries: Sequence[Library], image_rep: str) -> dict[str, Any]:

@@ -182,6 +182,7 @@ def _score_library(
         image_rep=key,
         layer=layer,
         scale=config.max_distance_um is not None,
+        load=False,
     )
     if config.image is not None and section.image is not None:
         _check_embedding(library, model, section.image.shape[1], on_mismatch)

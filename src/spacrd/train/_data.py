@@ -30,7 +30,9 @@ class SpotDataset(Dataset[Batch]):
 
     def __getitem__(self, centres: list[int]) -> Batch:
         rows = np.asarray(centres, dtype=np.int64)
-        tokens = make_tokens(self.arrays, rows, neighbours=self.neighbours)
+        arrays = self.arrays
+        index, mask = (arrays.neighbours[rows], arrays.mask[rows]) if self.neighbours else (rows[:, None], None)
+        tokens = make_tokens(arrays.features, index, mask)
         return Batch(tokens, torch.from_numpy(self.arrays.target[rows]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -10,20 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..model._infer import to_device
 from ..model._recipe import Recipe
 from ..nn import SpaCRDNetwork, Tokens
 from ..nn._losses import class_kl, info_nce, reconstruction, separation, vote_loss
 from ._data import Batch
-
-
-def _to(value: Any, device: torch.device) -> Any:
-    if isinstance(value, Tensor):
-        return value.to(device, non_blocking=True)
-    if isinstance(value, dict):
-        return {name: _to(item, device) for name, item in value.items()}
-    if isinstance(value, Tokens | Batch):
-        return replace(value, **{f.name: _to(getattr(value, f.name), device) for f in fields(value)})
-    return value
 
 
 class Stage(pl.LightningModule):
@@ -62,7 +53,7 @@ class Stage(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
-        return _to(batch, device)
+        return to_device(batch, device)
 
     def hide(self, x: Tensor) -> Tensor:
         """Hide features of a whole batch, as a section with another gene panel lacks them."""

@@ -1,0 +1,130 @@
+"""Large made-up sections, and the work on them that ``scale.py`` measures, each in a process of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import psutil
+import zarr
+from scipy.sparse import csr_matrix
+
+import spacrd
+
+STEP = 50_000
+DENSITY = 10
+"""One gene in so many is seen in a spot."""
+
+
+def counts(rng: np.random.Generator, n: int, n_genes: int) -> csr_matrix:
+    """One gene of each ten in every spot."""
+    k = n_genes // DENSITY
+    indices = (np.arange(k) * DENSITY + rng.integers(0, DENSITY, (n, k))).astype(np.int32)
+    data = (1 + rng.poisson(1.0, n * k)).astype(np.float32)
+    return csr_matrix((data, indices.ravel(), np.arange(n + 1) * k), shape=(n, n_genes))
+
+
+def table(n: int, n_genes: int, *, seed: int = 0, stored: Path | None = None, dim: int = 1024) -> ad.AnnData:
+    """Spots on a grid in rows; with ``stored``, counts and embedding lie in a zarr there, else in memory."""
+    rng = np.random.default_rng(seed)
+    side = int(np.ceil(np.sqrt(n)))
+    row, column = np.divmod(np.arange(n), side)
+    obs = pd.DataFrame({"label": np.where(column < side / 2, "cancer", "normal")}, index=pd.RangeIndex(n).astype(str))
+    var = pd.DataFrame(index=[f"g{i}" for i in range(n_genes)])
+    if stored is None:
+        made = ad.AnnData(counts(rng, n, n_genes), obs=obs, var=var)
+        made.obsm["X_made"] = rng.standard_normal((n, dim), dtype=np.float32)
+    else:
+        group = write(stored, rng, n, n_genes, dim) if not stored.exists() else zarr.open_group(stored, mode="r")
+        made = ad.AnnData(ad.io.sparse_dataset(group["X"]), obs=obs, var=var)
+        made.obsm["X_made"] = group["features"]
+    made.obsm["spatial"] = np.column_stack([column, row]) * 10.0
+    made.uns["spacrd"] = {"X_made": {"encoder": "made", "patch_um": 55.0, "sections": {}}}
+    return made
+
+
+def write(path: Path, rng: np.random.Generator, n: int, n_genes: int, dim: int) -> zarr.Group:
+    """Counts as AnnData writes them, and features, block by block."""
+    group = zarr.open_group(path, mode="w")
+    features = group.create_array("features", shape=(n, dim), chunks=(4096, dim), dtype="float32", compressors=None)
+    for start in range(0, n, STEP):
+        stop = min(n, start + STEP)
+        features[start:stop] = rng.standard_normal((stop - start, dim), dtype=np.float32)
+        block = counts(rng, stop - start, n_genes)
+        if start:
+            ad.io.sparse_dataset(group["X"]).append(block)
+        else:
+            ad.io.write_elem(group, "X", block)
+    return group
+
+
+def model(recipe: str, n_genes: int, dim: int = 1024) -> spacrd.SpaCRD:
+    """A model with the full sizes of a recipe, trained for one epoch on two small sections."""
+    sections = [table(400, n_genes, seed=seed, dim=dim) for seed in (1, 2)]
+    options = {"scaling": "quantile"} if recipe == "default" else {}
+    return spacrd.tl.fit(
+        sections, "label", positive="cancer", recipe=recipe, max_epochs=1, n_top_genes=n_genes, **options
+    )
+
+
+class Peak:
+    """Largest resident memory of this process while the context is open, in bytes above that at its start."""
+
+    def __enter__(self) -> Peak:
+        self.process, self.open = psutil.Process(), True
+        self.start = self.total = self.process.memory_info().rss
+        self.cpu = time.process_time()
+        self.thread = threading.Thread(target=self._watch)
+        self.thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while self.open:
+            self.total = max(self.total, self.process.memory_info().rss)
+            time.sleep(0.005)
+
+    def __exit__(self, *_: object) -> None:
+        self.cpu = time.process_time() - self.cpu
+        self.open = False
+        self.thread.join()
+
+    def result(self, n: int) -> dict[str, float]:
+        """Figures for the table."""
+        extra = self.total - self.start
+        return {"n": n, "cpu_s": self.cpu, "peak_gib": self.total / 2**30, "extra_kb_per_spot": extra / n / 1e3}
+
+
+def score(n: int, n_genes: int, recipe: str, stored: str | None) -> dict[str, float]:
+    """Score one section."""
+    fitted = model(recipe, n_genes)
+    data = table(n, n_genes, stored=Path(stored) if stored else None)
+    with Peak() as peak:
+        spacrd.tl.score(data, fitted)
+    return peak.result(n)
+
+
+def fit(n: int, n_genes: int, recipe: str, stored: str | None) -> dict[str, float]:
+    """Fit two sections of half the size, one network; CPU time of the epochs alone."""
+    from dataclasses import replace
+
+    from lightning.pytorch import Callback
+
+    class Clock(Callback):
+        spent: tuple[float, ...] = ()
+
+        def on_train_epoch_start(self, *_: object) -> None:
+            self.began = time.process_time()
+
+        def on_train_epoch_end(self, *_: object) -> None:
+            self.spent += (time.process_time() - self.began,)
+
+    plan = replace(spacrd.model.RECIPES[recipe], scaling="quantile", members=1, calibrated=False, propagation=0.0)
+    sections = [table(n // 2, n_genes, seed=seed) for seed in (1, 2)]
+    clock = Clock()
+    with Peak() as peak:
+        spacrd.tl.fit(sections, "label", positive="cancer", recipe=plan, max_epochs=2, callbacks=[clock])
+    return {**peak.result(n), "epoch_s": float(np.median(clock.spent))}

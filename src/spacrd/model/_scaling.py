@@ -1,0 +1,235 @@
+"""Scaling of features within a section, block by block: nothing is made dense, or read from disk, as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+SCALINGS = ("minmax", "quantile", "zscore", "none")
+TAIL = 0.02
+"""Share of a column's values at each end that ``"quantile"`` holds at its ends."""
+BLOCK = 4096
+"""Rows that are read at a time."""
+COLUMN_BYTES = 1 << 27
+"""Values of how many columns are held at a time to find their quantiles."""
+
+
+class Matrix(Protocol):
+    """Rows in memory or on disk: an array, a scipy matrix, or anything that gives either on indexing."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        ...
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Some rows, sparse or dense."""
+        ...
+
+
+def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
+    """Slices of at most ``size`` rows."""
+    return (slice(start, min(n, start + size)) for start in range(0, n, size))
+
+
+def on_disk(matrix: Any) -> bool:
+    """Whether rows of a :class:`Matrix` are read from disk each time."""
+    return bool(getattr(matrix, "on_disk", False))
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """Rows of ``matrix`` that are held between two bounds and stretched when they are read.
+
+    Attributes
+    ----------
+    matrix
+        Rows as they were.
+    low, high
+        Bounds of each column, (width,) float32; None for none.
+    factor
+        What each column is multiplied with, (width,) float64.
+    """
+
+    matrix: Any  # a Matrix
+    low: np.ndarray | None
+    high: np.ndarray | None
+    factor: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        return self.matrix.shape
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether rows are read from disk each time."""
+        return on_disk(self.matrix)
+
+    @property
+    def zero(self) -> np.ndarray:
+        """What 0 becomes between the bounds; sparse rows are less by so much, to stay sparse."""
+        width = len(self.factor)
+        nothing = np.zeros(width, np.float32)
+        return nothing if self.low is None else np.clip(nothing, self.low, self.high)
+
+    def __getitem__(self, rows: Any) -> csr_matrix | np.ndarray:
+        """Scaled rows without the offset, float32."""
+        block = self.matrix[rows]
+        if isinstance(block, np.ndarray):
+            held = block if self.low is None else np.clip(block, self.low, self.high)
+            return (held * self.factor).astype(np.float32)
+        column = block.indices
+        data = block.data if self.low is None else np.clip(block.data, self.low[column], self.high[column])  # type: ignore[index]
+        data = data if self.low is None else data - self.zero[column]
+        scaled = block.copy()
+        scaled.data = (data * self.factor[column]).astype(np.float32)
+        return scaled
+
+
+@dataclass(frozen=True)
+class Features:
+    """Rows that are made dense only when a batch asks for them.
+
+    Attributes
+    ----------
+    matrix
+        Scaled values without the offset, (n, width) float32, sparse or dense.
+    offset
+        Added to every dense row, (s, width) float32: one row per section.
+    section
+        Row of ``offset`` for each row of ``matrix``, (n,).
+    valid
+        Rows that have this modality, (n,) bool; the others are zero.
+    """
+
+    matrix: Any  # a Matrix
+    offset: np.ndarray
+    section: np.ndarray
+    valid: np.ndarray
+
+    def rows(self, index: np.ndarray) -> np.ndarray:
+        """Dense scaled rows, (len(index), width) float32."""
+        block = self.matrix[index]
+        dense = block if isinstance(block, np.ndarray) else block.toarray()
+        dense = dense + self.offset[self.section[index]]
+        dense[~self.valid[index]] = 0.0
+        return dense
+
+    def take(self, index: np.ndarray) -> Features:
+        """Some of the rows, in memory."""
+        matrix = self.matrix[index]
+        if isinstance(matrix, np.ndarray):
+            matrix[~self.valid[index]] = 0.0
+        return replace(self, matrix=matrix, section=self.section[index], valid=self.valid[index])
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return int(self.matrix.shape[1])
+
+    @classmethod
+    def stack(cls, parts: Sequence[Features]) -> Features:
+        """Rows of several sections below each other, in memory, each with its own offset."""
+        from scipy.sparse import vstack
+
+        matrices = [part.take(np.arange(len(part.section))).matrix for part in parts]
+        dense = isinstance(matrices[0], np.ndarray)
+        return cls(
+            np.vstack(matrices) if dense else vstack(matrices, format="csr"),
+            np.vstack([part.offset for part in parts]),
+            np.repeat(np.arange(len(parts)), [len(part.section) for part in parts]),
+            np.concatenate([part.valid for part in parts]),
+        )
+
+
+def scale(matrix: Matrix, scaling: str, valid: np.ndarray) -> Features:
+    """Scale each column with the statistics of this section's own valid rows; constant columns become 0.
+
+    This is the method's only adaptation between sections. It uses no labels. Rows are scaled when they are read.
+    """
+    n, width = matrix.shape
+    section = np.zeros(n, dtype=np.int64)
+    if not valid.any():
+        return Features(matrix, np.zeros((1, width), np.float32), section, valid)
+    low = high = None
+    if scaling == "quantile":
+        # So that no single spot sets the scale.
+        low, high = _quantiles(matrix, valid)
+        centre, spread = low.astype(np.float64), high.astype(np.float64) - low
+    else:
+        centre, spread = _statistics(matrix, valid, scaling)
+    # A spread of rounding errors is a constant.
+    constant = spread <= 1e-6 * np.maximum(np.abs(centre), 1.0)
+    factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=~constant)
+    scaled = Scaled(matrix, low, high, factor)
+    shift = scaled.zero if not isinstance(matrix[:1], np.ndarray) else 0.0
+    return Features(scaled, ((shift - centre) * factor).astype(np.float32)[None], section, valid)
+
+
+def _statistics(matrix: Matrix, valid: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and spread of each column over the valid rows, float64."""
+    n, width = matrix.shape
+    if scaling == "none":
+        return np.zeros(width), np.ones(width)
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+    count, mean, squares = 0, np.zeros(width), np.zeros(width)
+    for rows in blocks(n):
+        if not valid[rows].any():
+            continue
+        block = matrix[rows]
+        if not valid[rows].all():
+            block = block[valid[rows]]
+        if scaling == "minmax":
+            low = np.minimum(low, _dense_row(block.min(axis=0)))
+            high = np.maximum(high, _dense_row(block.max(axis=0)))
+            continue
+        own, own_squares = _moments(block)
+        # Chan, Golub, LeVeque (1979): moments of two sets joined.
+        total = count + block.shape[0]
+        squares += own_squares + (own - mean) ** 2 * (count * block.shape[0] / total)
+        mean += (own - mean) * (block.shape[0] / total)
+        count = total
+    if scaling == "minmax":
+        return low, high - low
+    return mean, np.sqrt(np.maximum(squares / count, 0.0))
+
+
+def _dense_row(row: Any) -> np.ndarray:
+    return np.asarray(row.toarray() if hasattr(row, "toarray") else row, dtype=np.float64).ravel()
+
+
+def _moments(block: csr_matrix | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and sum of squared deviations of each column, float64."""
+    if isinstance(block, np.ndarray):
+        values = block.astype(np.float64)
+        mean = values.mean(axis=0)
+        return mean, np.square(values - mean).sum(axis=0)
+    mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
+    square = np.asarray(block.astype(np.float64).power(2).sum(axis=0)).ravel()
+    return mean, square - block.shape[0] * mean**2
+
+
+def _quantiles(matrix: Matrix, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles :data:`TAIL` and 1 - ``TAIL`` of each column over the valid rows, float32."""
+    n, width = matrix.shape
+    found = np.empty((2, width), dtype=np.float32)
+    step = max(1, COLUMN_BYTES // (4 * int(valid.sum())))
+    for start in range(0, width, step):
+        columns = slice(start, start + step)
+        values = np.empty((len(range(*columns.indices(width))), int(valid.sum())), dtype=np.float32)
+        filled = 0
+        some = matrix.pick(columns) if hasattr(matrix, "pick") else None
+        for rows in blocks(n):
+            block = matrix[rows][:, columns] if some is None else some[rows]
+            dense = (block if isinstance(block, np.ndarray) else block.toarray())[valid[rows]]
+            values[:, filled : filled + len(dense)] = dense.T
+            filled += len(dense)
+        found[:, columns] = np.quantile(values, [TAIL, 1 - TAIL], axis=1, overwrite_input=True)
+    return found[0], found[1]
