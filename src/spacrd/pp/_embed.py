@@ -75,10 +75,6 @@ class Known:
     first: np.ndarray | None
 
 
-class ChangedError(ValueError):
-    """What was kept does not belong to the picture or the encoder at hand."""
-
-
 def plan_section(job: Job, encoder: encoders.Encoder, batch_size: int, store: Any, name: str) -> Plan:
     """Cut a section into blocks, as ``store`` cut it if it is known there already."""
     inside = np.flatnonzero(job.inside)
@@ -142,22 +138,24 @@ def embed_block(
     Embeddings, (n, dim), or None if the block is known; and the digest of the pixels, empty without ``hashing``.
     """
     parts: list[np.ndarray] = []
+    first: np.ndarray | None = None
     digest = hashlib.blake2b(digest_size=32)
     for patches in batches:
         if hashing:
             digest.update(patches.data)
         if known is None:
             parts.append(_finite(encoder, patches))
-        elif known.first is not None and not parts:
-            parts.append(_finite(encoder, patches))
-            _compare(parts[0], known.first, encoder)
+        elif first is None:
+            first = patches
     if known is None:
         return np.concatenate(parts), digest.digest() if hashing else b""
     if digest.digest() != known.digest:
-        raise ChangedError(
+        raise ValueError(
             "The picture or the place of the spots is not what it was when the finished blocks in `resume` were made. "
             "Use another folder, or delete this one."
         )
+    if known.first is not None and first is not None:
+        _compare(_finite(encoder, first), known.first, encoder)
     return None, known.digest
 
 
@@ -174,7 +172,7 @@ def _compare(new: np.ndarray, old: np.ndarray, encoder: encoders.Encoder) -> Non
     off = np.abs(new[:count] - old[:count]).max()
     tolerance = 1e-3 if encoder.precision == "32-true" else 5e-2
     if not off <= tolerance * np.abs(old[:count]).max():
-        raise ChangedError(
+        raise ValueError(
             f"Encoder {encoder.spec.name!r} gives other values than it gave for the finished blocks in `resume`: "
             "it has changed. Use another folder, or delete this one."
         )
