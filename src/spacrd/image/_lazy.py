@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,14 @@ Region = Callable[[int, int, int, int], np.ndarray]
 
 def region_reader(array: Any) -> Region:
     """How to read regions of ``array`` (channels, height, width): numpy, zarr, dask or what is sliced the same way."""
-    graph = getattr(array, "__dask_graph__", None)
-    if graph is None or _lives_elsewhere(graph()):
+    if not hasattr(array, "__dask_graph__") or held_on_cluster(array):
         return lambda y0, y1, x0, x1: np.asarray(array[:, y0:y1, x0:x1])
     return _dask_reader(array)
 
 
-def _lives_elsewhere(graph: Any) -> bool:
-    """Whether some chunks are results on a cluster, which only its scheduler can fetch."""
+def held_on_cluster(array: Any) -> bool:
+    """Whether some chunks of a dask array are results on a cluster, which only its scheduler can fetch."""
+    graph: Mapping[Any, Any] = getattr(array, "__dask_graph__", dict)()
     return any(type(value).__module__.startswith("distributed.") for value in graph.values())
 
 

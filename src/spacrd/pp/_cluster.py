@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import encoders
+from .._sections._pictures import Picture
 from .._settings import settings
-from ..image import Cutter, Pyramid
+from ..image import Cutter, Pyramid, held_on_cluster
 from ._embed import Known, Plan, embed_block, settle, split
 from ._record import identity
 
@@ -27,6 +28,16 @@ def check_client(client: Any) -> None:
         raise TypeError(f"client must be a dask.distributed.Client, got {type(client).__name__}.")
     if client.asynchronous:
         raise ValueError("client is asynchronous; pass a dask.distributed.Client made without asynchronous=True.")
+
+
+def check_reach(pictures: list[Picture]) -> None:
+    """Refuse pictures that are results on the cluster: workers that wait for each other would wait for ever."""
+    for picture in pictures:
+        if any(map(held_on_cluster, picture.pyramid.levels)):
+            raise ValueError(
+                f"Picture {picture.name!r} was persisted on a cluster, where the workers that embed cannot read it. "
+                "Pass it as it is read from disk, or leave `client` out."
+            )
 
 
 def embed_on_cluster(

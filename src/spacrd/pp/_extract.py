@@ -17,7 +17,7 @@ from .._checks import check_positive_int, check_positive_number, check_result_ke
 from .._keys import Keys
 from .._sections import as_list, get_table, result_record, split_libraries, write_results
 from .._sections._pictures import open_picture
-from ._cluster import check_client, embed_on_cluster
+from ._cluster import check_client, check_reach, embed_on_cluster
 from ._embed import Plan, embed_sections, plan_section
 from ._jobs import Job, place, plan_job, side_of, squares_of
 from ._record import record, shape_names, start, warn_unequal
@@ -158,6 +158,8 @@ def extract_patches(
     # `map` runs them in this frame, so that warnings point at the caller.
     find = functools.partial(open_picture, image_key=image_key, coordinate_system=coordinate_system, mpp=mpp)
     pictures = list(map(find, libraries))
+    if client is not None:
+        check_reach(pictures)
     # Placement is checked before weights are loaded, which may take minutes.
     inside = list(map(place, pictures))
     sides = [side_of(picture, library, patch_um) for picture, library in zip(pictures, libraries, strict=True)]
