@@ -214,6 +214,29 @@ def test_timm_model_end_to_end(tmp_path):
     assert record["weights"] == "w.pth" and len(record["weights_sha256"]) == 64
 
 
+def test_precision_is_used_and_recorded():
+    full, half = make_adata(hexagons().iloc[:6]), make_adata(hexagons().iloc[:6])
+    arguments = {"encoder": "test_vit", "weights": False, "device": "cpu"}
+    spacrd.pp.extract_patches(full, **arguments)
+    spacrd.pp.extract_patches(half, **arguments, precision="bf16-mixed")
+    assert [a.uns["spacrd"]["X_test_vit"]["precision"] for a in (full, half)] == ["32-true", "bf16-mixed"]
+    one, two = full.obsm["X_test_vit"], half.obsm["X_test_vit"]
+    assert 0 < np.abs(one - two).max() < 0.05 * np.abs(one).max()
+
+
+def test_a_device_out_of_memory_takes_smaller_batches():
+    def encode(patches):
+        if len(patches) > 10:
+            raise RuntimeError("MPS backend out of memory")
+        return patches.mean((1, 2))
+
+    spacrd.encoders.register("large", encode, dim=3, size=32)
+    adata = make_adata()
+    with pytest.warns(UserWarning, match="out of memory with 64 patches at once; from now on it takes 32"):
+        spacrd.pp.extract_patches(adata, encoder="large", key_added=KEY)
+    assert np.array_equal(adata.obsm[KEY], extract(make_adata()).obsm[KEY])
+
+
 @pytest.mark.real_data
 def test_real_visium_folder(real_data):
     spatialdata_io = pytest.importorskip("spatialdata_io")
