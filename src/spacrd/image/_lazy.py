@@ -43,8 +43,11 @@ def _dask_reader(array: Any) -> Region:
 
     def chunk(key: Any) -> np.ndarray:
         task = graph[key]
-        if callable(task) and not getattr(task, "dependencies", True):  # one fused task: no scheduler needed
-            return np.asarray(task())
+        if callable(task):
+            needs = {name: graph[name] for name in getattr(task, "dependencies", ())}
+            # One fused task that reads one array: the scheduler would cost as much as decoding a small chunk.
+            if all(hasattr(need, "__array__") for need in needs.values()):
+                return np.asarray(task(needs))
         return np.asarray(get_sync(cull(graph, [key])[0], key))
 
     def read(y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
