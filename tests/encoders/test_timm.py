@@ -50,7 +50,7 @@ def test_loading_an_untrained_model_leaves_the_random_state_alone():
 def test_normalisation_is_that_of_the_model():
     encoder = encoders.load(SMALL, weights=False, device="cpu")
     spec, p = encoder.spec, patches(encoder.spec.size, 1)
-    model = encoder.encode.args[0]
+    model = encoder.encode.function.args[0]
     assert not model.training
     x = (torch.tensor(p).permute(0, 3, 1, 2) / 255 - torch.tensor(spec.mean)[:, None, None]) / torch.tensor(spec.std)[
         :, None, None
@@ -71,7 +71,7 @@ def test_weights_come_from_a_file_or_folder(state, tmp_path, ending, folder):
     reference = _timm.import_timm().create_model(SMALL, pretrained=False, num_classes=0).eval()
     reference.load_state_dict({k: v for k, v in state.items() if not k.startswith("head.")})
     p = patches(encoder.spec.size)
-    expected = _timm._encode(reference, encoder.spec, "cpu", p)
+    expected = _timm._encode(reference, encoder.spec, "cpu", "32-true", p)
     assert np.array_equal(encoder.encode(p), expected)
     assert encoder.weights == file.name and len(encoder.weights_sha256) == 64
 
@@ -218,9 +218,11 @@ def test_class_token_and_mean_patch_are_joined():
     arguments = {"global_pool": "", "reg_tokens": 2}
     spec = EncoderSpec("tokens", "timm", 128, 160, architecture=SMALL, architecture_kwargs=arguments)
     encoder = encoders.load(dataclasses.replace(spec, pooling="cls+mean"), weights=False, device="cpu")
-    tokens = encoder.encode.args[0](torch.zeros(1, 3, 160, 160))
+    tokens = encoder.encode.function.args[0](torch.zeros(1, 3, 160, 160))
     zero = (np.array(spec.mean) * 255).reshape(1, 1, 1, 3)
-    values = _timm._encode(encoder.encode.args[0], encoder.spec, "cpu", np.broadcast_to(zero, (1, 160, 160, 3)))
+    values = _timm._encode(
+        encoder.encode.function.args[0], encoder.spec, "cpu", "32-true", np.broadcast_to(zero, (1, 160, 160, 3))
+    )
     expected = torch.cat([tokens[:, 0], tokens[:, 3:].mean(1)], dim=-1)
     assert values.shape == (1, 128)
     assert np.allclose(values, expected.detach().numpy(), atol=1e-4)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import zarr
 
-from spacrd.image import Pyramid, cut_patches, patch_positions
+from spacrd.image import Cutter, Pyramid, patch_positions
 from spacrd.image._tiles import check_picture
 
 from .sections import SIZE, affine, colour_at, render
@@ -13,10 +13,12 @@ from .sections import SIZE, affine, colour_at, render
 CENTRES = np.array([[300.0, 300.0], [200.3, 411.7], [420.5, 150.25], [150.0, 150.0]])
 
 
-def cut(pyramid, xy=CENTRES, *, side=80.0, size=40, **arguments):
+def cut(pyramid, xy=CENTRES, *, side=80.0, size=40, batch_size=64, n_workers=0):
     out = np.zeros((len(xy), size, size, 3), np.uint8)
     seen = np.zeros(len(xy), int)
-    for rows, patches in cut_patches(pyramid, xy, side=side, size=size, **arguments):
+    cutter = Cutter(pyramid, xy, side=side, size=size)
+    parts = [cutter.order[i : i + batch_size] for i in range(0, len(xy), batch_size)]
+    for rows, patches in cutter.batches(parts, n_workers):
         assert patches.dtype == np.uint8
         assert patches.shape[1:] == (size, size, 3)
         out[rows] = patches

@@ -1,6 +1,7 @@
+"""Patches of one section and their embedding."""
+
 from __future__ import annotations
 
-import copy
 import warnings
 
 import anndata as ad
@@ -10,37 +11,8 @@ import pandas as pd
 import pytest
 
 import spacrd
-from spacrd.encoders import _registry
-from tests.image.sections import SIZE, colour_at, hexagons, make_adata, make_sdata, render
-
-KEY = "X_colour"
-
-
-@pytest.fixture(autouse=True)
-def _colour(monkeypatch):
-    """An encoder whose answer is known: the mean colour."""
-    monkeypatch.setattr(_registry, "_registered", {})
-    spacrd.encoders.register("colour", lambda p: p.mean((1, 2)), dim=3, size=32)
-
-
-def colours(xy, side=39.0):
-    offset = np.linspace(-side / 2, side / 2, 41)
-    x, y = np.meshgrid(offset, offset)
-    return np.stack([colour_at(cx + x, cy + y).mean((1, 2)) for cx, cy in np.asarray(xy, float)])
-
-
-def extract(data, **arguments):
-    assert spacrd.pp.extract_patches(data, encoder="colour", **arguments) is None
-    return data if isinstance(data, ad.AnnData) else data.tables["table"]
-
-
-def section(table, key=KEY, name="one"):
-    return table.uns["spacrd"][key]["sections"][name]
-
-
-def check_colours(table, atol=1.0):
-    assert table.obsm[KEY].dtype == np.float32
-    assert np.abs(table.obsm[KEY] - colours(table.obsm["spatial"])).max() < atol
+from tests.image.sections import SIZE, hexagons, make_adata, make_sdata, render
+from tests.pp.colour import KEY, check_colours, colours, extract, section
 
 
 def test_anndata():
@@ -158,45 +130,6 @@ def test_borders_are_padded_and_flagged_and_spots_off_the_picture_are_nan():
     assert (facts["n_padded"], facts["n_off_image"]) == (1, 2)
 
 
-def two_libraries():
-    spots = hexagons()
-    a, b = make_adata(spots), make_adata(spots, library="two", fullres=np.full((SIZE, SIZE, 3), 77, np.uint8))
-    both = ad.concat([a, b], label="sample", keys=["one", "two"])
-    both.uns["spatial"] = {**a.uns["spatial"], **b.uns["spatial"]}
-    return both[np.random.default_rng(0).permutation(both.n_obs)].copy()
-
-
-def test_several_libraries_each_have_their_picture():
-    table = extract(two_libraries(), library_key="sample")
-    two = (table.obs["sample"] == "two").to_numpy()
-    assert (table.obsm[KEY][two] == 77).all()
-    assert np.abs(table.obsm[KEY][~two] - colours(table.obsm["spatial"][~two])).max() < 1
-    assert set(table.uns["spacrd"][KEY]["sections"]) == {"one", "two"}
-
-
-def test_one_region_after_the_other():
-    table = extract(two_libraries(), library_key="sample", region="two")
-    two = (table.obs["sample"] == "two").to_numpy()
-    assert np.isnan(table.obsm[KEY][~two]).all() and (table.obsm[KEY][two] == 77).all()
-    assert (
-        table.obs["spacrd_in_image"].to_numpy()[two].all() and not table.obs["spacrd_in_image"].to_numpy()[~two].any()
-    )
-    extract(table, library_key="sample", region="one")
-    assert np.array_equal(table.obsm[KEY], extract(two_libraries(), library_key="sample").obsm[KEY])
-    assert set(table.uns["spacrd"][KEY]["sections"]) == {"one", "two"}
-    spacrd.encoders.register("other", lambda p: p.mean((1, 2))[:, :2], dim=2, size=16)
-    with pytest.raises(ValueError, match="3 columns"):
-        spacrd.pp.extract_patches(table, encoder="other", key_added=KEY, library_key="sample", region="one")
-
-
-def test_sections_of_one_slot_share_their_encoder():
-    table = extract(two_libraries(), library_key="sample", region="two")
-    spacrd.encoders.register("other", lambda p: p.mean((1, 2)), dim=3, size=16)
-    with pytest.raises(ValueError, match="made with encoder='colour', not 'other'"):
-        spacrd.pp.extract_patches(table, encoder="other", key_added=KEY, library_key="sample", region="one")
-    spacrd.pp.extract_patches(table, encoder="other", key_added=KEY, library_key="sample")
-
-
 def test_warnings_point_at_the_caller():
     adata = make_adata()
     adata.obsm["spatial"][1] = [-30.0, 300.0]
@@ -205,13 +138,6 @@ def test_warnings_point_at_the_caller():
         spacrd.pp.extract_patches(adata, encoder="colour", mpp=1.0, patch_um=20.0)
     assert len(caught) == 4
     assert {warning.filename for warning in caught} == {__file__}
-
-
-def test_library_without_its_entry():
-    table = two_libraries()
-    table.obs["sample"] = table.obs["sample"].astype(str).replace("two", "three")
-    with pytest.raises(KeyError, match=r"'three'.*'one', 'two'"):
-        extract(table, library_key="sample")
 
 
 def test_results_survive_h5ad_and_zarr(tmp_path):
@@ -288,130 +214,27 @@ def test_timm_model_end_to_end(tmp_path):
     assert record["weights"] == "w.pth" and len(record["weights_sha256"]) == 64
 
 
-# ---- mistakes ----------------------------------------------------------------------------------
+def test_precision_is_used_and_recorded():
+    full, half = make_adata(hexagons().iloc[:6]), make_adata(hexagons().iloc[:6])
+    arguments = {"encoder": "test_vit", "weights": False, "device": "cpu"}
+    spacrd.pp.extract_patches(full, **arguments)
+    spacrd.pp.extract_patches(half, **arguments, precision="bf16-mixed")
+    assert [a.uns["spacrd"]["X_test_vit"]["precision"] for a in (full, half)] == ["32-true", "bf16-mixed"]
+    one, two = full.obsm["X_test_vit"], half.obsm["X_test_vit"]
+    assert 0 < np.abs(one - two).max() < 0.05 * np.abs(one).max()
 
 
-def _no_image(d):
-    d.uns["spatial"]["one"]["images"] = {}
+def test_a_device_out_of_memory_takes_smaller_batches():
+    def encode(patches):
+        if len(patches) > 10:
+            raise RuntimeError("MPS backend out of memory")
+        return patches.mean((1, 2))
 
-
-def _several(d):
-    images = d.uns["spatial"]["one"]["images"]
-    d.uns["spatial"]["one"]["images"] = {"a": images["fullres"], "b": images["fullres"]}
-
-
-def _hires(d):
-    images = d.uns["spatial"]["one"]["images"]
-    images["fullres"] = images["fullres"][::4, ::4]
-
-
-def _swapped(d):
-    images = d.uns["spatial"]["one"]["images"]
-    images["fullres"] = np.concatenate([images["fullres"]] * 3, axis=1)
-    d.obsm["spatial"] = (d.obsm["spatial"] + [1100, 0])[:, ::-1].copy()
-
-
-def _channels(d):
-    d.uns["spatial"]["one"]["images"]["fullres"] = np.zeros((SIZE, SIZE, 5), np.uint8)
-
-
-def _factor(d):
-    d.uns["spatial"]["one"]["images"] = {"hires": np.zeros((300, 300, 3), np.uint8)}
-    del d.uns["spatial"]["one"]["scalefactors"]["tissue_hires_scalef"]
-
-
-@pytest.mark.filterwarnings("ignore:The spots are mirrored")
-@pytest.mark.parametrize(
-    ("damage", "arguments", "error", "message"),
-    [
-        (_no_image, {}, ValueError, "no image.*expression"),
-        (lambda d: d.uns.pop("spatial"), {}, ValueError, "no image.*expression"),
-        (_several, {}, ValueError, "several images and none is named: 'a', 'b'"),
-        (_hires, {}, ValueError, "times as large"),
-        (_swapped, {}, ValueError, "swapped"),
-        (_channels, {}, ValueError, r"\(600, 600, 5\)"),
-        (_factor, {}, KeyError, "tissue_hires_scalef"),
-        (lambda d: d.obsm.pop("spatial"), {}, KeyError, "spatial"),
-        (lambda d: d.obsm.update(spatial=d.obsm["spatial"] - 5000), {}, ValueError, "lie off the picture"),
-        (None, {"image_key": "hires"}, KeyError, "no image 'hires'.*'fullres'"),
-        (None, {"encoder": "nothing"}, KeyError, "no encoder 'nothing'"),
-        (None, {"region": "two"}, KeyError, "no region 'two'.*'one'"),
-        (None, {"library_key": "sample"}, KeyError, "'sample'.*'array_row'"),
-        (None, {"coordinate_system": "global"}, ValueError, "SpatialData"),
-        (None, {"patch_um": -5}, ValueError, "patch_um"),
-        (None, {"patch_um": "65"}, TypeError, "patch_um"),
-        (None, {"mpp": 500}, ValueError, "0.05 to 50"),
-        (None, {"key_added": "a/b"}, ValueError, "a/b"),
-        (None, {"batch_size": 0}, ValueError, "batch_size"),
-        (None, {"n_workers": 1.5}, TypeError, "n_workers"),
-        (None, {"weights": "nowhere.pth"}, ValueError, "no weights"),
-    ],
-)
-def test_mistakes_are_named_and_change_nothing(damage, arguments, error, message):
+    spacrd.encoders.register("large", encode, dim=3, size=32)
     adata = make_adata()
-    if damage is not None:
-        damage(adata)
-    before = copy.deepcopy(adata)
-    with pytest.raises(error, match=message):
-        spacrd.pp.extract_patches(adata, **{"encoder": "colour", **arguments})
-    assert set(adata.obsm) == set(before.obsm) and list(adata.obs) == list(before.obs)
-    assert all(np.array_equal(adata.obsm[k], before.obsm[k], equal_nan=True) for k in adata.obsm)
-    assert "spacrd" not in adata.uns and set(adata.uns) == set(before.uns)
-
-
-def test_wrong_objects_are_refused():
-    with pytest.raises(TypeError, match="DataFrame"):
-        spacrd.pp.extract_patches(pd.DataFrame())
-    empty = make_adata()[:0].copy()
-    with pytest.raises(ValueError, match="empty"):
-        spacrd.pp.extract_patches(empty)
-
-
-@pytest.mark.parametrize(
-    ("damage", "arguments", "error", "message"),
-    [
-        (lambda s: s.images.pop("one_full_image"), {}, ValueError, "no image.*expression"),
-        (lambda s: s.images.update(other=s.images["one_full_image"]), {}, None, ""),
-        (None, {"image_key": "he"}, KeyError, "no image 'he'.*'one_full_image'"),
-        (None, {"table_key": "cells"}, KeyError, "no table 'cells'.*'table'"),
-        (None, {"coordinate_system": "global"}, KeyError, "coordinate system.*'global'.*'one'"),
-    ],
-)
-def test_mistakes_in_spatialdata(damage, arguments, error, message):
-    sdata = make_sdata()
-    if damage is not None:
-        damage(sdata)
-    if error is None:
-        extract(sdata, **arguments)
-        return
-    with pytest.raises(error, match=message):
-        extract(sdata, **arguments)
-    assert KEY not in sdata.tables["table"].obsm
-
-
-def test_several_pictures_without_the_name_of_the_reader():
-    sdata = make_sdata(image="he_image")
-    sdata.images["dapi"] = sdata.images["he_image"]
-    with pytest.raises(ValueError, match=r"several images.*'he_image'"):
-        extract(sdata)
-    extract(sdata, image_key="dapi")
-
-
-def test_the_finest_picture_of_the_reader_is_taken():
-    sdata = make_sdata()
-    low = make_sdata(scale=0.1, image="one_lowres_image")
-    sdata.images["one_lowres_image"] = low.images["one_lowres_image"]
-    assert section(extract(sdata))["image"] == "one_full_image"
-    with pytest.warns(UserWarning, match="4 px wide"):
-        assert section(extract(sdata, image_key="one_lowres_image"))["image"] == "one_lowres_image"
-
-
-def test_a_function_that_fails_leaves_the_input_alone():
-    spacrd.encoders.register("broken", lambda p: np.full((len(p), 3), np.nan), dim=3, size=16)
-    adata = make_adata()
-    with pytest.raises(ValueError, match="not finite"):
-        spacrd.pp.extract_patches(adata, encoder="broken")
-    assert set(adata.obsm) == {"spatial"} and "spacrd" not in adata.uns
+    with pytest.warns(UserWarning, match="out of memory with 64 patches at once; from now on it takes 32"):
+        spacrd.pp.extract_patches(adata, encoder="large", key_added=KEY)
+    assert np.array_equal(adata.obsm[KEY], extract(make_adata()).obsm[KEY])
 
 
 @pytest.mark.real_data

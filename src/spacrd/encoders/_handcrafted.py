@@ -9,6 +9,8 @@ import numpy as np
 from ._spec import EncoderSpec
 
 SIZE = 112
+AT_ONCE = 8
+"""Patches whose planes stay in the cache of a core."""
 _QUANTILES = (0.1, 0.5, 0.9)
 _LBP_BINS = 10
 WHITE, BLACK, FLAT = 0.08, 1.3, 0.01
@@ -57,6 +59,11 @@ def encode(patches: np.ndarray) -> np.ndarray:
     -------
     (b, dim) float32; the columns are named in ``NAMES``.
     """
+    parts = [_encode(patches[start : start + AT_ONCE]) for start in range(0, len(patches), AT_ONCE)]
+    return np.concatenate(parts)
+
+
+def _encode(patches: np.ndarray) -> np.ndarray:
     density_of, separation, bins = _tables()
     planes = np.ascontiguousarray(patches.transpose(3, 0, 1, 2))
     rgb = planes.astype(np.float32) / 255
@@ -116,7 +123,7 @@ def _fractions(hematoxylin: np.ndarray, eosin: np.ndarray, density: np.ndarray) 
         _mean((h > DENSE_NUCLEUS).astype(np.float32)),
         _mean(((e > EOSIN) & (h < NUCLEUS)).astype(np.float32)),
         (h0 * e0).mean(axis=1) / (h_std * e_std),
-        (h0**3).mean(axis=1) / h_std**3,
+        (h0 * h0 * h0).mean(axis=1) / h_std**3,  # a power costs ten times as much
     ]
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_positive_int, names
-from ._spec import Encoder, EncoderSpec
+from .._checks import check_choice, check_positive_int, names
+from ._memory import Halving
+from ._spec import FULL, PRECISIONS, Encoder, EncoderSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,7 +164,13 @@ def get(name: str | EncoderSpec) -> EncoderSpec:
     )
 
 
-def load(name: str | EncoderSpec, *, weights: str | Path | bool | None = None, device: str | None = None) -> Encoder:
+def load(
+    name: str | EncoderSpec,
+    *,
+    weights: str | Path | bool | None = None,
+    device: str | None = None,
+    precision: str = FULL,
+) -> Encoder:
     """Load an encoder.
 
     Parameters
@@ -175,10 +182,13 @@ def load(name: str | EncoderSpec, *, weights: str | Path | bool | None = None, d
         may download them; False leaves the model untrained (reproducibly): a floor to compare with, nothing more.
     device
         Torch device; by default ``spacrd.settings.device``. Encoders without torch ignore it.
+    precision
+        ``"32-true"``, or ``"bf16-mixed"`` or ``"16-mixed"`` for torch's autocast: faster where the device has it, with
+        embeddings that differ in the third digit. Encoders without torch have none.
 
     Returns
     -------
-    The encoder.
+    The encoder. Out of memory, it takes half as many patches at once, with a warning.
 
     Raises
     ------
@@ -187,7 +197,7 @@ def load(name: str | EncoderSpec, *, weights: str | Path | bool | None = None, d
     FileNotFoundError
         If there are no weights at the path.
     ValueError
-        If the weights are damaged or do not fit, or the encoder has none.
+        If the weights are damaged or do not fit, or the encoder has none or no such precision.
     PermissionError
         If the weights are gated and the hub does not give them out.
     ConnectionError
@@ -201,17 +211,20 @@ def load(name: str | EncoderSpec, *, weights: str | Path | bool | None = None, d
     True
     """
     spec = get(name)
+    check_choice(precision, PRECISIONS, "precision")
     if spec.kind == "timm":
         from ._timm import load_timm
 
-        return load_timm(spec, weights=weights, device=device)
+        return load_timm(spec, weights=weights, device=device, precision=precision)
+    if precision != FULL:
+        raise ValueError(f"Encoder {spec.name!r} is not run by torch and has no precision: leave `precision` out.")
     if weights is not None:
         raise ValueError(f"Encoder {spec.name!r} takes no weights: leave `weights` out.")
     if spec.kind == "handcrafted":
         from ._handcrafted import encode
 
         return Encoder(spec, encode)
-    return Encoder(spec, _checked(spec))
+    return Encoder(spec, Halving(_checked(spec), spec.name))
 
 
 def _checked(spec: EncoderSpec) -> Callable[[np.ndarray], np.ndarray]:

@@ -10,6 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+FULL = "32-true"
+PRECISIONS = {FULL: "float32", "bf16-mixed": "bfloat16", "16-mixed": "float16"}
+"""Names of Lightning, and the type of torch that autocast computes in."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,12 @@ class Encoder:
         Where its weights come from: a file name, a hub id, ``"untrained"``, or empty if it has none.
     weights_sha256
         SHA-256 of the weights file; empty if there is none at hand.
+    precision
+        What it computes in: ``"32-true"``, ``"bf16-mixed"`` or ``"16-mixed"``.
     """
 
     spec: EncoderSpec
     encode: Callable[[np.ndarray], np.ndarray]
     weights: str = ""
     weights_sha256: str = ""
+    precision: str = FULL

@@ -14,7 +14,8 @@ import numpy as np
 
 from .._settings import logger, settings
 from ._hub import check_access, hub_error, hub_repository
-from ._spec import Encoder, EncoderSpec
+from ._memory import Halving
+from ._spec import FULL, PRECISIONS, Encoder, EncoderSpec
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
 WEIGHT_ENDINGS = (".safetensors", ".bin", ".pth", ".pt")
@@ -43,7 +44,9 @@ def is_timm_model(name: str) -> bool:
     return bool(import_timm().is_model(name.split(".")[0]))
 
 
-def load_timm(spec: EncoderSpec, *, weights: str | Path | bool | None, device: str | None) -> Encoder:
+def load_timm(
+    spec: EncoderSpec, *, weights: str | Path | bool | None, device: str | None, precision: str = FULL
+) -> Encoder:
     """Create the model, fill it, and put it on the device; see :func:`spacrd.encoders.load`."""
     if weights is True or not isinstance(weights, str | Path | bool | None):
         raise TypeError(f"weights must be a path, False or None, got {weights!r}.")
@@ -64,7 +67,8 @@ def load_timm(spec: EncoderSpec, *, weights: str | Path | bool | None, device: s
         model, source = _from_hub(timm, spec), spec.model
     model = model.eval().requires_grad_(False).to(target)
     spec = _complete(timm, spec, model)
-    return Encoder(spec, functools.partial(_encode, model, spec, target), source, sha256)
+    encode = Halving(functools.partial(_encode, model, spec, target, precision), spec.name)
+    return Encoder(spec, encode, source, sha256, precision)
 
 
 def _arguments(spec: EncoderSpec, *, architecture: bool) -> dict[str, Any]:
@@ -216,23 +220,16 @@ def _complete(timm: Any, spec: EncoderSpec, model: Any) -> EncoderSpec:
     return dataclasses.replace(spec, dim=dim, size=int(height), mean=mean, std=std)
 
 
-def _encode(model: Callable[..., Any], spec: EncoderSpec, device: str, patches: np.ndarray) -> np.ndarray:
+def _encode(
+    model: Callable[..., Any], spec: EncoderSpec, device: str, precision: str, patches: np.ndarray
+) -> np.ndarray:
     import torch
 
-    with torch.inference_mode():
+    kind = torch.device(device).type
+    with torch.inference_mode(), torch.autocast(kind, getattr(torch, PRECISIONS[precision]), precision != FULL):
         pixels = torch.from_numpy(np.ascontiguousarray(patches)).to(device).permute(0, 3, 1, 2).float() / 255
         mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (spec.mean, spec.std))
-        try:
-            tokens = model((pixels - mean) / std)
-        except torch.cuda.OutOfMemoryError:
-            if len(patches) == 1:
-                raise
-            logger.warning("Out of GPU memory with %d patches at once: halving.", len(patches))
-            tokens = None
-        if tokens is None:
-            torch.cuda.empty_cache()
-            half = len(patches) // 2
-            return np.concatenate([_encode(model, spec, device, part) for part in (patches[:half], patches[half:])])
+        tokens = model((pixels - mean) / std)
         if spec.pooling == "cls+mean":
             first = int(model.num_prefix_tokens)  # type: ignore[attr-defined]
             tokens = torch.cat([tokens[:, 0], tokens[:, first:].mean(dim=1)], dim=-1)

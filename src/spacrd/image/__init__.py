@@ -1,6 +1,7 @@
 """Pixels: how large they are, and how squares are cut out of a pyramid. Knows no AnnData."""
 
 from ._geometry import Scale, check_placement, find_scale
-from ._patches import Pyramid, cut_patches, patch_positions
+from ._lazy import held_on_cluster
+from ._patches import Cutter, Pyramid, patch_positions
 
-__all__ = ["Pyramid", "Scale", "check_placement", "cut_patches", "find_scale", "patch_positions"]
+__all__ = ["Cutter", "Pyramid", "Scale", "check_placement", "find_scale", "held_on_cluster", "patch_positions"]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ._tiles import TileReader, tile_edges
+from ._tiles import TileReader, Windows
 
 MAX_SUPERSAMPLING = 8
 
@@ -85,21 +86,12 @@ def patch_positions(pyramid: Pyramid, xy: np.ndarray, side: float) -> tuple[np.n
     return pixels, over.any(axis=1)
 
 
-def cut_patches(
-    pyramid: Pyramid,
-    xy: np.ndarray,
-    *,
-    side: float,
-    size: int,
-    batch_size: int = 64,
-    level: int | None = None,
-    n_workers: int = 0,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Cut squares centred on points, in the order that reads each tile of the picture once.
+class Cutter:
+    """Squares around points of one picture.
 
-    The squares are aligned with the axes of the coordinate system, not of the picture. Each is resampled once, with
-    antialiasing when it shrinks. What lies beyond the border is filled by reflection: it keeps the colours of the
-    tissue or background at hand, whatever they are.
+    They are aligned with the axes of the coordinate system, not of the picture. Each is resampled once, with
+    antialiasing when it shrinks; squares that are whole pixels of the level are copied. What lies beyond the border is
+    filled by reflection: it keeps the colours of the tissue or background at hand, whatever they are.
 
     Parameters
     ----------
@@ -112,53 +104,85 @@ def cut_patches(
         Side of the squares in coordinate units.
     size
         Side of the patches in pixels.
-    batch_size
-        Patches per batch.
     level
         Pyramid level; by default the coarsest that is not coarser than the patches.
-    n_workers
-        Threads that read and cut ahead of the caller; the result does not depend on it.
-
-    Yields
-    ------
-    Positions in ``xy``, (b,) int64, and patches, (b, size, size, 3) uint8.
     """
-    level = pyramid.best_level(side, size) if level is None else level
-    array = pyramid.levels[level]
-    matrix = pyramid.to_level(level)
-    linear = matrix[:2, :2] * side
-    centres = np.asarray(xy, float) @ matrix[:2, :2].T + matrix[:2, 2]
-    reach = np.abs(linear).sum(axis=1) / 2
-    # The resampling filter looks this far beyond the square.
-    margin = np.ceil(2 * reach / size) + 2
-    lows = (np.floor(centres - reach) - margin).astype(np.int64)
-    highs = (np.ceil(centres + reach) + margin).astype(np.int64)
-    reader = TileReader(array, *tile_edges(array))
-    order = reader.reading_order(lows)
-    batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
 
-    def cut(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        patches = np.empty((len(rows), size, size, 3), np.uint8)
-        for i, row in enumerate(rows):
-            window = reader.window(lows[row], highs[row])
-            patches[i] = _resample(window, centres[row] - lows[row], linear, size)
+    def __init__(self, pyramid: Pyramid, xy: np.ndarray, *, side: float, size: int, level: int | None = None) -> None:
+        level = pyramid.best_level(side, size) if level is None else level
+        matrix = pyramid.to_level(level)
+        self._size = size
+        self._linear = matrix[:2, :2] * side
+        self._centres = np.asarray(xy, float) @ matrix[:2, :2].T + matrix[:2, 2]
+        reach = np.abs(self._linear).sum(axis=1) / 2
+        corners, ends = self._centres - reach, self._centres + reach
+        self._turns = _quarter_turns(self._linear)
+        self._exact = (_on_pixels(corners, reach, size) & (self._turns is not None))[:, None]
+        # The resampling filter looks this far beyond the square.
+        margin = np.where(self._exact, 0, np.ceil(2 * reach / size) + 2)
+        lows = (np.where(self._exact, np.rint(corners), np.floor(corners)) - margin).astype(np.int64)
+        highs = (np.where(self._exact, np.rint(ends), np.ceil(ends)) + margin).astype(np.int64)
+        self._windows = Windows(lows, highs, pyramid.levels[level])
+        self.order = self._windows.reading_order()
+        """Order of the patches, (n,), that decodes each tile of the picture once."""
+
+    def batches(self, parts: Sequence[np.ndarray], n_workers: int = 0) -> Generator[tuple[np.ndarray, np.ndarray]]:
+        """Cut patches, reading ahead of the caller in ``n_workers`` threads; the result does not depend on it.
+
+        Parameters
+        ----------
+        parts
+            Positions in ``xy`` of the patches of each batch, :attr:`order` split in pieces.
+        n_workers
+            Threads that read and cut, at most ``n_workers + 1`` batches ahead. 0 cuts when asked.
+
+        Yields
+        ------
+        Positions in ``xy``, (b,) int64, and patches, (b, size, size, 3) uint8.
+        """
+        chosen = np.concatenate(parts) if len(parts) else np.empty(0, np.int64)
+        cut = functools.partial(self._cut, TileReader(self._windows, chosen))
+        if n_workers == 0:
+            yield from map(cut, parts)
+            return
+        with ThreadPoolExecutor(n_workers, thread_name_prefix="spacrd-patches") as pool:
+            ahead: deque[Any] = deque()
+            try:
+                for rows in parts:
+                    ahead.append(pool.submit(cut, rows))
+                    if len(ahead) > n_workers + 1:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _cut(self, reader: TileReader, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        patches = np.empty((len(rows), self._size, self._size, 3), np.uint8)
+        for patch, row in zip(patches, rows, strict=True):
+            if self._exact[row, 0] and self._turns is not None:
+                reader.fill(row, _turned(patch, self._turns))
+                continue
+            low = self._windows.lows[row]
+            width, height = self._windows.highs[row] - low
+            window = np.empty((height, width, 3), np.uint8)
+            reader.fill(row, window)
+            patch[...] = _resample(window, self._centres[row] - low, self._linear, self._size)
         return rows, patches
 
-    if n_workers == 0:
-        yield from map(cut, batches)
-        return
-    with ThreadPoolExecutor(n_workers, thread_name_prefix="spacrd-patches") as pool:
-        ahead: deque[Any] = deque()
-        try:
-            for rows in batches:
-                ahead.append(pool.submit(cut, rows))
-                if len(ahead) > n_workers + 1:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
+
+def _on_pixels(corners: np.ndarray, reach: np.ndarray, size: int) -> np.ndarray:
+    """Which squares are whole pixels of the level, (n,)."""
+    whole = np.abs(corners - np.rint(corners)).max(axis=1) < 1e-6
+    return whole & (np.abs(2 * reach - size).max() < 1e-6)
+
+
+def _turned(patch: np.ndarray, turns: tuple[bool, bool, bool]) -> np.ndarray:
+    """View of a patch in the orientation of the picture."""
+    swap, flip_x, flip_y = turns
+    view = patch.transpose(1, 0, 2) if swap else patch
+    return view[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
 
 
 def _resample(pixels: np.ndarray, middle: np.ndarray, linear: np.ndarray, size: int) -> np.ndarray:
@@ -168,12 +192,11 @@ def _resample(pixels: np.ndarray, middle: np.ndarray, linear: np.ndarray, size: 
     window = Image.fromarray(pixels)
     straight = _quarter_turns(linear)
     if straight is not None:
-        swap, flip_x, flip_y = straight
         reach = np.abs(linear).sum(axis=1) / 2
         box = (*(middle - reach), *(middle + reach))
-        patch = np.asarray(window.resize((size, size), Image.Resampling.BILINEAR, box=box))
-        patch = patch[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
-        return patch.transpose(1, 0, 2) if swap else patch
+        patch = np.empty((size, size, 3), np.uint8)
+        _turned(patch, straight)[...] = np.asarray(window.resize((size, size), Image.Resampling.BILINEAR, box=box))
+        return patch
     steps = int(np.clip(np.ceil(np.linalg.norm(linear, axis=0).max() / size), 1, MAX_SUPERSAMPLING))
     fine = size * steps
     a = linear / fine

@@ -1,4 +1,4 @@
-"""Tiles of one pyramid level: aligned with its chunks, read once, held within a bound."""
+"""Tiles of one pyramid level: aligned with its chunks, read once, held while a patch needs them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-TILE = 1024
+from ._lazy import region_reader
+
+TILE = 512
 """Chunks smaller than this are read together, to spare calls; larger ones as they are."""
-HELD_BYTES = 192 * 2**20
-"""Decoded RGB tiles kept in memory."""
+HELD_BYTES = 72 * 2**20
+"""Decoded tiles kept in memory."""
 
 
 def tile_edges(array: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -33,7 +35,7 @@ def tile_edges(array: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def as_rgb(block: np.ndarray) -> np.ndarray:
-    """(channels, h, w) of any supported type to (h, w, 3) uint8, contiguous."""
+    """(channels, h, w) of any supported type to (h, w, 3) uint8, in whatever order it lies in memory."""
     if block.dtype.kind == "f":
         top, low = (float(np.nanmax(block)), float(np.nanmin(block))) if block.size else (0.0, 0.0)
         if top > 1.001 or low < -0.001:
@@ -47,7 +49,16 @@ def as_rgb(block: np.ndarray) -> np.ndarray:
     elif block.dtype == bool:
         block = block.astype(np.uint8) * 255
     channels = block[[0, 0, 0]] if len(block) == 1 else block[:3]
-    return np.ascontiguousarray(channels.transpose(1, 2, 0))
+    return channels.transpose(1, 2, 0)
+
+
+def copy_pixels(source: np.ndarray, target: np.ndarray) -> None:
+    """Copy (h, w, 3) pixels; planes one by one where they lie apart, which numpy would not do."""
+    if source.strides[2] == source.itemsize:
+        target[...] = source
+        return
+    for channel in range(3):
+        target[..., channel] = source[..., channel]
 
 
 def check_picture(array: Any, what: str) -> None:
@@ -66,69 +77,110 @@ def check_picture(array: Any, what: str) -> None:
         raise ValueError(f"{what} is of type {dtype}; expected uint8, uint16 or floats from 0 to 1.")
 
 
-class TileReader:
-    """Windows of one array, assembled from tiles that are decoded once."""
+class Windows:
+    """Where windows lie on the tiles of an array.
 
-    def __init__(self, array: Any, edges_y: np.ndarray, edges_x: np.ndarray) -> None:
-        self.array = array
-        self.edges = edges_y, edges_x
+    Parameters
+    ----------
+    lows
+        Upper left corners (x, y), (n, 2).
+    highs
+        Lower right corners, exclusive, (n, 2).
+    array
+        Picture, (channels, height, width).
+    """
+
+    def __init__(self, lows: np.ndarray, highs: np.ndarray, array: Any) -> None:
+        self.lows, self.highs, self.array = lows, highs, array
         self.shape = int(array.shape[1]), int(array.shape[2])
-        self._held: OrderedDict[tuple[int, int], Future[np.ndarray]] = OrderedDict()
-        self._lock = Lock()
-        largest = 3 * int(np.diff(edges_y).max()) * int(np.diff(edges_x).max())
-        # However large the tiles are, a band two tiles wide must fit.
-        self.capacity = max(6, HELD_BYTES // largest)
+        self.edges = tile_edges(array)
+        largest = 3 * int(np.diff(self.edges[0]).max()) * int(np.diff(self.edges[1]).max())
+        # However large the tiles are, the four that meet in a corner must fit.
+        self.capacity = max(5, HELD_BYTES // largest)
+        self.spans = [
+            np.stack([self._tile_of(lows[:, 1 - axis], axis), self._tile_of(highs[:, 1 - axis] - 1, axis)])
+            for axis in (0, 1)
+        ]
+        """First and last tile of each window along y and x, (2, n) each."""
 
-    def reading_order(self, corners: np.ndarray) -> np.ndarray:
-        """Order of windows, by their upper left corners (x, y), that decodes each tile once.
+    def reading_order(self) -> np.ndarray:
+        """Order of the windows that decodes each tile once.
 
-        Tiles are visited row by row. A window reaches into the row below, so that two rows are held; bands keep them
+        Tiles are visited row by row. A window reaches into the row below, so that one row is held; bands keep it
         narrow enough.
         """
-        iy, ix = (self._tile_of(corners[:, 1 - axis], axis) for axis in (0, 1))
-        band = ix // (self.capacity // 2 - 1)
-        return np.lexsort((corners[:, 0], corners[:, 1], ix, iy, band))
+        (iy, last_y), (ix, last_x) = self.spans
+        deep, wide = (int((last - first).max(initial=0)) for first, last in ((iy, last_y), (ix, last_x)))
+        band = ix // max(1, (self.capacity - wide - 2) // max(1, deep) - wide + 1)
+        return np.lexsort((self.lows[:, 0], self.lows[:, 1], ix, iy, band))
+
+    def needs(self, chosen: np.ndarray) -> np.ndarray:
+        """How many of the chosen windows need each tile, (rows, columns)."""
+        needed = np.zeros([len(edges) - 1 for edges in self.edges], np.int64)
+        (iy, last_y), (ix, last_x) = (span[:, chosen] for span in self.spans)
+        for down in range(int((last_y - iy).max(initial=-1)) + 1):
+            for right in range(int((last_x - ix).max(initial=-1)) + 1):
+                there = (iy + down <= last_y) & (ix + right <= last_x)
+                np.add.at(needed, (iy[there] + down, ix[there] + right), 1)
+        return needed
 
     def _tile_of(self, values: np.ndarray, axis: int) -> np.ndarray:
         edges = self.edges[axis]
         return np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(edges) - 2)
 
+
+class TileReader:
+    """Pixels of the chosen windows, each of which is asked for once, from tiles that are decoded once."""
+
+    def __init__(self, windows: Windows, chosen: np.ndarray) -> None:
+        self._read = region_reader(windows.array)
+        self._windows = windows
+        self._needed = windows.needs(chosen)
+        self._held: OrderedDict[tuple[int, int], Future[np.ndarray]] = OrderedDict()
+        self._lock = Lock()
+
+    def fill(self, window: int, out: np.ndarray) -> None:
+        """Write the pixels of a window into ``out``, (h, w, 3) uint8; reflected beyond the border."""
+        low, high = self._windows.lows[window], self._windows.highs[window]
+        edges = self._windows.edges
+        height, width = self._windows.shape
+        x0, y0 = np.clip(low, 0, [width - 1, height - 1])
+        x1, y1 = np.clip(high, 1, [width, height])
+        before, after = (y0 - low[1], x0 - low[0]), (high[1] - y1, high[0] - x1)
+        beyond = max(*before, *after) > 0
+        inner = np.empty((y1 - y0, x1 - x0, 3), np.uint8) if beyond else out
+        (ya, yb), (xa, xb) = (span[:, window] for span in self._windows.spans)
+        for iy in range(ya, yb + 1):
+            for ix in range(xa, xb + 1):
+                top, left = edges[0][iy], edges[1][ix]
+                t, b = max(y0, top), min(y1, edges[0][iy + 1])
+                s, e = max(x0, left), min(x1, edges[1][ix + 1])
+                tile = self._tile(iy, ix)
+                copy_pixels(tile[t - top : b - top, s - left : e - left], inner[t - y0 : b - y0, s - x0 : e - x0])
+        if beyond:
+            pad = [(before[0], after[0]), (before[1], after[1]), (0, 0)]
+            out[...] = np.pad(inner, pad, mode="symmetric")
+
     def _tile(self, iy: int, ix: int) -> np.ndarray:
+        """A tile, for one of the windows that need it."""
         key = iy, ix
         with self._lock:
+            self._needed[key] -= 1
             future = self._held.get(key)
             mine = future is None
             if future is None:
                 future = self._held[key] = Future()
-                while len(self._held) > self.capacity:
-                    self._held.popitem(last=False)
             else:
                 self._held.move_to_end(key)
+            if self._needed[key] <= 0:  # nobody else will ask for it
+                del self._held[key]
+            while len(self._held) > self._windows.capacity:
+                self._held.popitem(last=False)
         if mine:
             try:
-                (y0, y1), (x0, x1) = (self.edges[axis][i : i + 2] for axis, i in enumerate(key))
-                future.set_result(as_rgb(np.asarray(self.array[:, y0:y1, x0:x1])))
+                (y0, y1), (x0, x1) = (self._windows.edges[axis][i : i + 2] for axis, i in enumerate(key))
+                future.set_result(as_rgb(self._read(int(y0), int(y1), int(x0), int(x1))))
             except BaseException as error:
                 future.set_exception(error)
                 raise
         return future.result()
-
-    def window(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-        """Pixels from ``low`` to ``high`` (x, y), (h, w, 3) uint8; reflected beyond the border."""
-        height, width = self.shape
-        x0, y0 = np.clip(low, 0, [width - 1, height - 1])
-        x1, y1 = np.clip(high, 1, [width, height])
-        out = np.empty((y1 - y0, x1 - x0, 3), np.uint8)
-        spans = [self._tile_of(np.array([first, last - 1]), axis) for axis, first, last in ((0, y0, y1), (1, x0, x1))]
-        for iy in range(spans[0][0], spans[0][1] + 1):
-            for ix in range(spans[1][0], spans[1][1] + 1):
-                ty, tx = self.edges[0][iy], self.edges[1][ix]
-                ya, yb = max(y0, ty), min(y1, self.edges[0][iy + 1])
-                xa, xb = max(x0, tx), min(x1, self.edges[1][ix + 1])
-                tile = self._tile(iy, ix)
-                out[ya - y0 : yb - y0, xa - x0 : xb - x0] = tile[ya - ty : yb - ty, xa - tx : xb - tx]
-        before, after = (y0 - low[1], x0 - low[0]), (high[1] - y1, high[0] - x1)
-        if max(*before, *after) > 0:
-            pad = [(before[0], after[0]), (before[1], after[1]), (0, 0)]
-            out = np.pad(out, pad, mode="symmetric")
-        return out

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import re
-import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +15,22 @@ import numpy as np
 from .. import encoders
 from .._checks import check_positive_int, check_positive_number, check_result_key
 from .._keys import Keys
-from .._sections import Library, get_table, result_record, split_libraries, write_results
+from .._sections import as_list, get_table, result_record, split_libraries, write_results
 from .._sections._pictures import open_picture
-from .._settings import settings
-from ..image import cut_patches
-from ._jobs import Job, place, plan, section_record, side_of, squares_of
+from ._cluster import check_client, check_reach, embed_on_cluster
+from ._embed import Plan, embed_sections, plan_section
+from ._jobs import Job, place, plan_job, side_of, squares_of
+from ._record import record, shape_names, start, warn_unequal
+from ._store import open_store
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from distributed import Client
     from spatialdata import SpatialData
 
 
 def extract_patches(
-    data: AnnData | SpatialData,
+    data: AnnData | SpatialData | Sequence[AnnData | SpatialData],
     *,
     encoder: str = "handcrafted",
     image_key: str | None = None,
@@ -40,9 +45,12 @@ def extract_patches(
     store_shapes: str | bool | None = None,
     batch_size: int = 64,
     device: str | None = None,
-    n_workers: int = 0,
+    precision: str = "32-true",
+    n_workers: int = 1,
+    client: Client | None = None,
+    resume: str | os.PathLike[str] | None = None,
     copy: bool = False,
-) -> AnnData | SpatialData | None:
+) -> AnnData | SpatialData | list[AnnData | SpatialData] | None:
     """Cut a square patch around each spot and embed it.
 
     The patch is centred on the spot, aligned with the axes of the coordinate system and resampled once, from the
@@ -53,7 +61,8 @@ def extract_patches(
     ----------
     data
         Section or sections with a picture: an AnnData with ``obsm["spatial"]`` in full-resolution pixels and pictures
-        in ``uns["spatial"]``, or a SpatialData as its readers return it.
+        in ``uns["spatial"]``, or a SpatialData as its readers return it; or a list of them, embedded one after the
+        other and written together at the end.
     encoder
         ``"handcrafted"`` (colour and texture, no weights), a name of :func:`spacrd.encoders.available`, a model name
         of timm, ``"hf-hub:org/name"``, ``"local-dir:/path"``, or the name of an encoder you registered.
@@ -79,13 +88,22 @@ def extract_patches(
     store_shapes
         Store the patch squares in ``shapes``: True for the name ``"<region>_<encoder>_patches"``, or a name.
     batch_size
-        Patches embedded at once.
+        Patches embedded at once. Halved with a warning if the device runs out of memory.
     device
         Torch device; by default ``spacrd.settings.device``.
+    precision
+        ``"32-true"``, or ``"bf16-mixed"`` or ``"16-mixed"`` to run torch encoders under autocast.
     n_workers
-        Threads that read ahead while patches are embedded; the result does not depend on it.
+        Threads that read the next patches while these are embedded; the result does not depend on it.
+    client
+        A ``dask.distributed.Client``: its workers read and embed, block by block. They must see the picture and the
+        weights under the same paths. The blocks of a worker that dies are given to another.
+    resume
+        Folder for finished blocks of patches, made if it does not exist. A second call with the same input continues
+        where the first was interrupted: pixels are read again and compared, only embedding is spared. By default
+        nothing is written to disk.
     copy
-        Return a copy instead of writing to ``data``.
+        Return a copy (for a list, a list of copies) instead of writing to ``data``.
 
     Returns
     -------
@@ -98,7 +116,8 @@ def extract_patches(
     ------
     ValueError
         If there is no picture, or several and none is named; if spots cannot lie where they are said to lie; if the
-        scale cannot be found; if weights are damaged.
+        scale cannot be found; if weights are damaged; if ``resume`` holds blocks of other spots, pixels, patches or
+        another encoder.
     KeyError
         If a name is unknown; the message lists those that exist.
     PermissionError
@@ -111,159 +130,89 @@ def extract_patches(
     >>> spacrd.pp.extract_patches(sdata)
     >>> sdata["table"].obsm["X_handcrafted"].shape[0] == sdata["table"].n_obs
     True
+
+    Spread over four processes, so that it can be interrupted:
+
+    >>> from dask.distributed import Client  # doctest: +SKIP
+    >>> with Client(n_workers=4) as client:  # doctest: +SKIP
+    ...     spacrd.pp.extract_patches([one, two], encoder="uni", client=client, resume="uni-blocks")
     """
     check_positive_int(batch_size, "batch_size")
     check_positive_int(n_workers, "n_workers", minimum=0)
     if patch_um is not None:
         check_positive_number(patch_um, "patch_um", "number of micrometres")
+    if client is not None:
+        check_client(client)
     spec = encoders.get(encoder)
     short = re.sub(r"[/:\\\s]+", "_", spec.name)
     key = check_result_key(key_added if key_added is not None else Keys.embedding(short))
     if key == Keys.SPATIAL:
         raise ValueError("key_added='spatial' would replace the coordinates of the spots. Choose another name.")
-    table = get_table(data, table_key)
-    result_record(table, key)  # refuse a slot that cannot be kept up before the work, not after it
-    libraries = split_libraries(data, table_key=table_key, library_key=library_key, region=region)
-    shapes = _shape_names(libraries, store_shapes, short)
+    items = as_list(data)
+    tables = [get_table(item, table_key) for item in items]
+    for table in tables:
+        result_record(table, key)  # refuse a slot that cannot be kept up before the work, not after it
+    groups = [split_libraries(item, table_key=table_key, library_key=library_key, region=region) for item in items]
+    shapes = [shape_names(group, store_shapes, short) for group in groups]
+    libraries = [library for group in groups for library in group]
     # `map` runs them in this frame, so that warnings point at the caller.
     find = functools.partial(open_picture, image_key=image_key, coordinate_system=coordinate_system, mpp=mpp)
     pictures = list(map(find, libraries))
+    if client is not None:
+        check_reach(pictures)
     # Placement is checked before weights are loaded, which may take minutes.
     inside = list(map(place, pictures))
     sides = [side_of(picture, library, patch_um) for picture, library in zip(pictures, libraries, strict=True)]
-    loaded = encoders.load(spec, weights=weights, device=device)
-    jobs = list(map(functools.partial(plan, loaded.spec.size), libraries, pictures, inside, sides))
-    embedding, in_image, padded = _start(table, libraries, key, loaded)
-    _run(jobs, loaded, embedding, in_image, padded, batch_size, n_workers)
-    record = _record(table, key, loaded, jobs)
+    loaded = encoders.load(spec, weights=weights, device=device, precision=precision)
+    jobs = list(map(functools.partial(plan_job, loaded.spec.size), libraries, pictures, inside, sides))
+    ends = np.cumsum([len(group) for group in groups])
+    shares = [jobs[end - len(group) : end] for group, end in zip(groups, ends, strict=True)]
+    arrays = [start(table, group, key, loaded) for table, group in zip(tables, groups, strict=True)]
+    records = [record(table, key, loaded, share) for table, share in zip(tables, shares, strict=True)]
+    warn_unequal(records)
+    store = None if resume is None else open_store(resume)
+    plans: list[Plan] = []
+    targets: dict[int, np.ndarray] = {}
+    for number, (share, (embedding, in_image, padded)) in enumerate(zip(shares, arrays, strict=True)):
+        for job in share:
+            in_image[job.library.rows], padded[job.library.rows] = job.inside, job.padded
+            plans.append(plan_section(job, loaded, batch_size, store, f"{number}: {job.library.name}"))
+            targets[id(plans[-1])] = embedding
+    if client is None:
+        results = embed_sections(plans, loaded, n_workers)
+    else:
+        results = embed_on_cluster(client, plans, loaded, n_workers, weights=weights, device=device)
+    with contextlib.closing(results):
+        for plan, rows, values in results:
+            targets[id(plan)][plan.job.library.rows[rows]] = values
+    copies = [
+        _write(*written, table_key=table_key, key=key, copy=copy)
+        for written in zip(items, arrays, records, shapes, shares, strict=True)
+    ]
+    if not copy:
+        return None
+    return copies if isinstance(data, Sequence) else copies[0]
+
+
+def _write(
+    item: AnnData | SpatialData,
+    arrays: tuple[np.ndarray, np.ndarray, np.ndarray],
+    facts: dict[str, Any],
+    shapes: list[str],
+    jobs: list[Job],
+    *,
+    table_key: str,
+    key: str,
+    copy: bool,
+) -> Any:
+    """Write the results of one object, and return the copy if there is one."""
+    embedding, in_image, padded = arrays
     squares = {name: squares_of(job) for name, job in zip(shapes, jobs, strict=False)}
     obs = {Keys.IN_IMAGE: in_image, Keys.PADDED: padded}
-    result = write_results(data, table_key=table_key, obs=obs, obsm={key: embedding}, uns={key: record}, copy=copy)
-    target = result if copy else data
+    result = write_results(item, table_key=table_key, obs=obs, obsm={key: embedding}, uns={key: facts}, copy=copy)
+    target = result if copy else item
     for name, element in squares.items():
         if name in target.shapes:
             del target.shapes[name]
         target.shapes[name] = element
     return result
-
-
-def _shape_names(libraries: list[Library], store_shapes: str | bool | None, encoder: str) -> list[str]:
-    if not store_shapes:
-        return []
-    if libraries[0].sdata is None:
-        raise ValueError("store_shapes needs a SpatialData; an AnnData holds no shapes.")
-    if store_shapes is True:
-        return [Keys.patches(library.name, encoder) for library in libraries]
-    if len(libraries) > 1:
-        raise ValueError(f"store_shapes={store_shapes!r} names one element for {len(libraries)} sections: pass True.")
-    name = check_result_key(store_shapes, "store_shapes")
-    sdata = libraries[0].sdata
-    taken = [key for kind in (sdata.images, sdata.labels, sdata.points, sdata.tables) for key in kind]
-    if name == libraries[0].region:
-        raise ValueError(f"store_shapes={name!r} would replace the spots. Choose another name.")
-    if name.lower() in map(str.lower, taken):
-        raise ValueError(f"store_shapes={name!r} would replace another element. Choose another name.")
-    if not re.fullmatch(r"[\w.-]+", name) or name.startswith("__"):
-        raise ValueError(f"store_shapes={name!r} cannot name an element: use letters, digits, '_', '.' and '-'.")
-    return [name]
-
-
-def _start(
-    table: AnnData, libraries: list[Library], key: str, encoder: encoders.Encoder
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Arrays to fill; rows of other sections keep what an earlier call wrote, if the same encoder made it."""
-    dim = encoder.spec.dim
-    rows = np.concatenate([library.rows for library in libraries])
-    embedding = np.full((table.n_obs, dim), np.nan, np.float32)
-    flags = [np.zeros(table.n_obs, bool), np.zeros(table.n_obs, bool)]
-    if len(rows) < table.n_obs:
-        if key in table.obsm:
-            old = np.asarray(table.obsm[key])
-            if old.shape != embedding.shape:
-                raise ValueError(
-                    f"obsm[{key!r}] has {old.shape[-1]} columns and the encoder gives {dim}, so other sections cannot "
-                    "keep theirs. Choose another `key_added`, or extract all sections again."
-                )
-            before = result_record(table, key)
-            for name, value in _identity(encoder).items():
-                if str(before.get(name, value)) != value:
-                    raise ValueError(
-                        f"obsm[{key!r}] was made with {name}={before[name]!r}, not {value!r}: sections would not be "
-                        "comparable. Choose another `key_added`, or extract all sections again."
-                    )
-            embedding[:] = old
-        for flag, name in zip(flags, (Keys.IN_IMAGE, Keys.PADDED), strict=True):
-            if name in table.obs:
-                flag[:] = table.obs[name].to_numpy(dtype=bool)
-    embedding[rows] = np.nan
-    return embedding, flags[0], flags[1]
-
-
-def _run(
-    jobs: list[Job],
-    encoder: encoders.Encoder,
-    embedding: np.ndarray,
-    in_image: np.ndarray,
-    padded: np.ndarray,
-    batch_size: int,
-    n_workers: int,
-) -> None:
-    total = sum(-(-int(job.inside.sum()) // batch_size) for job in jobs)
-
-    def batches() -> Any:
-        for job in jobs:
-            rows = job.library.rows
-            in_image[rows], padded[rows] = job.inside, job.padded
-            kept = np.flatnonzero(job.inside)
-            cut = cut_patches(
-                job.picture.pyramid,
-                job.picture.xy[kept],
-                side=job.side,
-                size=encoder.spec.size,
-                batch_size=batch_size,
-                level=job.level,
-                n_workers=n_workers,
-            )
-            for chosen, patches in cut:
-                yield rows[kept[chosen]], patches
-
-    for rows, patches in settings.track(batches(), total=total, description="Embedding patches", unit="batch"):
-        values = encoder.encode(patches)
-        if not np.isfinite(values).all():
-            raise ValueError(f"Encoder {encoder.spec.name!r} returned values that are not finite.")
-        embedding[rows] = values
-
-
-def _identity(encoder: encoders.Encoder) -> dict[str, str]:
-    """What tells two encoders apart."""
-    return {
-        "encoder": encoder.spec.name,
-        "revision": encoder.spec.revision,
-        "weights": encoder.weights,
-        "weights_sha256": encoder.weights_sha256,
-    }
-
-
-def _record(table: AnnData, key: str, encoder: encoders.Encoder, jobs: list[Job]) -> dict[str, Any]:
-    """What was done, as scalars and strings that every file format keeps."""
-    from importlib.metadata import version
-
-    sections = {Keys.section(job.library.name): section_record(job) for job in jobs}
-    before = result_record(table, key).get("sections", {})
-    if sum(len(job.library.rows) for job in jobs) < table.n_obs:
-        sections = {**before, **sections}
-    sides = [float(section["patch_um"]) for section in sections.values()]
-    if max(sides) > 1.05 * min(sides):
-        warnings.warn(
-            f"Patches are {min(sides):.3g} um wide in one section and {max(sides):.3g} in another, so that they are "
-            "hard to compare. Pass one `patch_um` for all.",
-            stacklevel=3,
-        )
-    return {
-        **_identity(encoder),
-        "dim": encoder.spec.dim,
-        "size": encoder.spec.size,
-        "patch_um": float(np.median(sides)),
-        "version": version("spacrd"),
-        "sections": sections,
-    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import warnings
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from .._sections import Library
 from .._sections._pictures import Picture
-from ..image import check_placement, patch_positions
+from ..image import Cutter, check_placement, patch_positions
 
 FEW_PIXELS = 32
 
@@ -33,6 +34,25 @@ class Job:
         """Side of a patch in pixels of the level it is cut from."""
         pyramid = self.picture.pyramid
         return self.side * float(np.sqrt(abs(np.linalg.det(pyramid.to_level(self.level)[:2, :2]))))
+
+    def cutter(self, rows: np.ndarray, size: int) -> Cutter:
+        """Cuts the patches of these rows, ``size`` pixels wide."""
+        picture = self.picture
+        return Cutter(picture.pyramid, picture.xy[rows], side=self.side, size=size, level=self.level)
+
+    def facts(self, order: np.ndarray) -> dict[str, Any]:
+        """What the patches of the rows in ``order`` depend on, but for the pixels."""
+        pyramid = self.picture.pyramid
+        array = pyramid.levels[self.level]
+        xy = np.ascontiguousarray(self.picture.xy[order], np.float64)
+        return {
+            "image": self.picture.name,
+            "image_shape": list(map(int, array.shape)),
+            "image_dtype": str(array.dtype),
+            "image_place": pyramid.to_level(self.level).ravel().tolist(),
+            "patch_side": float(self.side),
+            "spots": hashlib.sha256(xy.tobytes()).hexdigest(),
+        }
 
 
 def place(picture: Picture) -> np.ndarray:
@@ -65,7 +85,7 @@ def side_of(picture: Picture, library: Library, patch_um: float | None) -> tuple
     )
 
 
-def plan(size: int, library: Library, picture: Picture, inside: np.ndarray, sides: tuple[float, float]) -> Job:
+def plan_job(size: int, library: Library, picture: Picture, inside: np.ndarray, sides: tuple[float, float]) -> Job:
     """What to cut, ``size`` pixels wide."""
     side, patch_um = sides
     pyramid = picture.pyramid

@@ -1,0 +1,60 @@
+"""Regions of an array, read without the cost of building a graph for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+Region = Callable[[int, int, int, int], np.ndarray]
+"""(y0, y1, x0, x1) -> (channels, h, w)."""
+
+
+def region_reader(array: Any) -> Region:
+    """How to read regions of ``array`` (channels, height, width): numpy, zarr, dask or what is sliced the same way."""
+    if not hasattr(array, "__dask_graph__") or held_on_cluster(array):
+        return lambda y0, y1, x0, x1: np.asarray(array[:, y0:y1, x0:x1])
+    return _dask_reader(array)
+
+
+def held_on_cluster(array: Any) -> bool:
+    """Whether some chunks of a dask array are results on a cluster, which only its scheduler can fetch."""
+    graph: Mapping[Any, Any] = getattr(array, "__dask_graph__", dict)()
+    return any(type(value).__module__.startswith("distributed.") for value in graph.values())
+
+
+def _dask_reader(array: Any) -> Region:
+    """The graph is optimised once for all chunks; each region then runs the few tasks of its own, in this thread.
+
+    Slicing the array for each region costs as much as decoding it.
+    """
+    import dask
+    from dask.local import get_sync
+    from dask.optimization import cull
+
+    (array,) = dask.optimize(array)
+    graph = dict(array.__dask_graph__())
+    starts = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in array.chunks]
+
+    def chunks_of(low: int, high: int, axis: int) -> range:
+        first, last = np.searchsorted(starts[axis], [low, high - 1], side="right") - 1
+        return range(int(first), int(last) + 1)
+
+    def chunk(key: Any) -> np.ndarray:
+        task = graph[key]
+        if callable(task):
+            needs = {name: graph[name] for name in getattr(task, "dependencies", ())}
+            # One fused task that reads one array: the scheduler would cost as much as decoding a small chunk.
+            if all(hasattr(need, "__array__") for need in needs.values()):
+                return np.asarray(task(needs))
+        return np.asarray(get_sync(cull(graph, [key])[0], key))
+
+    def read(y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+        rows, columns, planes = chunks_of(y0, y1, 1), chunks_of(x0, x1, 2), range(len(array.chunks[0]))
+        blocks = [[[chunk((array.name, c, y, x)) for x in columns] for y in rows] for c in planes]
+        whole = blocks[0][0][0] if len(planes) * len(rows) * len(columns) == 1 else np.block(blocks)
+        top, left = y0 - int(starts[1][rows[0]]), x0 - int(starts[2][columns[0]])
+        return whole[:, top : top + y1 - y0, left : left + x1 - x0]
+
+    return read

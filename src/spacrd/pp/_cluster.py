@@ -1,0 +1,126 @@
+"""Blocks of patches on the workers of a dask cluster."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import encoders
+from .._sections._pictures import Picture
+from .._settings import settings
+from ..image import Cutter, Pyramid, held_on_cluster
+from ._embed import Known, Plan, embed_block, settle, split
+from ._record import identity
+
+_loaded: dict[str, encoders.Encoder] = {}
+"""The encoder of the present call in a worker: loaded once, not once per block."""
+
+
+def check_client(client: Any) -> None:
+    """Refuse what is not a client that can be waited for."""
+    from distributed import Client
+
+    if not isinstance(client, Client):
+        raise TypeError(f"client must be a dask.distributed.Client, got {type(client).__name__}.")
+    if client.asynchronous:
+        raise ValueError("client is asynchronous; pass a dask.distributed.Client made without asynchronous=True.")
+
+
+def check_reach(pictures: list[Picture]) -> None:
+    """Refuse pictures that are results on the cluster: workers that wait for each other would wait for ever."""
+    for picture in pictures:
+        if any(map(held_on_cluster, picture.pyramid.levels)):
+            raise ValueError(
+                f"Picture {picture.name!r} was persisted on a cluster, where the workers that embed cannot read it. "
+                "Pass it as it is read from disk, or leave `client` out."
+            )
+
+
+def embed_on_cluster(
+    client: Any,
+    plans: list[Plan],
+    encoder: encoders.Encoder,
+    n_workers: int,
+    *,
+    weights: str | Path | bool | None,
+    device: str | None,
+) -> Generator[tuple[Plan, np.ndarray, np.ndarray]]:
+    """Embed the blocks of all sections on the workers of ``client``; results come as they are finished.
+
+    Yields
+    ------
+    Plan, rows of its section, and their embeddings, (rows, dim).
+    """
+    from distributed import as_completed
+
+    call = uuid.uuid4().hex
+    load = (encoder.spec, weights, device, encoder.precision, identity(encoder))
+    futures: dict[Any, tuple[Plan, int]] = {}
+    try:
+        for plan in plans:
+            # A task, not scattered data: dask makes it again where a worker took it to its grave.
+            pyramid = client.submit(_same, plan.job.picture.pyramid, pure=False)
+            for block in range(plan.n_blocks):
+                future = client.submit(
+                    _embed_remotely,
+                    pyramid,
+                    plan.job.picture.xy[plan.rows(block)],
+                    {"side": plan.job.side, "size": plan.size, "level": plan.job.level},
+                    (call, *load),
+                    batch_size=plan.batch_size,
+                    n_workers=n_workers,
+                    known=plan.store.known(block) if plan.store else None,
+                    hashing=plan.store is not None,
+                    pure=False,
+                )
+                futures[future] = plan, block
+        finished = as_completed(list(futures), with_results=True)
+        for future, (values, digest) in settings.track(
+            finished, total=len(futures), description="Embedding patches", unit="block"
+        ):
+            plan, block = futures.pop(future)
+            yield plan, plan.rows(block), settle(plan, block, values, digest)
+            future.release()
+    finally:
+        client.cancel(list(futures))
+
+
+def _same(pyramid: Pyramid) -> Pyramid:
+    return pyramid
+
+
+def _embed_remotely(
+    pyramid: Pyramid,
+    xy: np.ndarray,
+    patch: dict[str, Any],
+    load: tuple[Any, ...],
+    *,
+    batch_size: int,
+    n_workers: int,
+    known: Known | None,
+    hashing: bool,
+) -> tuple[np.ndarray | None, bytes]:
+    cutter = Cutter(pyramid, xy, **patch)
+    batches = cutter.batches(split(np.arange(len(xy)), batch_size), n_workers)
+    return embed_block((patches for _, patches in batches), _encoder(*load), known, hashing=hashing)
+
+
+def _encoder(
+    call: str,
+    spec: encoders.EncoderSpec,
+    weights: str | Path | bool | None,
+    device: str | None,
+    precision: str,
+    wanted: dict[str, str],
+) -> encoders.Encoder:
+    if call not in _loaded:
+        _loaded.clear()
+        loaded = encoders.load(spec, weights=weights, device=device, precision=precision)
+        if (found := identity(loaded)) != wanted:
+            raise ValueError(f"A worker loaded another encoder than this process: {found} instead of {wanted}.")
+        _loaded[call] = loaded
+    return _loaded[call]

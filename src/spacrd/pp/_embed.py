@@ -1,0 +1,178 @@
+"""The patches of a section, block by block: read, compared with what was kept, embedded."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import encoders
+from .._settings import settings
+from ._jobs import Job
+from ._record import identity
+from ._store import SectionStore, open_section
+
+BLOCK = 256
+"""Patches of a block, at least: what is kept, or sent to a worker, at once."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A section cut into blocks.
+
+    Attributes
+    ----------
+    job
+        What to cut.
+    size
+        Side of a patch in pixels.
+    order
+        Rows of the section whose spots lie on the picture, in the order that decodes each tile once, (n,).
+    block
+        Patches of a block.
+    batch_size
+        Patches embedded at once.
+    store
+        Where finished blocks are kept; None if nowhere.
+    """
+
+    job: Job
+    size: int
+    order: np.ndarray
+    block: int
+    batch_size: int
+    store: SectionStore | None
+
+    @property
+    def n_blocks(self) -> int:
+        """How many blocks there are."""
+        return -(-len(self.order) // self.block)
+
+    def rows(self, block: int) -> np.ndarray:
+        """Rows of the section in a block, in order."""
+        return self.order[block * self.block : (block + 1) * self.block]
+
+    def n_batches(self, block: int) -> int:
+        """How many batches a block has."""
+        return -(-len(self.rows(block)) // self.batch_size)
+
+
+def split(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    """Pieces of ``rows``, each of ``size`` but the last."""
+    return [rows[start : start + size] for start in range(0, len(rows), size)]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is kept of a block: digest of its pixels, and the first embeddings if they are to be compared."""
+
+    digest: bytes
+    first: np.ndarray | None
+
+
+def plan_section(job: Job, encoder: encoders.Encoder, batch_size: int, store: Any, name: str) -> Plan:
+    """Cut a section into blocks, as ``store`` cut it if it is known there already."""
+    inside = np.flatnonzero(job.inside)
+    order = inside[job.cutter(inside, encoder.spec.size).order]
+    block = -(-BLOCK // batch_size) * batch_size
+    section = None
+    if store is not None:
+        facts = {**identity(encoder), **job.facts(order), "size": encoder.spec.size}
+        section = open_section(store, name, facts, n=len(order), dim=encoder.spec.dim, block=block)
+        block = section.block
+    return Plan(job, encoder.spec.size, order, block, batch_size, section)
+
+
+def embed_sections(
+    plans: list[Plan], encoder: encoders.Encoder, n_workers: int
+) -> Generator[tuple[Plan, np.ndarray, np.ndarray]]:
+    """Embed the blocks of all sections in this process; ``n_workers`` threads read the next patches meanwhile.
+
+    Yields
+    ------
+    Plan, rows of its section, and their embeddings, (rows, dim).
+    """
+    total = sum(plan.n_batches(block) for plan in plans for block in range(plan.n_blocks))
+    with contextlib.closing(_all_batches(plans, n_workers)) as stream:
+        batches = settings.track(stream, total=total, description="Embedding patches", unit="batch")
+        for plan in plans:
+            for block in range(plan.n_blocks):
+                known = plan.store.known(block) if plan.store else None
+                share = itertools.islice(batches, plan.n_batches(block))
+                values, digest = embed_block(share, encoder, known, hashing=plan.store is not None)
+                yield plan, plan.rows(block), settle(plan, block, values, digest)
+
+
+def _all_batches(plans: list[Plan], n_workers: int) -> Generator[np.ndarray]:
+    for plan in plans:
+        cutter = plan.job.cutter(plan.order, plan.size)
+        blocks = split(np.arange(len(plan.order)), plan.block)
+        parts = [part for block in blocks for part in split(block, plan.batch_size)]
+        with contextlib.closing(cutter.batches(parts, n_workers)) as batches:
+            for _, patches in batches:
+                yield patches
+
+
+def settle(plan: Plan, block: int, values: np.ndarray | None, digest: bytes) -> np.ndarray:
+    """Embeddings of a finished block: new ones are kept, known ones are read."""
+    if values is None:
+        assert plan.store is not None
+        return plan.store.read(block)
+    if plan.store is not None:
+        plan.store.write(block, values, digest)
+    return values
+
+
+def embed_block(
+    batches: Iterable[np.ndarray], encoder: encoders.Encoder, known: Known | None, *, hashing: bool
+) -> tuple[np.ndarray | None, bytes]:
+    """Embed the patches of a block, or compare them with those that were embedded before.
+
+    Returns
+    -------
+    Embeddings, (n, dim), or None if the block is known; and the digest of the pixels, empty without ``hashing``.
+    """
+    parts: list[np.ndarray] = []
+    first: np.ndarray | None = None
+    digest = hashlib.blake2b(digest_size=32)
+    for patches in batches:
+        if hashing:
+            digest.update(patches.data)
+        if known is None:
+            parts.append(_finite(encoder, patches))
+        elif first is None:
+            first = patches
+    if known is None:
+        return np.concatenate(parts), digest.digest() if hashing else b""
+    if digest.digest() != known.digest:
+        raise ValueError(
+            "The picture or the place of the spots is not what it was when the finished blocks in `resume` were made. "
+            "Use another folder, or delete this one."
+        )
+    if known.first is not None and first is not None:
+        _compare(_finite(encoder, first), known.first, encoder)
+    return None, known.digest
+
+
+def _finite(encoder: encoders.Encoder, patches: np.ndarray) -> np.ndarray:
+    values = np.asarray(encoder.encode(patches), np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError(f"Encoder {encoder.spec.name!r} returned values that are not finite.")
+    return values
+
+
+def _compare(new: np.ndarray, old: np.ndarray, encoder: encoders.Encoder) -> None:
+    """Refuse to continue with another encoder of the same name; devices and batch sizes may round differently."""
+    count = min(len(new), len(old))
+    off = np.abs(new[:count] - old[:count]).max()
+    tolerance = 1e-3 if encoder.precision == "32-true" else 5e-2
+    if not off <= tolerance * np.abs(old[:count]).max():
+        raise ValueError(
+            f"Encoder {encoder.spec.name!r} gives other values than it gave for the finished blocks in `resume`: "
+            "it has changed. Use another folder, or delete this one."
+        )

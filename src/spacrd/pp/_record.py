@@ -1,0 +1,111 @@
+"""What is recorded about an embedding, and which rows of an earlier one stay."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import encoders
+from .._checks import check_result_key
+from .._keys import Keys
+from .._sections import Library, result_record
+from ._jobs import Job, section_record
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def shape_names(libraries: list[Library], store_shapes: str | bool | None, encoder: str) -> list[str]:
+    if not store_shapes:
+        return []
+    if libraries[0].sdata is None:
+        raise ValueError("store_shapes needs a SpatialData; an AnnData holds no shapes.")
+    if store_shapes is True:
+        return [Keys.patches(library.name, encoder) for library in libraries]
+    if len(libraries) > 1:
+        raise ValueError(f"store_shapes={store_shapes!r} names one element for {len(libraries)} sections: pass True.")
+    name = check_result_key(store_shapes, "store_shapes")
+    sdata = libraries[0].sdata
+    taken = [key for kind in (sdata.images, sdata.labels, sdata.points, sdata.tables) for key in kind]
+    if name == libraries[0].region:
+        raise ValueError(f"store_shapes={name!r} would replace the spots. Choose another name.")
+    if name.lower() in map(str.lower, taken):
+        raise ValueError(f"store_shapes={name!r} would replace another element. Choose another name.")
+    if not re.fullmatch(r"[\w.-]+", name) or name.startswith("__"):
+        raise ValueError(f"store_shapes={name!r} cannot name an element: use letters, digits, '_', '.' and '-'.")
+    return [name]
+
+
+def start(
+    table: AnnData, libraries: list[Library], key: str, encoder: encoders.Encoder
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Arrays to fill; rows of other sections keep what an earlier call wrote, if the same encoder made it."""
+    dim = encoder.spec.dim
+    rows = np.concatenate([library.rows for library in libraries])
+    embedding = np.full((table.n_obs, dim), np.nan, np.float32)
+    flags = [np.zeros(table.n_obs, bool), np.zeros(table.n_obs, bool)]
+    if len(rows) < table.n_obs:
+        if key in table.obsm:
+            old = np.asarray(table.obsm[key])
+            if old.shape != embedding.shape:
+                raise ValueError(
+                    f"obsm[{key!r}] has {old.shape[-1]} columns and the encoder gives {dim}, so other sections cannot "
+                    "keep theirs. Choose another `key_added`, or extract all sections again."
+                )
+            before = result_record(table, key)
+            for name, value in identity(encoder).items():
+                if str(before.get(name, value)) != value:
+                    raise ValueError(
+                        f"obsm[{key!r}] was made with {name}={before[name]!r}, not {value!r}: sections would not be "
+                        "comparable. Choose another `key_added`, or extract all sections again."
+                    )
+            embedding[:] = old
+        for flag, name in zip(flags, (Keys.IN_IMAGE, Keys.PADDED), strict=True):
+            if name in table.obs:
+                flag[:] = table.obs[name].to_numpy(dtype=bool)
+    embedding[rows] = np.nan
+    return embedding, flags[0], flags[1]
+
+
+def identity(encoder: encoders.Encoder) -> dict[str, str]:
+    """What tells two encoders apart."""
+    return {
+        "encoder": encoder.spec.name,
+        "revision": encoder.spec.revision,
+        "weights": encoder.weights,
+        "weights_sha256": encoder.weights_sha256,
+        "precision": encoder.precision,
+    }
+
+
+def record(table: AnnData, key: str, encoder: encoders.Encoder, jobs: list[Job]) -> dict[str, Any]:
+    """What was done, as scalars and strings that every file format keeps."""
+    from importlib.metadata import version
+
+    sections = {Keys.section(job.library.name): section_record(job) for job in jobs}
+    before = result_record(table, key).get("sections", {})
+    if sum(len(job.library.rows) for job in jobs) < table.n_obs:
+        sections = {**before, **sections}
+    sides = [float(section["patch_um"]) for section in sections.values()]
+    return {
+        **identity(encoder),
+        "dim": encoder.spec.dim,
+        "size": encoder.spec.size,
+        "patch_um": float(np.median(sides)),
+        "version": version("spacrd"),
+        "sections": sections,
+    }
+
+
+def warn_unequal(records: list[dict[str, Any]]) -> None:
+    """Say so if patches differ in size between sections."""
+    sides = [float(section["patch_um"]) for facts in records for section in facts["sections"].values()]
+    if max(sides) > 1.05 * min(sides):
+        warnings.warn(
+            f"Patches are {min(sides):.3g} um wide in one section and {max(sides):.3g} in another, so that they are "
+            "hard to compare. Pass one `patch_um` for all.",
+            stacklevel=3,
+        )

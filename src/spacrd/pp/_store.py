@@ -1,0 +1,109 @@
+"""Finished blocks in a zarr group on disk, so that an interrupted extraction continues."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import names
+
+if TYPE_CHECKING:
+    from ._embed import Known
+
+MARK = "spacrd_extract_patches"
+DIGEST = 32
+
+
+class SectionStore:
+    """Blocks of one section.
+
+    A chunk is a block, and zarr replaces the file of a chunk as a whole. The digest of a block is written after its
+    embeddings and never changed, so that a block that has one is complete, wherever the process was killed.
+    """
+
+    def __init__(self, group: Any) -> None:
+        self._embedding, self._digest = group["embedding"], group["digest"]
+        self.block = int(self._embedding.chunks[0])
+
+    def known(self, block: int) -> Known | None:
+        """What is kept of a block; None if it is not finished."""
+        from ._embed import Known
+
+        digest = np.asarray(self._digest[block])
+        if not digest.any():
+            return None
+        return Known(digest.tobytes(), self.read(block) if block == 0 else None)
+
+    def read(self, block: int) -> np.ndarray:
+        """Embeddings of a finished block, (rows, dim)."""
+        return np.asarray(self._embedding[block * self.block : (block + 1) * self.block], np.float32)
+
+    def write(self, block: int, values: np.ndarray, digest: bytes) -> None:
+        """Keep a finished block."""
+        start = block * self.block
+        self._embedding[start : start + len(values)] = values
+        self._digest[block] = np.frombuffer(digest, np.uint8)
+
+
+def open_store(folder: str | os.PathLike[str]) -> Any:
+    """Make the zarr group, or open one that was made by an earlier call."""
+    import zarr
+
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"resume must be the path of a folder, got {type(folder).__name__}.")
+    path = Path(folder).expanduser()
+    # A process killed while it made the folder leaves a partial file behind.
+    if path.exists() and (not path.is_dir() or any(file.suffix != ".partial" for file in path.iterdir())):
+        try:
+            group: Any = zarr.open_group(path, mode="r+")
+        except Exception:
+            group = None  # whatever it is, it is not ours
+        if group is None or MARK not in group.attrs:
+            raise ValueError(
+                f"{str(path)!r} holds something else than the blocks of an interrupted extract_patches. "
+                "Give resume a new or empty folder."
+            )
+        return group
+    return zarr.open_group(path, mode="a", attributes={MARK: 1})
+
+
+def open_section(group: Any, name: str, facts: Mapping[str, Any], *, n: int, dim: int, block: int) -> SectionStore:
+    """Open the blocks of a section that were made from the same ``facts``, or start.
+
+    Parameters
+    ----------
+    group
+        The store.
+    name
+        Name of the section in it.
+    facts
+        What the embeddings depend on: numbers and strings.
+    n
+        Number of patches.
+    dim
+        Length of an embedding.
+    block
+        Patches of a block of a new store.
+    """
+    key = hashlib.sha256(name.encode()).hexdigest()[:16]
+    found = dict(group[key].attrs) if key in group else {}
+    if not found:  # new, or killed while it was made: the facts are written last
+        section = group.create_group(key, overwrite=True)
+        shape = {"embedding": (n, dim), "digest": (-(-n // block), DIGEST)}
+        chunks = {"embedding": (block, dim), "digest": (1, DIGEST)}
+        section.create_array("embedding", shape=shape["embedding"], chunks=chunks["embedding"], dtype="float32")
+        section.create_array("digest", shape=shape["digest"], chunks=chunks["digest"], dtype="uint8")
+        section.update_attributes(dict(facts))
+        return SectionStore(section)
+    differ = [fact for fact in {**found, **facts} if found.get(fact) != facts.get(fact)]
+    if differ:
+        raise ValueError(
+            f"resume holds blocks of section {name!r} that were made otherwise: {names(differ)} differ. "
+            "Use another folder, or delete this one."
+        )
+    return SectionStore(group[key])
