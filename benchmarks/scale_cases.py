@@ -112,6 +112,7 @@ def fit(n: int, recipe: str) -> dict[str, float]:
     """Fit two sections of half the size, one network; CPU time of the epochs alone."""
     from dataclasses import replace
 
+    import spacrd.train  # noqa: F401, before Lightning: it copes with a torchvision of another build
     from lightning.pytorch import Callback
 
     class Clock(Callback):
