@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix
 
 import spacrd
 from spacrd._torchvision import import_torchvision
+from spacrd.model import RECIPES
 
 STEP = 50_000
 DENSITY = 10
@@ -125,7 +126,7 @@ def fit(n: int, recipe: str) -> dict[str, float]:
         def on_train_epoch_end(self, *_: object) -> None:
             self.spent += (time.process_time() - self.began,)
 
-    plan = replace(spacrd.model.RECIPES[recipe], members=1, calibrated=False, propagation=0.0)
+    plan = replace(RECIPES[recipe], members=1, calibrated=False, propagation=0.0)
     sections = [table(n // 2, 3000, seed=seed) for seed in (1, 2)]
     clock = Clock()
     with Peak() as peak:
