@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
+
+from .._checks import names
+
+if TYPE_CHECKING:
+    from ._tables import Library
 
 
 def transformations(element: Any) -> dict[str, Any]:
@@ -60,6 +65,22 @@ def instances(element: Any, system: str) -> tuple[pd.Index, np.ndarray, np.ndarr
         frame = element[["x", "y"]].compute()
         index, own, sizes = frame.index, frame.to_numpy(np.float64), np.full(len(frame), np.nan)
     return index, own @ matrix[:2, :2].T + matrix[:2, 2], sizes
+
+
+def place_instances(library: Library, index: pd.Index) -> np.ndarray:
+    """Position of each row of the section among the instances of the element it annotates, (n,)."""
+    wanted = pd.Index(library.instance_ids)
+    if not index.is_unique:
+        twice = names(index[index.duplicated()], 5)
+        raise ValueError(f"Element {library.region!r} has instances of the same name: {twice}.")
+    found = index.get_indexer(wanted)
+    if (found < 0).any():
+        missing = wanted[found < 0]
+        raise KeyError(
+            f"{len(missing)} of {len(wanted)} rows of the table annotate instances that {library.region!r} does not "
+            f"have: {names(missing, 5)}. Match them with `spatialdata.match_table_to_element`."
+        )
+    return found
 
 
 def _label_centres(element: Any) -> tuple[pd.Index, np.ndarray]:

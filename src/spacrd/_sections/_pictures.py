@@ -12,9 +12,9 @@ from .._checks import check_key, names
 from .._keys import Keys
 from ..image import Pyramid, Scale, find_scale
 from ..image._tiles import check_picture
-from ._centres import instances, matrix_to, transformations
+from ._centres import instances, matrix_to, place_instances, transformations
 from ._scale import is_xenium, kind_of, scale_sources
-from ._tables import Library, place_instances
+from ._tables import Library, coordinates
 
 FINEST_FIRST = ("fullres", "full", "hires", "lowres")
 READER_SUFFIXES = ("_full_image", "_hires_image", "_lowres_image")
@@ -96,6 +96,31 @@ def open_picture(
     sources = scale_sources(library, xy, coordinate_system, diameter)
     scale = find_scale(xy, **sources, mpp=mpp, pixels_per_unit=pyramid.pixels_per_unit)
     return Picture(name, pyramid, xy, scale, coordinate_system, diameter, kind_of(library))
+
+
+def place_rows(
+    library: Library, coordinate_system: str | None, mpp: float | None
+) -> tuple[np.ndarray, Scale, str | None]:
+    """Centres, (n, 2), and scale of the rows in a coordinate system of a picture, if there is one; and its name.
+
+    ``mpp`` is in micrometres per unit of that system.
+    """
+    if library.sdata is None or library.region is None:
+        xy, system, diameter = coordinates(library), None, float("nan")
+    else:
+        element = library.sdata[library.region]
+        own = transformations(element)
+        if coordinate_system is not None:
+            check_key(coordinate_system, own, f"coordinate system of {library.region!r}")
+        seen = {name for image in library.sdata.images.values() for name in transformations(image)} & set(own)
+        system = coordinate_system or _usual(seen or set(own), library.region)
+        xy, diameter = _element_spots(element, library, system)
+    return xy, find_scale(xy, **scale_sources(library, xy, system, diameter), mpp=mpp), system
+
+
+def _usual(systems: set[str], region: str) -> str:
+    """The coordinate system that patches are cut in."""
+    return next((name for name in (region, "global") if name in systems), min(systems))
 
 
 def place_picture(
@@ -200,7 +225,7 @@ def _from_spatialdata(
             f"Image {image_key!r} and {region!r} share no coordinate system: "
             f"{names(transformations(sdata.images[image_key]))} against {names(spot_systems)}. Align them first."
         )
-    system = next((name for name in (region, "global") if name in shared), min(shared))
+    system = _usual(shared, region)
     image = sdata.images[image_key]
     levels = _levels(image, image_key)
     pyramid = Pyramid(levels, np.linalg.inv(matrix_to(image, system)))

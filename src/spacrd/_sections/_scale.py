@@ -46,7 +46,8 @@ def is_xenium(library: Library) -> bool:
 
 def pseudospots_record(library: Library) -> Mapping[str, Any]:
     """What :func:`spacrd.pp.pseudospots` recorded of this section; empty if it did not make it."""
-    return result_record(library.table, Keys.PSEUDOSPOTS).get("sections", {}).get(Keys.section(library.name), {})
+    sections = result_record(library.table, Keys.PSEUDOSPOTS).get("sections", {})
+    return sections.get(Keys.section(library.region or library.name), {})
 
 
 def scale_sources(library: Library, xy: np.ndarray, system: str | None, diameter: float) -> dict[str, Any]:

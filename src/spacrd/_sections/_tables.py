@@ -158,28 +158,12 @@ def coordinates(library: Library) -> np.ndarray:
 
 
 def _element_centres(library: Library) -> np.ndarray:
-    from ._centres import instances, transformations
+    from ._centres import instances, place_instances, transformations
 
     assert library.sdata is not None and library.region is not None
     element = library.sdata[library.region]
     index, centres, _ = instances(element, next(iter(transformations(element))))
     return centres[place_instances(library, index)]
-
-
-def place_instances(library: Library, index: pd.Index) -> np.ndarray:
-    """Position of each row of the section among the instances of the element it annotates, (n,)."""
-    wanted = pd.Index(library.instance_ids)
-    if not index.is_unique:
-        twice = names(index[index.duplicated()], 5)
-        raise ValueError(f"Element {library.region!r} has instances of the same name: {twice}.")
-    found = index.get_indexer(wanted)
-    if (found < 0).any():
-        missing = wanted[found < 0]
-        raise KeyError(
-            f"{len(missing)} of {len(wanted)} rows of the table annotate instances that {library.region!r} does not "
-            f"have: {names(missing, 5)}. Match them with `spatialdata.match_table_to_element`."
-        )
-    return found
 
 
 def gene_names(library: Library) -> np.ndarray:
