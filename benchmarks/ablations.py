@@ -1,9 +1,9 @@
 """The paper's ablations and sensitivity: one model with one setting changed, one patient held out at a time.
 
-    python benchmarks/ablations.py                                # every variant of the authors' program
-    python benchmarks/ablations.py --recipe default --variants "without *"
-    python benchmarks/ablations.py --quick                        # a tenth of the epochs, ten times the learning rate
-    python benchmarks/ablations.py --variants "encoder *" --weights uni2-h=/models/uni2-h
+    python -m benchmarks.ablations                                # every variant of the authors' program
+    python -m benchmarks.ablations --recipe default --variants "without *"
+    python -m benchmarks.ablations --quick                        # a tenth of the epochs, ten times the learning rate
+    python -m benchmarks.ablations --variants "encoder *" --weights uni2-h=/models/uni2-h
 
 Sections A1 (pathologist's labels), B4, C2 and C3 (PROXY labels, which are no ground truth), picture and expression.
 Pictures are described by the ``handcrafted`` features unless a variant says otherwise; untrained encoders show what
@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from benchmarks.sections import HERE, IMAGE_REP, PROTOCOLS, section
 from joblib import Parallel, delayed
-from sections import HERE, IMAGE_REP, PROTOCOLS, section
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import spacrd

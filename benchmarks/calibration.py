@@ -1,6 +1,6 @@
 """Which curve makes likelihoods mean what they say: the model's own, or a temperature or isotonic curve on top?
 
-    python benchmarks/calibration.py [--seeds 0]
+    python -m benchmarks.calibration [--seeds 0]
 
 Expression alone, A1 B1 C1 E1 G2, pathologist's labels. For each held-out section, the other four are cross-validated
 among themselves; a temperature (one slope) and an isotonic curve are fitted from those out-of-fold likelihoods to their
@@ -15,8 +15,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from benchmarks.sections import HERE, PROTOCOLS, read
 from scipy.special import expit, logit
-from sections import HERE, PROTOCOLS, read
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 

@@ -1,9 +1,9 @@
 """Accuracy on real breast-cancer sections, each section held out from everything that is fitted.
 
-    python benchmarks/her2st.py expression          # A1 B1 C1 E1 G2, pathologist labels
-    python benchmarks/her2st.py multimodal          # A1 pathologist; B4 C2 C3 proxy labels; one patient held out
-    python benchmarks/her2st.py healthy             # the spots of B1 that are not cancer, as a section of its own
-    python benchmarks/her2st.py map                 # cancer map of B4
+    python -m benchmarks.her2st expression          # A1 B1 C1 E1 G2, pathologist labels
+    python -m benchmarks.her2st multimodal          # A1 pathologist; B4 C2 C3 proxy labels; one patient held out
+    python -m benchmarks.her2st healthy             # the spots of B1 that are not cancer, as a section of its own
+    python -m benchmarks.her2st map                 # cancer map of B4
 
 The sections are read from ``../shared/data/her2st`` or ``$SPACRD_DATA/her2st``. Results are printed as markdown and
 added to ``benchmarks/results/her2st_*.csv``.
@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from benchmarks.sections import HERE, IMAGE_REP, PROTOCOLS, read, section
 from joblib import Parallel, delayed
-from sections import HERE, IMAGE_REP, PROTOCOLS, read, section
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 

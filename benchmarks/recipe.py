@@ -1,7 +1,7 @@
 """What was tried for the default recipe: one change at a time, each section held out from everything that is fitted.
 
-    python benchmarks/recipe.py                                  # every variant of both bases, seed 0
-    python benchmarks/recipe.py --variants "votes: *" --seeds 0 1 2 --jobs 2
+    python -m benchmarks.recipe                                  # every variant of both bases, seed 0
+    python -m benchmarks.recipe --variants "votes: *" --seeds 0 1 2 --jobs 2
 
 Expression alone, A1 B1 C1 E1 G2 with pathologist's labels. Beside them stand A2, B4, C2 and C3, whose labels are PROXY
 labels: they are no ground truth, are scored by the same models (their patient is held out too), and are averaged by
@@ -19,8 +19,8 @@ from dataclasses import replace
 from fnmatch import fnmatch
 
 import pandas as pd
+from benchmarks.sections import HERE, PROTOCOLS, section
 from joblib import Parallel, delayed
-from sections import HERE, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
 
 import spacrd

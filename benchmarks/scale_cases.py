@@ -14,6 +14,7 @@ import zarr
 from scipy.sparse import csr_matrix
 
 import spacrd
+from spacrd._torchvision import import_torchvision
 
 STEP = 50_000
 DENSITY = 10
@@ -112,6 +113,7 @@ def fit(n: int, recipe: str) -> dict[str, float]:
     """Fit two sections of half the size, one network; CPU time of the epochs alone."""
     from dataclasses import replace
 
+    import_torchvision()  # before Lightning, which dies of a torchvision of another build
     from lightning.pytorch import Callback
 
     class Clock(Callback):

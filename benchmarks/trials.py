@@ -1,7 +1,7 @@
 """Ideas for the default recipe that no setting of a recipe covers, tried against the same folds.
 
-    python benchmarks/trials.py                       # every trial, seed 0
-    python benchmarks/trials.py --trials "votes: *" --seeds 0 1 2 --jobs 2
+    python -m benchmarks.trials                       # every trial, seed 0
+    python -m benchmarks.trials --trials "votes: *" --seeds 0 1 2 --jobs 2
 
 Sections and bases are those of ``recipe.py``: expression alone, A1 B1 C1 E1 G2 with pathologist's labels. What changes
 the contrastive stage needs pictures: ``aligned`` trials leave one patient out over A1, B4, C2 and C3, the last three
@@ -20,11 +20,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
+from benchmarks.recipe import DEFAULT, NETWORK, network
+from benchmarks.sections import HERE, IMAGE_REP, PROTOCOLS, section
+from benchmarks.trial_ideas import Distant, Fold, Positioned, coral, ranks, ring, target_statistics, thinned
 from joblib import Parallel, delayed
-from recipe import DEFAULT, NETWORK, network
-from sections import HERE, IMAGE_REP, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
-from trial_ideas import Distant, Fold, Positioned, coral, ranks, ring, target_statistics, thinned
 
 import spacrd
 from spacrd._hardware import Hardware
