@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 LATTICES = ("hexagonal", "square")
+MAX_PLACES = 20_000_000
+"""Places of a lattice, empty ones included: a slide of 5 cm at a pitch of 10 um has as many."""
 
 
 def pseudospots(
@@ -189,6 +191,11 @@ def _lattice(cells: np.ndarray, pitch: float, kind: str) -> tuple[np.ndarray, np
     low, high = cells.min(axis=0), cells.max(axis=0)
     height = pitch * 3**0.5 / 2 if kind == "hexagonal" else pitch
     n_cols, n_rows = (int(n) + 2 for n in (high - low) / [pitch, height])
+    if n_cols * n_rows > MAX_PLACES:
+        raise ValueError(
+            f"A lattice of {n_rows:,} x {n_cols:,} spots is no lattice of a section: `pitch_um` is too small, the scale "
+            "wrong (`mpp`), or a cell lies far off the others."
+        )
     rows, columns = (part.ravel() for part in np.mgrid[:n_rows, :n_cols])
     if kind == "hexagonal":
         columns = 2 * columns + rows % 2
