@@ -193,7 +193,7 @@ def _lattice(cells: np.ndarray, pitch: float, kind: str) -> tuple[np.ndarray, np
     n_cols, n_rows = (int(n) + 2 for n in (high - low) / [pitch, height])
     if n_cols * n_rows > MAX_PLACES:
         raise ValueError(
-            f"A lattice of {n_rows:,} x {n_cols:,} spots is no lattice of a section: `pitch_um` is too small, the scale "
+            f"A lattice of {n_rows:,} x {n_cols:,} spots fits no section: `pitch_um` is too small, the scale "
             "wrong (`mpp`), or a cell lies far off the others."
         )
     rows, columns = (part.ravel() for part in np.mgrid[:n_rows, :n_cols])
