@@ -1,5 +1,6 @@
 """The only place that knows AnnData and SpatialData: what a section is, and how results are written back."""
 
+from ._genes import gene_names
 from ._records import embedding_record, recorded_embeddings
 from ._scale import kind_of, um_per_unit
 from ._scored import ScoredLibrary, scored_libraries
@@ -11,7 +12,6 @@ from ._tables import (
     copy_data,
     counts,
     embedding,
-    gene_names,
     get_table,
     labels,
     result_record,

@@ -166,15 +166,6 @@ def _element_centres(library: Library) -> np.ndarray:
     return centres[place_instances(library, index)]
 
 
-def gene_names(library: Library) -> np.ndarray:
-    """Gene names of the table; duplicates are refused."""
-    genes = library.table.var_names
-    if not genes.is_unique:
-        twice = genes[genes.duplicated()].unique()
-        raise ValueError(f"Gene names are not unique: {names(twice, 5)}. Call `adata.var_names_make_unique()`.")
-    return genes.to_numpy(dtype=str)
-
-
 def counts(library: Library, layer: str | None = None) -> csr_matrix | Stored:
     """Counts of the section's rows, sparse rows by genes, as stored (not yet checked); on disk if they lie there."""
     from scipy.sparse import csr_matrix, issparse
