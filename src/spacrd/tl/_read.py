@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Sequence
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -128,5 +130,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 def warn(text: str) -> None:
-    """Warn the caller of a public function."""
-    warnings.warn(text, UserWarning, stacklevel=4)
+    """Warn whoever called spacrd."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "spacrd":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, UserWarning, stacklevel=level)
