@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests.platforms.examples import write_visium_example, write_xenium_example
+
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 MAX_BYTES = 1_500_000
 TIMEOUT_S = 600
+EXAMPLES = {"visium": write_visium_example, "xenium": write_xenium_example}
+"""What makes the folders that a notebook reads."""
 
 RUN = """
 import sys, nbformat
@@ -45,6 +49,9 @@ def run_notebook(notebook: Path, folder: Path) -> subprocess.CompletedProcess[st
     (folder / "cwd").mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}  # Agg shows no pictures
     environment |= {"IPYTHONDIR": str(folder / "ipython"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    if notebook.stem in EXAMPLES:
+        EXAMPLES[notebook.stem](folder / "example")
+        environment["SPACRD_EXAMPLE"] = str(folder / "example")
     command = [sys.executable, "-c", RUN, str(notebook), str(folder / "run.ipynb")]
     return subprocess.run(
         command, cwd=folder / "cwd", env=environment, capture_output=True, text=True, timeout=TIMEOUT_S, check=False

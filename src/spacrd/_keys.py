@@ -18,6 +18,9 @@ class Keys:
     DEFAULT = "spacrd"
     """Default ``key_added`` of :func:`spacrd.tl.score`."""
 
+    PSEUDOSPOTS = "pseudospots"
+    """Record of :func:`spacrd.pp.pseudospots` in ``.uns["spacrd"]``."""
+
     SPATIAL = "spatial"
     """``.obsm`` and ``.uns`` slot of coordinates and pictures, as scanpy and squidpy use it."""
 

@@ -99,8 +99,8 @@ def test_labels_are_centred():
     arguments = {"table_key": "cells_table", "encoder": "colour"}
     with pytest.raises(ValueError, match="`mpp`"):
         spacrd.pp.extract_patches(sdata, **arguments)
-    with pytest.raises(ValueError, match="`patch_um`"):
-        spacrd.pp.extract_patches(sdata, mpp=0.5, **arguments)
+    spacrd.pp.extract_patches(sdata, mpp=0.5, **arguments)
+    assert section(sdata.tables["cells_table"], name="cells")["patch_um"] == 112  # labels are cells
     spacrd.pp.extract_patches(sdata, mpp=0.5, patch_um=19.5, **arguments)
     expected = colours([(300, 80), (444, 500), (100, 200)])
     assert np.abs(sdata.tables["cells_table"].obsm[KEY] - expected).max() < 1

@@ -1,6 +1,8 @@
 """The only place that knows AnnData and SpatialData: what a section is, and how results are written back."""
 
-from ._records import embedding_record, recorded_embeddings, um_per_unit
+from ._genes import gene_names
+from ._records import embedding_record, recorded_embeddings
+from ._scale import kind_of, um_per_unit
 from ._scored import ScoredLibrary, scored_libraries
 from ._stored import Stored
 from ._tables import (
@@ -10,7 +12,6 @@ from ._tables import (
     copy_data,
     counts,
     embedding,
-    gene_names,
     get_table,
     labels,
     result_record,
@@ -30,6 +31,7 @@ __all__ = [
     "embedding_record",
     "gene_names",
     "get_table",
+    "kind_of",
     "labels",
     "recorded_embeddings",
     "result_record",

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from .._checks import check_key, names
 from .._keys import Keys
 from ..image import Pyramid, Scale, find_scale
 from ..image._tiles import check_picture
-
-if TYPE_CHECKING:
-    from spatialdata import SpatialData
-
-    from ._tables import Library
+from ._centres import instances, matrix_to, place_instances, transformations
+from ._scale import is_xenium, kind_of, scale_sources
+from ._tables import Library, coordinates
 
 FINEST_FIRST = ("fullres", "full", "hires", "lowres")
 READER_SUFFIXES = ("_full_image", "_hires_image", "_lowres_image")
+FLUORESCENCE = ("morphology_focus", "morphology_mip", "if_image")
+"""What the Xenium reader calls pictures that are no H&E: used only if they are named."""
 NO_IMAGE = (
     "Section {name!r} has no image{where}. Add one, or work without: fitting and scoring on expression alone "
     "(`modality='expression'`) needs no image and no patches."
@@ -50,6 +48,8 @@ class Picture:
         Name of the coordinate system; None for AnnData, where it is the full-resolution picture.
     spot_diameter
         Stored spot diameter in units of the coordinate system; NaN if unknown.
+    kind
+        ``"spots"``, ``"bins"`` or ``"cells"``.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Picture:
     scale: Scale
     coordinate_system: str | None
     spot_diameter: float
+    kind: str = "spots"
 
 
 def open_picture(
@@ -92,20 +93,34 @@ def open_picture(
         If a name is unknown, or spots are missing in the element that the table annotates.
     """
     name, pyramid, xy, diameter, coordinate_system = place_picture(library, image_key, coordinate_system)
-    scale = find_scale(xy, **scale_sources(library, pyramid, diameter), mpp=mpp)
-    return Picture(name, pyramid, xy, scale, coordinate_system, diameter)
+    sources = scale_sources(library, xy, coordinate_system, diameter)
+    scale = find_scale(xy, **sources, mpp=mpp, pixels_per_unit=pyramid.pixels_per_unit)
+    return Picture(name, pyramid, xy, scale, coordinate_system, diameter, kind_of(library))
 
 
-def scale_sources(library: Library, pyramid: Pyramid, diameter: float) -> dict[str, Any]:
-    """What :func:`spacrd.image.find_scale` can find the scale from, beside the spot centres."""
-    obs = library.table.obs
-    bins = re.search(r"square_(\d{3})um$", library.region or "")
-    return {
-        **{key: obs[key].to_numpy()[library.rows] if key in obs else None for key in ("array_row", "array_col")},
-        "spot_diameter": diameter,
-        "bin_um": float(bins[1]) if bins else None,
-        "pixels_per_unit": pyramid.pixels_per_unit,
-    }
+def place_rows(
+    library: Library, coordinate_system: str | None, mpp: float | None
+) -> tuple[np.ndarray, Scale, str | None]:
+    """Centres, (n, 2), and scale of the rows in a coordinate system of a picture, if there is one; and its name.
+
+    ``mpp`` is in micrometres per unit of that system.
+    """
+    if library.sdata is None or library.region is None:
+        xy, system, diameter = coordinates(library), None, float("nan")
+    else:
+        element = library.sdata[library.region]
+        own = transformations(element)
+        if coordinate_system is not None:
+            check_key(coordinate_system, own, f"coordinate system of {library.region!r}")
+        seen = {name for image in library.sdata.images.values() for name in transformations(image)} & set(own)
+        system = coordinate_system or _usual(seen or set(own), library.region)
+        xy, diameter = _element_spots(element, library, system)
+    return xy, find_scale(xy, **scale_sources(library, xy, system, diameter), mpp=mpp), system
+
+
+def _usual(systems: set[str], region: str) -> str:
+    """The coordinate system that patches are cut in."""
+    return next((name for name in (region, "global") if name in systems), min(systems))
 
 
 def place_picture(
@@ -199,34 +214,40 @@ def _from_spatialdata(
     elements = {**sdata.shapes, **sdata.labels, **sdata.points}
     check_key(region, elements, "element annotated by the table")
     spots = elements[region]
-    spot_systems = _transformations(spots)
+    spot_systems = transformations(spots)
     if coordinate_system is not None:
         check_key(coordinate_system, spot_systems, f"coordinate system of {region!r}")
         spot_systems = {coordinate_system: spot_systems[coordinate_system]}
-    image_key = _choose_image(sdata, region, set(spot_systems), image_key)
-    shared = set(spot_systems) & set(_transformations(sdata.images[image_key]))
+    image_key = _choose_image(library, set(spot_systems), image_key)
+    shared = set(spot_systems) & set(transformations(sdata.images[image_key]))
     if not shared:
         raise ValueError(
             f"Image {image_key!r} and {region!r} share no coordinate system: "
-            f"{names(_transformations(sdata.images[image_key]))} against {names(spot_systems)}. Align them first."
+            f"{names(transformations(sdata.images[image_key]))} against {names(spot_systems)}. Align them first."
         )
-    system = next((name for name in (region, "global") if name in shared), min(shared))
+    system = _usual(shared, region)
     image = sdata.images[image_key]
     levels = _levels(image, image_key)
-    pyramid = Pyramid(levels, np.linalg.inv(_matrix(image, system)))
-    xy, diameter = _element_spots(spots, region, library, system)
+    pyramid = Pyramid(levels, np.linalg.inv(matrix_to(image, system)))
+    xy, diameter = _element_spots(spots, library, system)
     return image_key, pyramid, xy, diameter, system
 
 
-def _choose_image(sdata: SpatialData, region: str, systems: set[str], image_key: str | None) -> str:
+def _choose_image(library: Library, systems: set[str], image_key: str | None) -> str:
+    sdata, region = library.sdata, library.region
+    assert sdata is not None and region is not None
     if image_key is not None:
         return check_key(image_key, sdata.images, "image")
-    options = [name for name, image in sdata.images.items() if systems & set(_transformations(image))]
+    shared = [name for name, image in sdata.images.items() if systems & set(transformations(image))]
+    options = [name for name in shared if name not in FLUORESCENCE]
     if not options:
-        where = f" in a coordinate system of {region!r} ({names(sorted(systems))})"
-        raise NoImageError(NO_IMAGE.format(name=region, where=where if sdata.images else ""))
+        where = f" in a coordinate system of {region!r} ({names(sorted(systems))})" if sdata.images else ""
+        where += f" but {names(shared)}, which are fluorescence and no H&E" if shared else ""
+        raise NoImageError(NO_IMAGE.format(name=region, where=where))
     if len(options) == 1:
         return options[0]
+    if "he_image" in options and is_xenium(library):
+        return "he_image"
     for suffix in READER_SUFFIXES:
         # Visium HD names its bins after the dataset: <id>_square_008um belongs to <id>_full_image.
         named = [name for name in options if name.endswith(suffix) and region.startswith(name.removesuffix(suffix))]
@@ -235,19 +256,6 @@ def _choose_image(sdata: SpatialData, region: str, systems: set[str], image_key:
     raise ValueError(
         f"There are several images of {region!r} and none is named: {names(options)}. Name one with `image_key`."
     )
-
-
-def _transformations(element: Any) -> dict[str, Any]:
-    from spatialdata.transformations import get_transformation
-
-    return dict(get_transformation(element, get_all=True))
-
-
-def _matrix(element: Any, system: str) -> np.ndarray:
-    from spatialdata.transformations import get_transformation
-
-    transformation = get_transformation(element, to_coordinate_system=system)
-    return np.asarray(transformation.to_affine_matrix(("x", "y"), ("x", "y")), dtype=np.float64)
 
 
 def _levels(image: Any, image_key: str) -> tuple[Any, ...]:
@@ -264,37 +272,11 @@ def _levels(image: Any, image_key: str) -> tuple[Any, ...]:
     return tuple(sorted(levels, key=lambda level: -level.shape[1]))
 
 
-def _element_spots(spots: Any, region: str, library: Library, system: str) -> tuple[np.ndarray, float]:
+def _element_spots(spots: Any, library: Library, system: str) -> tuple[np.ndarray, float]:
     """Centres in table order and spot diameter, both in units of the coordinate system."""
-    index, centres, sizes = _centres(spots, system)
-    wanted = pd.Index(library.instance_ids)
-    if not index.is_unique:
-        raise ValueError(f"Element {region!r} has instances of the same name: {names(index[index.duplicated()], 5)}.")
-    found = index.get_indexer(wanted)
-    if (found < 0).any():
-        missing = wanted[found < 0]
-        raise KeyError(
-            f"{len(missing)} of {len(wanted)} rows of the table annotate instances that {region!r} does not have: "
-            f"{names(missing, 5)}. Match them with `spatialdata.match_table_to_element`."
-        )
+    index, centres, sizes = instances(spots, system)
+    found = place_instances(library, index)
     sizes = sizes[found]
     # Cells differ in size and have no spot diameter.
-    equal = np.isfinite(sizes).all() and np.ptp(sizes) <= 0.02 * sizes.mean()
+    equal = kind_of(library) != "cells" and np.isfinite(sizes).all() and np.ptp(sizes) <= 0.02 * sizes.mean()
     return centres[found], float(np.median(sizes)) if equal else float("nan")
-
-
-def _centres(spots: Any, system: str) -> tuple[pd.Index, np.ndarray, np.ndarray]:
-    """Names, centres (n, 2) and sizes (n,) of the instances of an element, in units of the coordinate system."""
-    import geopandas
-
-    if isinstance(spots, geopandas.GeoDataFrame):
-        matrix = _matrix(spots, system)
-        linear = matrix[:2, :2]
-        middle = spots.geometry.centroid
-        sizes = 2 * spots["radius"].to_numpy(float) if "radius" in spots else np.sqrt(spots.geometry.area.to_numpy())
-        xy = np.column_stack([middle.x, middle.y]).astype(np.float64) @ linear.T + matrix[:2, 2]
-        return spots.index, xy, sizes * np.sqrt(abs(np.linalg.det(linear)))
-    from spatialdata import get_centroids
-
-    frame = get_centroids(spots, coordinate_system=system)[["x", "y"]].compute()
-    return frame.index, frame.to_numpy(np.float64), np.full(len(frame), np.nan)

@@ -1,15 +1,11 @@
-"""What earlier calls recorded about a section: its embeddings and its scale."""
+"""What earlier calls recorded about the embeddings of a section."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from .._keys import Keys
-from ..image._geometry import find_scale
-from ._tables import Library, coordinates, result_record
+from ._tables import Library, result_record
 
 FACTS = ("encoder", "revision", "weights_sha256", "patch_um")
 """What two embeddings must share to be comparable."""
@@ -26,19 +22,3 @@ def embedding_record(library: Library, key: str) -> dict[str, Any]:
     record = result_record(library.table, key)
     merged = {**record, **record.get("sections", {}).get(Keys.section(library.name), {})}
     return {name: float(merged[name]) if name == "patch_um" else str(merged[name]) for name in FACTS if name in merged}
-
-
-def um_per_unit(library: Library) -> float:
-    """Micrometres per unit of :func:`coordinates`; NaN if it cannot be found."""
-    table = library.table
-    array = {key: table.obs[key].to_numpy()[library.rows] for key in ("array_row", "array_col") if key in table.obs}
-    entry = table.uns.get(Keys.SPATIAL, {})
-    entry = entry.get(library.name, {}) if isinstance(entry, Mapping) else {}
-    diameter = float(entry.get("scalefactors", {}).get("spot_diameter_fullres", np.nan))
-    if library.sdata is not None and library.region in library.sdata.shapes:
-        shapes = library.sdata.shapes[library.region]
-        diameter = 2 * float(shapes["radius"].median()) if "radius" in shapes else diameter
-    try:
-        return find_scale(coordinates(library), spot_diameter=diameter, **array).um_per_unit
-    except ValueError:
-        return float("nan")

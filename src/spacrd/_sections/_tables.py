@@ -158,29 +158,12 @@ def coordinates(library: Library) -> np.ndarray:
 
 
 def _element_centres(library: Library) -> np.ndarray:
-    from spatialdata import get_centroids
-    from spatialdata.transformations import get_transformation
+    from ._centres import instances, place_instances, transformations
 
     assert library.sdata is not None and library.region is not None
     element = library.sdata[library.region]
-    system = next(iter(get_transformation(element, get_all=True)))
-    centres = get_centroids(element, coordinate_system=system).compute()
-    found = centres.index.get_indexer(pd.Index(library.instance_ids))
-    if (found < 0).any():
-        raise KeyError(
-            f"{int((found < 0).sum())} rows of the table annotate instances that the element {library.region!r} "
-            "does not have. Match them with `spatialdata.match_table_to_element`."
-        )
-    return centres[["x", "y"]].to_numpy(np.float64)[found]
-
-
-def gene_names(library: Library) -> np.ndarray:
-    """Gene names of the table; duplicates are refused."""
-    genes = library.table.var_names
-    if not genes.is_unique:
-        twice = genes[genes.duplicated()].unique()
-        raise ValueError(f"Gene names are not unique: {names(twice, 5)}. Call `adata.var_names_make_unique()`.")
-    return genes.to_numpy(dtype=str)
+    index, centres, _ = instances(element, next(iter(transformations(element))))
+    return centres[place_instances(library, index)]
 
 
 def counts(library: Library, layer: str | None = None) -> csr_matrix | Stored:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,10 +55,14 @@ def find_scale(
     array_col: np.ndarray | None = None,
     spot_diameter: float = float("nan"),
     bin_um: float | None = None,
+    stated: Mapping[str, tuple[float, str]] | None = None,
     mpp: float | None = None,
     pixels_per_unit: float = 1.0,
 ) -> Scale:
-    """Find the micrometres per coordinate unit: argument, else array lattice, else stored spot diameter.
+    """Find the micrometres per coordinate unit.
+
+    The first there is: argument, what the platform states, array lattice, stored spot diameter. Where there are
+    several, they are compared.
 
     Parameters
     ----------
@@ -71,6 +76,8 @@ def find_scale(
         Stored spot diameter in coordinate units; NaN if unknown.
     bin_um
         Side of a bin in micrometres, for arrays of square bins.
+    stated
+        What the files of the platform say: name to micrometres per unit and, in words, how it was found.
     mpp
         Micrometres per pixel of the picture, as the user states it.
     pixels_per_unit
@@ -99,6 +106,7 @@ def find_scale(
             # Without an array the platform is open: the argument says which spots these are.
             spot_um = min((VISIUM_SPOT, ST_SPOT), key=lambda um: abs(np.log(um / (diameter * per_unit))))
         found["argument"] = per_unit, "mpp given as argument", spot_um
+    found |= {name: (*value, spot_um) for name, value in (stated or {}).items()}
     if lattice is not None:
         found["lattice"] = lattice.um_per_unit, lattice.source, lattice.spot_um
         if lattice.transposed:
@@ -111,8 +119,9 @@ def find_scale(
         found["diameter"] = spot_um / diameter, f"stored spot diameter, taken as {spot_um:g} um", spot_um
     if not found:
         raise ValueError(
-            "Micrometres per pixel cannot be found: there is no array lattice (obs['array_row'], obs['array_col']) "
-            "and no stored spot diameter. Pass them as `mpp`."
+            "Micrometres per pixel cannot be found: there is no array lattice (obs['array_row'], obs['array_col']), "
+            "no stored spot diameter, and no element that states its scale. Pass them as `mpp` (Visium HD: "
+            "'microns_per_pixel' in scalefactors_json.json)."
         )
     best = next(iter(found.values()))
     _warn_disagreement(found, pixels_per_unit)
@@ -158,8 +167,8 @@ def _fit_lattice(
         return None
     # Visium columns count half pitches, so that row + column is even everywhere.
     hexagonal = bin_um is None and len(np.unique((grid.sum(axis=1)) % 2)) == 1
-    hexagon = _fit_similarity(grid * [VISIUM_PITCH / 2, VISIUM_PITCH * np.sqrt(3) / 2], xy) if hexagonal else None
-    square = _fit_similarity(grid, xy)
+    hexagon = fit_similarity(grid * [VISIUM_PITCH / 2, VISIUM_PITCH * np.sqrt(3) / 2], xy) if hexagonal else None
+    square = fit_similarity(grid, xy)
     # On a single row of spots both fit; then the parity decides.
     if hexagon and (square is None or hexagon[1] / VISIUM_PITCH <= square[1] + 0.02):
         scale, _, turn = hexagon
@@ -174,7 +183,7 @@ def _fit_lattice(
     return None
 
 
-def _fit_similarity(grid: np.ndarray, xy: np.ndarray) -> tuple[float, float, np.ndarray] | None:
+def fit_similarity(grid: np.ndarray, xy: np.ndarray) -> tuple[float, float, np.ndarray] | None:
     """Scale, median residual in grid units and rotation (or reflection) that best map ``grid`` onto ``xy``."""
     keep = np.ones(len(xy), dtype=bool)
     pitch = _nearest_step(grid)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._sections import Library, coordinates
-from .._sections._pictures import NoImageError, place_picture, scale_sources
+from .._sections._pictures import NoImageError, place_picture
+from .._sections._scale import scale_sources
 from ..image import Pyramid, find_scale
 from ..image._tiles import as_rgb
 
@@ -71,23 +72,24 @@ def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.
     return image, np.linalg.inv(to_level) @ to_pixels
 
 
-def _um_per_unit(library: Library, pyramid: Pyramid, xy: np.ndarray, diameter: float) -> float:
+def _um_per_unit(library: Library, xy: np.ndarray, system: str | None, diameter: float) -> float:
     """Micrometres per coordinate unit, NaN if nothing tells."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # patches warn of doubtful scales; here it is only a scale bar
-            return find_scale(xy, **scale_sources(library, pyramid, diameter)).um_per_unit
+            return find_scale(xy, **scale_sources(library, xy, system, diameter)).um_per_unit
     except ValueError:
         return float("nan")
 
 
 def tissue_of(library: Library, image_key: str | None, coordinate_system: str | None) -> Tissue:
     """Spots and picture of a section; without a picture the spots alone, unless one was named."""
-    pyramid = None
+    pyramid, um_per_unit = None, float("nan")
     try:
         if library.sdata is not None and library.region is None:
             raise NoImageError
-        _, pyramid, xy, diameter, _ = place_picture(library, image_key, coordinate_system)
+        _, pyramid, xy, diameter, system = place_picture(library, image_key, coordinate_system)
+        um_per_unit = _um_per_unit(library, xy, system, diameter)
     except NoImageError:
         if image_key is not None or coordinate_system is not None:
             raise
@@ -101,7 +103,6 @@ def tissue_of(library: Library, image_key: str | None, coordinate_system: str | 
     limits = finite.min(axis=0) - margin, finite.max(axis=0) + margin
     if pyramid is None:
         return Tissue(xy, diameter, limits)
-    um_per_unit = _um_per_unit(library, pyramid, xy, diameter)
     drawn = _thumbnail(pyramid, *limits)
     if drawn is None:
         warnings.warn(f"No spot of section {library.name!r} lies on its picture: drawn without it.", stacklevel=3)

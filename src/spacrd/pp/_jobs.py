@@ -15,6 +15,8 @@ from .._sections._pictures import Picture
 from ..image import Cutter, check_placement, patch_positions
 
 FEW_PIXELS = 32
+CELL_FIELD_UM = 112.0
+"""Side of a patch around a cell or bin: 224 px at 0.5 um, as encoders saw in training. The cell alone says little."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ def side_of(picture: Picture, library: Library, patch_um: float | None) -> tuple
     scale = picture.scale
     if patch_um is not None:
         return patch_um / scale.um_per_unit, float(patch_um)
+    if picture.kind != "spots":
+        return CELL_FIELD_UM / scale.um_per_unit, CELL_FIELD_UM
     if math.isfinite(picture.spot_diameter) and picture.spot_diameter > 0:
         return picture.spot_diameter, picture.spot_diameter * scale.um_per_unit
     if math.isfinite(scale.spot_um):
@@ -90,7 +94,7 @@ def plan_job(size: int, library: Library, picture: Picture, inside: np.ndarray, 
     side, patch_um = sides
     pyramid = picture.pyramid
     pixels = side * float(np.sqrt(abs(np.linalg.det(pyramid.to_level(0)[:2, :2]))))
-    if pixels > 2 * max(pyramid.height, pyramid.width):  # mostly reflections, and memory without end
+    if pixels > max(pyramid.height, pyramid.width):  # larger than the section
         raise ValueError(
             f"A patch of {patch_um:.4g} um is {pixels:.4g} px wide, and picture {picture.name!r} only "
             f"{pyramid.width} x {pyramid.height} px. Give `patch_um` and `mpp` in micrometres."

@@ -5,5 +5,6 @@ from ._explain import explain
 from ._fit import fit
 from ._score import score
 from ._threshold import threshold
+from ._to_cells import to_cells
 
-__all__ = ["CrossValidation", "cross_validate", "explain", "fit", "score", "threshold"]
+__all__ = ["CrossValidation", "cross_validate", "explain", "fit", "score", "threshold", "to_cells"]

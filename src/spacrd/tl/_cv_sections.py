@@ -135,6 +135,7 @@ def read_sections(
                 layer=layer,
                 scale=scale,
                 target=read_target(library, label_key, positive, negative),
+                like=libraries[0].table.var_names,
             )
         obs = library.table.obs.iloc[library.rows]
         values = labels(library, label_key)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from .._checks import check_choice, check_key, check_positive_int, check_result_key
 from .._keys import Keys
-from .._sections import Library, get_table, result_record, split_libraries, write_results
+from .._sections import Library, gene_names, get_table, result_record, split_libraries, write_results
 from ..model import SpaCRD
 from ..model._explain import MODALITY, SOURCES, attention_role, explain_section
 from ..model._preprocess import match_genes
@@ -198,7 +198,7 @@ def _by_gene(table: AnnData, model: SpaCRD, sums: np.ndarray, number: np.ndarray
     """Mean contribution of each gene of the table over each region."""
     contract = model.config.expression
     assert contract is not None
-    column = match_genes(contract.genes, table.var_names.to_numpy(dtype=str))
+    column = match_genes(contract.genes, gene_names(table, contract.genes)[0])
     values = np.full((table.n_vars, len(regions)), np.nan, dtype=np.float32)
     values[column[column >= 0]] = np.divide(sums, number, out=np.full(sums.shape, np.nan), where=number > 0)[
         column >= 0
@@ -216,6 +216,7 @@ def _read(library: Library, model: SpaCRD, layer: str | None, on_mismatch: str) 
         image_rep=key,
         layer=layer,
         scale=config.max_distance_um is not None,
+        like=config.expression.genes if config.expression else None,
     )
     if config.image is not None and section.image is not None:
         _check_embedding(library, model, section.image.shape[1], on_mismatch)

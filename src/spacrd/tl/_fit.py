@@ -156,6 +156,7 @@ def fit(
             image_rep=rep,
             layer=layer,
             target=target,
+            like=libraries[0].table.var_names if genes is None else genes,
             scale=max_distance is not None,
         )
         for library, target in zip(libraries, targets, strict=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -56,17 +58,20 @@ def read_section(
     layer: str | None,
     scale: bool,
     target: np.ndarray | None = None,
+    like: Iterable[str] | None = None,
     load: bool = True,
 ) -> RawSection:
     """Coordinates, checked counts and embedding of one section; a modality it lacks is None.
 
     ``scale`` asks for micrometres per unit too, which only a largest distance needs. Without ``load``, what lies on
-    disk stays there.
+    disk stays there. ``like`` are the gene names to go by.
     """
     n = len(library.rows)
     matrix = genes = image = None
     if expression and library.table.n_vars:
-        genes = gene_names(library)
+        genes, source = gene_names(library.table, like)
+        if source is not None:
+            warn(f"Section {library.name!r}: genes are matched by var[{source!r}], as var_names are of another kind.")
         matrix = check_counts(_loaded(counts(library, layer), load), library.name)
     if image_rep is not None and image_rep in library.table.obsm:
         image = _loaded(embedding(library, image_rep), load)
@@ -125,5 +130,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 def warn(text: str) -> None:
-    """Warn the caller of a public function."""
-    warnings.warn(text, UserWarning, stacklevel=4)
+    """Warn whoever called spacrd."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "spacrd":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, UserWarning, stacklevel=level)

@@ -194,6 +194,7 @@ def _score_library(
         image_rep=key,
         layer=layer,
         scale=config.max_distance_um is not None,
+        like=config.expression.genes if config.expression else None,
         load=False,
     )
     if config.image is not None and section.image is not None:

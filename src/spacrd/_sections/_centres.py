@@ -1,0 +1,110 @@
+"""Where the instances of a spatial element lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from .._checks import names
+
+if TYPE_CHECKING:
+    from ._tables import Library
+
+
+def transformations(element: Any) -> dict[str, Any]:
+    """Transformations of an element by coordinate system."""
+    from spatialdata.transformations import get_transformation
+
+    return dict(get_transformation(element, get_all=True))
+
+
+def matrix_to(element: Any, system: str) -> np.ndarray:
+    """3 x 3 affine matrix from an element's own x and y to a coordinate system."""
+    from spatialdata.transformations import get_transformation
+
+    transformation = get_transformation(element, to_coordinate_system=system)
+    return np.asarray(transformation.to_affine_matrix(("x", "y"), ("x", "y")), dtype=np.float64)
+
+
+def magnification(matrix: np.ndarray) -> float:
+    """Factor by which an affine matrix stretches lengths, on average over directions."""
+    return float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+
+
+def instances(element: Any, system: str) -> tuple[pd.Index, np.ndarray, np.ndarray]:
+    """Instances of an element of shapes, points or labels.
+
+    Parameters
+    ----------
+    element
+        The element.
+    system
+        Coordinate system.
+
+    Returns
+    -------
+    Names; centres, (n, 2); and sizes, (n,): the diameter of circles, the side of squares of the area of polygons, NaN
+    of others. In units of the coordinate system.
+    """
+    import geopandas
+    from xarray import DataArray, DataTree
+
+    matrix = matrix_to(element, system)
+    if isinstance(element, geopandas.GeoDataFrame):
+        middle = element.geometry.centroid
+        own = np.column_stack([middle.x, middle.y]).astype(np.float64)
+        circles = "radius" in element
+        sizes = 2 * element["radius"].to_numpy(float) if circles else np.sqrt(element.geometry.area.to_numpy())
+        index, sizes = element.index, sizes * magnification(matrix)
+    elif isinstance(element, DataArray | DataTree):
+        index, own = _label_centres(element)
+        sizes = np.full(len(index), np.nan)
+    else:
+        frame = element[["x", "y"]].compute()
+        index, own, sizes = frame.index, frame.to_numpy(np.float64), np.full(len(frame), np.nan)
+    return index, own @ matrix[:2, :2].T + matrix[:2, 2], sizes
+
+
+def place_instances(library: Library, index: pd.Index) -> np.ndarray:
+    """Position of each row of the section among the instances of the element it annotates, (n,)."""
+    wanted = pd.Index(library.instance_ids)
+    if not index.is_unique:
+        twice = names(index[index.duplicated()], 5)
+        raise ValueError(f"Element {library.region!r} has instances of the same name: {twice}.")
+    found = index.get_indexer(wanted)
+    if (found < 0).any():
+        missing = wanted[found < 0]
+        raise KeyError(
+            f"{len(missing)} of {len(wanted)} rows of the table annotate instances that {library.region!r} does not "
+            f"have: {names(missing, 5)}. Match them with `spatialdata.match_table_to_element`."
+        )
+    return found
+
+
+def _label_centres(element: Any) -> tuple[pd.Index, np.ndarray]:
+    """Numbers and centroids of the labels of a raster, block by block: `spatialdata.get_centroids` loads it whole."""
+    import dask.array as da
+    from xarray import DataTree
+
+    several = isinstance(element, DataTree)
+    raster: Any = next(iter(cast(Any, element)["scale0"].values())) if several else element
+    blocks = da.asarray(raster.transpose("y", "x").data)
+    found = []
+    for block, top, left in _blocks(blocks):
+        rows, columns = np.nonzero(block)
+        numbers, place = np.unique(block[rows, columns], return_inverse=True)
+        weights = {"n": np.ones(len(place)), "x": columns + left + 0.5, "y": rows + top + 0.5}
+        sums = {name: np.bincount(place, weights=values) for name, values in weights.items()}
+        found.append(pd.DataFrame(sums, index=numbers))
+    total = pd.concat(found).groupby(level=0).sum()
+    return total.index, total[["x", "y"]].to_numpy() / total[["n"]].to_numpy()
+
+
+def _blocks(array: Any) -> Any:
+    """Blocks of a two-dimensional dask array in memory, one after the other, and their first row and column."""
+    tops, lefts = (np.cumsum([0, *sizes[:-1]]) for sizes in array.chunks)
+    for i, top in enumerate(tops):
+        for j, left in enumerate(lefts):
+            yield np.asarray(array.blocks[i, j].compute(scheduler="synchronous")), int(top), int(left)

@@ -1,0 +1,150 @@
+"""Patches of real Xenium folders, pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import spacrd
+from spacrd._sections import split_libraries, um_per_unit
+
+from .conftest import XENIUM_UM
+from .pixels import KEY, check, expected, extract, facts
+from .tissue import camera, move, photograph
+from .xenium import PIXEL_UM, read_xenium, write_he
+
+LIGHT = {"transcripts": False, "nucleus_labels": False, "morphology_mip": False, "morphology_focus": False}
+VIEWS = [{}, {"mpp": 0.9}, {"degrees": 7.0}, {"degrees": 90.0}, {"flip": True}, {"degrees": 7.0, "flip": True}]
+
+
+def in_global(folder, rows=slice(None)) -> np.ndarray:
+    return folder.measured.xy_um[rows] / PIXEL_UM
+
+
+@pytest.mark.parametrize("version", ["1.0.1", "1.5.0.3", "2.0.0.10", "3.1.0.4"])
+def test_each_version(xenium_folder, version):
+    folder = xenium_folder(version)
+    sdata = read_xenium(folder.path)
+    table = extract(sdata)
+    # The raster has its centroid within half a pixel of the cell.
+    check(table, expected(in_global(folder), 112.0 / PIXEL_UM, folder.to_um))
+    record = facts(table)
+    assert record["image"] == "he_image" and record["coordinate_system"] == "global"
+    assert record["patch_um"] == 112 and record["mpp"] == pytest.approx(0.5, rel=1e-6)
+    assert "Xenium pixel size" in record["mpp_source"]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=str)
+def test_however_the_picture_was_taken(xenium_folder, view):
+    folder = xenium_folder(**view)
+    table = extract(read_xenium(folder.path, **LIGHT), patch_um=60.0)
+    check(table, expected(in_global(folder), 60.0 / PIXEL_UM, folder.to_um), 2.5)
+    assert facts(table)["mpp"] == pytest.approx(folder.mpp, rel=1e-6)
+
+
+@pytest.mark.parametrize("region", ["cell_labels", "cell_circles", "cell_boundaries"])
+def test_whatever_the_table_annotates(xenium_folder, region):
+    folder = xenium_folder(degrees=7.0)
+    sdata = read_xenium(folder.path, cells_as_circles=region == "cell_circles", **LIGHT)
+    if region == "cell_boundaries":
+        sdata.tables["table"].obs["region"] = "cell_boundaries"
+        sdata.tables["table"].obs["region"] = sdata.tables["table"].obs["region"].astype("category")
+        sdata.set_table_annotates_spatialelement("table", "cell_boundaries", "region", "cell_id")
+    order = np.random.default_rng(0).permutation(sdata.tables["table"].n_obs)[:100]
+    sdata.tables["table"] = sdata.tables["table"][order].copy()
+    table = extract(sdata)
+    check(table, expected(in_global(folder, order), 112.0 / PIXEL_UM, folder.to_um))
+    assert facts(table)["mpp"] == pytest.approx(0.5, rel=1e-6)
+    (library,) = split_libraries(sdata)
+    assert library.region == region and um_per_unit(library) == pytest.approx(1.0)
+
+
+def he_only(folder, path, pixels, to_pixels, **options):
+    """The section with another picture."""
+    import spatialdata_io
+
+    sdata = read_xenium(folder.path, aligned_images=False, **LIGHT)
+    to_morphology = np.diag([1 / PIXEL_UM, 1 / PIXEL_UM, 1]) @ np.linalg.inv(to_pixels)
+    file = write_he(path, pixels, to_morphology)
+    alignment = path / "made_he_imagealignment.csv"
+    sdata.images["he_image"] = spatialdata_io.xenium_aligned_image(file, alignment, **options)
+    return sdata
+
+
+@pytest.mark.parametrize("scales", [None, [2, 2]], ids=["one scale", "three scales"])
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "rgba", "channels last"])
+def test_kinds_of_pictures(xenium_folder, tmp_path, kind, scales):
+    folder = xenium_folder()
+    to_pixels, *shape = camera(*XENIUM_UM, 0.5, degrees=7.0, shift=33.0)
+    pixels = photograph(np.linalg.inv(to_pixels), *shape)
+    if kind != "channels last":
+        pixels = pixels.transpose(2, 0, 1)
+    if kind == "uint16":
+        pixels = pixels.astype(np.uint16) * 257
+    if kind == "rgba":
+        pixels = np.concatenate([pixels, np.full_like(pixels[:1], 255)])
+    sdata = he_only(folder, tmp_path, pixels, to_pixels, image_models_kwargs={"scale_factors": scales})
+    assert sdata.images["he_image"].__class__.__name__ == ("DataArray" if scales is None else "DataTree")
+    table = extract(sdata)
+    check(table, expected(in_global(folder), 112.0 / PIXEL_UM, folder.to_um), 2.5)
+    assert facts(table)["level"] == (0 if scales is None else 2)
+
+
+def test_cells_off_the_picture(xenium_folder, tmp_path):
+    folder = xenium_folder()
+    # The H&E shows the right part of the tissue only.
+    to_pixels, *shape = camera(*XENIUM_UM, 0.5, shift=-150.0)
+    sdata = he_only(folder, tmp_path, photograph(np.linalg.inv(to_pixels), *shape), to_pixels)
+    with pytest.warns(UserWarning, match="lie off picture 'he_image'"):
+        table = extract(sdata)
+    x, y = move(to_pixels, folder.measured.xy_um).T
+    clear = np.abs(x) > 1, np.abs(y) > 1
+    inside = (x > 0) & (y > 0) & (x < shape[1]) & (y < shape[0])
+    assert 0 < inside.sum() < len(inside)
+    assert (table.obs["spacrd_in_image"].to_numpy() == inside)[clear[0] & clear[1]].all()
+    check(table, expected(in_global(folder), 112.0 / PIXEL_UM, folder.to_um))
+
+
+def test_fluorescence_is_no_histology(xenium_folder):
+    sdata = read_xenium(xenium_folder().path, aligned_images=False)
+    with pytest.raises(ValueError, match=r"no image.*'morphology_focus'.*fluorescence"):
+        extract(sdata)
+    table = extract(sdata, image_key="morphology_focus")
+    assert facts(table)["mpp"] == pytest.approx(PIXEL_UM)
+
+
+def test_without_the_readers_note_and_without_shapes(xenium_folder):
+    folder = xenium_folder()
+    sdata = read_xenium(folder.path, cells_boundaries=False, nucleus_boundaries=False, **LIGHT)
+    sdata.attrs.clear()
+    table = extract(sdata)
+    assert "coordinates in micrometres" in facts(table)["mpp_source"]
+    assert facts(table)["mpp"] == pytest.approx(0.5, rel=1e-3)
+
+
+def test_two_sources_that_disagree_are_named(xenium_folder):
+    sdata = read_xenium(xenium_folder().path, **LIGHT)
+    sdata.tables["table"].obsm["spatial"] = sdata.tables["table"].obsm["spatial"] * 2
+    with pytest.warns(UserWarning, match=r"disagree.*pixel size.*coordinates in micrometres"):
+        extract(sdata)
+
+
+def test_through_zarr(xenium_folder, tmp_path):
+    import spatialdata
+
+    folder = xenium_folder(degrees=7.0)
+    sdata = read_xenium(folder.path, **LIGHT)
+    table = extract(sdata)
+    sdata.write(tmp_path / "section.zarr")
+    again = spatialdata.read_zarr(tmp_path / "section.zarr")
+    assert np.array_equal(again.tables["table"].obsm[KEY], table.obsm[KEY])
+    assert facts(again.tables["table"]) == facts(table)
+    assert np.array_equal(extract(again).obsm[KEY], table.obsm[KEY])
+
+
+def test_cells_are_drawn(xenium_folder):
+    sdata = read_xenium(xenium_folder().path, **LIGHT)
+    table = sdata.tables["table"]
+    table.obs["spacrd_likelihood"] = np.linspace(0, 1, table.n_obs).astype(np.float32)
+    table.uns["spacrd"] = {"spacrd": {"library_key": "", "sections": {"cell_labels": {"threshold": 0.5}}}}
+    assert spacrd.pl.likelihood(sdata, show=False) is not None

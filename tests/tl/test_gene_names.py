@@ -1,0 +1,79 @@
+"""Genes matched by symbol or Ensembl id, whichever the table is indexed by."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import spacrd
+
+LABELS = {"label_key": "pathologist", "positive": ["invasive cancer", "cancer in situ"]}
+
+
+def by_ensembl(section, *, keep: str | None = "gene_name", twice: bool = False):
+    """The table as readers make it that index genes by Ensembl id."""
+    table = section["table"].copy()
+    symbols = table.var_names.astype(str)
+    table.var = pd.DataFrame(index=[f"ENSG{i:011d}" for i in range(table.n_vars)])
+    if keep:
+        values = pd.Series(symbols, index=table.var_names)
+        if twice:
+            values.iloc[-1] = values.iloc[0]
+        table.var["chromosome"] = "1"
+        table.var[keep] = pd.Categorical(values) if twice else values
+    return table
+
+
+@pytest.fixture(scope="module")
+def sections():
+    return [spacrd.datasets.toy_visium(n_rows=12, n_cols=12, n_genes=120, seed=s, mpp=4.0) for s in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def model(sections):
+    return spacrd.tl.fit([s["table"] for s in sections], **LABELS, modality="expression", max_epochs=2)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_table_of_ensembl_ids_is_scored_by_its_symbols(sections, model, twice):
+    expected = sections[1]["table"].copy()
+    spacrd.tl.score(expected, model)
+    table = by_ensembl(sections[1], twice=twice)
+    with pytest.warns(UserWarning, match=r"matched by var\['gene_name'\]"):
+        spacrd.tl.score(table, model)
+    if not twice:  # a gene whose name is taken counts as average
+        assert np.allclose(table.obs["spacrd_likelihood"], expected.obs["spacrd_likelihood"], atol=1e-6)
+    report = next(iter(table.uns["spacrd"]["spacrd"]["sections"].values()))
+    assert report["gene_coverage"] == pytest.approx(119 / 120 if twice else 1.0)
+
+
+def test_contributions_lie_at_the_right_genes(sections, model):
+    expected, table = sections[1]["table"].copy(), by_ensembl(sections[1])
+    with pytest.warns(UserWarning, match="gene_name"):
+        spacrd.tl.score(table, model)
+    with pytest.warns(UserWarning, match="gene_name"):
+        spacrd.tl.explain(table, model)
+    spacrd.tl.score(expected, model)
+    spacrd.tl.explain(expected, model)
+    found = table.varm["spacrd_contributions"].to_numpy()
+    assert np.allclose(found, expected.varm["spacrd_contributions"].to_numpy(), atol=1e-6)
+
+
+def test_sections_of_both_kinds_make_the_same_model(sections, model):
+    first, second = sections[0]["table"], by_ensembl(sections[1])
+    with pytest.warns(UserWarning, match="gene_name"):
+        mixed = spacrd.tl.fit([first, second], **LABELS, modality="expression", max_epochs=2)
+    assert mixed.config.expression == model.config.expression
+
+
+def test_without_such_a_column_the_error_says_what_is_wrong(sections, model):
+    with pytest.raises(ValueError, match="no gene in common.*ENSG.*symbols or Ensembl ids"):
+        spacrd.tl.score(by_ensembl(sections[1], keep=None), model)
+
+
+def test_names_that_match_are_not_looked_for_elsewhere(sections, model, recwarn):
+    table = sections[1]["table"].copy()
+    table.var["other"] = table.var_names[::-1].to_numpy()
+    spacrd.tl.score(table, model)
+    assert not [w for w in recwarn if "matched by" in str(w.message)]
