@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
+from types import FrameType
 from typing import Any
 
 
@@ -67,3 +70,12 @@ def check_positive_number(value: Any, argument: str, what: str = "number") -> fl
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"{argument} must be positive, a finite {what}, got {value}.")
     return number
+
+
+def warn(text: str) -> None:
+    """Warn whoever called spacrd."""
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "spacrd":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(text, UserWarning, stacklevel=level)

@@ -50,6 +50,16 @@ class Keys:
         return f"{key}_region_colors"
 
     @staticmethod
+    def regions(key: str = DEFAULT) -> str:
+        """``.shapes`` slot of the outlines of called cancer."""
+        return f"{key}_regions"
+
+    @staticmethod
+    def boundary_distance(key: str = DEFAULT) -> str:
+        """``.obs`` slot of the distance to the boundary of called cancer in micrometres."""
+        return f"{key}_boundary_distance"
+
+    @staticmethod
     def latent(key: str = DEFAULT) -> str:
         """``.obsm`` slot of the latent embedding."""
         return f"X_{key}"

@@ -3,8 +3,9 @@
 from ._cross_validate import CrossValidation, cross_validate
 from ._explain import explain
 from ._fit import fit
+from ._regions import regions
 from ._score import score
 from ._threshold import threshold
 from ._to_cells import to_cells
 
-__all__ = ["CrossValidation", "cross_validate", "explain", "fit", "score", "threshold", "to_cells"]
+__all__ = ["CrossValidation", "cross_validate", "explain", "fit", "regions", "score", "threshold", "to_cells"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch.nn import Module
 
+from .._checks import warn
 from .._hardware import Hardware
 from ..model import Calibration, ExpressionContract, ImageContract, RawSection, Recipe
 from ..model._calibration import centre
@@ -16,7 +17,6 @@ from ..model._modules import further_network
 from ..model._prepare import SpotArrays
 from ..nn import NetworkConfig, SpaCRDNetwork
 from ._fit_level import fit_level
-from ._read import warn
 
 MAX_FOLDS = 5
 """Sections are held out one by one, or in so many groups if there are more."""

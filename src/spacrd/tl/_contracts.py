@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._checks import names
+from .._checks import names, warn
 from .._sections import Library
 from .._settings import logger
 from ..model import ExpressionContract, ImageContract, RawSection, Recipe
 from ..model._preprocess import log_normalise, match_genes, select_genes
-from ._read import image_facts, warn
+from ._read import image_facts
 
 TARGET_SUM = 1e4
 """Counts a spot is normalised to."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._checks import check_choice, check_positive_int, names
+from .._checks import check_choice, check_positive_int, names, warn
 from .._sections import as_list, split_libraries
 from .._settings import settings
 from ..model._recipe import get_recipe
@@ -22,7 +22,7 @@ from ._cv_sections import Fold, Section, make_folds, read_sections, shared_patie
 from ._cv_store import Store
 from ._fit import fit
 from ._mixture import make_cut
-from ._read import choose_image_rep, read_target, warn
+from ._read import choose_image_rep, read_target
 from ._targets import check_targets, read_classes
 
 if TYPE_CHECKING:

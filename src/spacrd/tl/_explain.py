@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_key, check_positive_int, check_result_key
+from .._checks import check_choice, check_key, check_positive_int, check_result_key, warn
 from .._keys import Keys
 from .._sections import Library, gene_names, get_table, result_record, split_libraries, write_results
 from ..model import SpaCRD
 from ..model._explain import MODALITY, SOURCES, attention_role, explain_section
 from ..model._preprocess import match_genes
-from ._read import read_section, warn
+from ._read import read_section
 from ._score import _check_embedding, _check_genes
 
 if TYPE_CHECKING:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Iterable, Sequence
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from .._checks import names
+from .._checks import names, warn
 from .._sections import (
     Library,
     Stored,
@@ -127,12 +124,3 @@ def same(one: Any, other: Any) -> bool:
     if not np.isfinite(one) or not np.isfinite(other):
         return True
     return abs(one - other) <= 0.1 * max(abs(one), abs(other))
-
-
-def warn(text: str) -> None:
-    """Warn whoever called spacrd."""
-    frame: FrameType | None = sys._getframe(1)
-    level = 2
-    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "spacrd":
-        frame, level = frame.f_back, level + 1
-    warnings.warn(text, UserWarning, stacklevel=level)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_positive_int, check_result_key, names
+from .._checks import check_choice, check_positive_int, check_result_key, names, warn
 from .._hardware import PRECISIONS
 from .._keys import REGION_COLORS, Keys
 from .._sections import Library, embedding_record, get_table, split_libraries, write_results
 from ..model import Prediction, SpaCRD
 from ._call import call_regions, cut_section, verdict
 from ._mixture import Cut, make_cut
-from ._read import read_section, same, warn
+from ._read import read_section, same
 
 if TYPE_CHECKING:
     from anndata import AnnData

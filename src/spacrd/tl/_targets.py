@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import names
+from .._checks import names, warn
 from .._sections import Library
-from ._read import warn
 
 
 def read_classes(value: Any, argument: str) -> list[str]:

@@ -1,0 +1,194 @@
+"""Rows of a section and things drawn on its picture, in one coordinate system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import check_key
+from .._keys import Keys
+from ._centres import instances, matrix_to, place_instances, transformations
+from ._geojson import CLASS, class_name, read_geojson
+from ._pictures import NoImageError, place_picture, place_rows
+from ._tables import Library, coordinates
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A coordinate system that rows and drawings share.
+
+    Attributes
+    ----------
+    xy
+        Centres of the rows of the section, (n, 2).
+    system
+        Name of the coordinate system; None for AnnData.
+    to_pixels
+        3 x 3 matrix from it to pixels of the picture; for AnnData without a named picture, to full-resolution pixels.
+    """
+
+    xy: np.ndarray
+    system: str | None
+    to_pixels: np.ndarray
+
+
+def canvas(library: Library, image_key: str | None, coordinate_system: str | None) -> Canvas:
+    """Coordinate system of a picture, and the rows in it.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture, or several and none is named; ``NoImageError`` in the first case.
+    """
+    if library.sdata is None and image_key is None:
+        return Canvas(coordinates(library), None, np.eye(3))
+    _, pyramid, xy, _, system = place_picture(library, image_key, coordinate_system)
+    return Canvas(xy, system, pyramid.to_pixels)
+
+
+def drawn(
+    library: Library, regions: Any, class_key: str | None, image_key: str | None, coordinate_system: str | None
+) -> tuple[GeoDataFrame, Canvas]:
+    """Polygons with their class (column ``"class"``) and the rows, in one coordinate system.
+
+    ``regions`` are the name of a shapes element, a GeoDataFrame or GeoJSON. What has spatialdata's transformations is
+    brought along by them; anything else is in pixels of the picture.
+    """
+    import geopandas
+
+    if isinstance(regions, str) and library.sdata is not None and regions in library.sdata.shapes:
+        regions = library.sdata.shapes[regions]
+    if isinstance(regions, geopandas.GeoDataFrame):
+        own = transformations(regions) if "transform" in regions.attrs else None
+        frame = geopandas.GeoDataFrame({CLASS: _classes(regions, class_key)}, geometry=regions.geometry.to_numpy())
+    elif isinstance(regions, str | Path | Mapping | list | tuple):
+        if isinstance(regions, str) and library.sdata is not None and not Path(regions).exists():
+            check_key(regions, library.sdata.shapes, "shapes element or file")
+        own, frame = None, read_geojson(regions, class_key)
+    else:
+        raise TypeError(
+            "regions must be the name of a shapes element, a GeoDataFrame, or GeoJSON (a path or its content), got"
+            f" {type(regions).__name__}."
+        )
+    if own is not None and library.sdata is not None:
+        xy, system = _shared_with(library, own, coordinate_system)
+        matrix = matrix_to(regions, system)
+        place = Canvas(xy, system, np.eye(3))
+    else:
+        try:
+            place = canvas(library, image_key, coordinate_system)
+        except NoImageError as error:
+            raise ValueError(
+                f"{error} Annotations in pixels cannot be placed without it: add the picture they were drawn on, or "
+                "pass them as a shapes element with transformations."
+            ) from error
+        matrix = np.linalg.inv(place.to_pixels)
+    return frame.set_geometry(frame.geometry.affine_transform(_six(matrix))), place
+
+
+def _shared_with(library: Library, own: Mapping[str, Any], wanted: str | None) -> tuple[np.ndarray, str]:
+    assert library.sdata is not None and library.region is not None
+    element = library.sdata[library.region]
+    shared = {name: None for name in transformations(element) if name in own}
+    if wanted is not None:
+        check_key(wanted, shared, f"coordinate system that {library.region!r} and the annotations share")
+        shared = {wanted: None}
+    if not shared:
+        check_key(next(iter(own)), transformations(element), f"coordinate system of {library.region!r}")
+    system = next(iter(shared))
+    index, centres, _ = instances(element, system)
+    return centres[place_instances(library, index)], system
+
+
+def _classes(frame: GeoDataFrame, class_key: str | None) -> list[str | None]:
+    columns = [name for name in frame.columns if name != frame.geometry.name]
+    if class_key is None:
+        likely = [name for name in (CLASS, "classification", "name") if name in columns]
+        class_key = likely[0] if likely else columns[0] if len(columns) == 1 else None
+    if class_key is None:
+        raise ValueError(f"Which column holds the class? Name one of {columns} with `class_key`.")
+    check_key(class_key, columns, "column of the annotations", hint="Name the column of classes with `class_key`.")
+    return [class_name(value) for value in frame[class_key]]
+
+
+def outlines(library: Library, system: str | None) -> np.ndarray:
+    """Outline of each row as a polygon in a coordinate system, object (n,)."""
+    import shapely
+
+    if library.sdata is not None and library.region in library.sdata.shapes:
+        element = library.sdata.shapes[library.region]
+        matrix = matrix_to(element, str(system))
+        found = element.geometry.iloc[place_instances(library, element.index)]
+        if "radius" in element:
+            radius = element["radius"].to_numpy(float)[place_instances(library, element.index)]
+            found = found.buffer(radius)
+        return found.affine_transform(_six(matrix)).to_numpy()
+    entry = library.table.uns.get(Keys.SPATIAL, {}).get(library.name, {}) if library.sdata is None else {}
+    diameter = float(entry.get("scalefactors", {}).get("spot_diameter_fullres", np.nan))
+    if not np.isfinite(diameter):
+        raise ValueError(f"Section {library.name!r} does not say how large its spots are. Use by='centroid'.")
+    return shapely.buffer(shapely.points(coordinates(library)), diameter / 2)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the rows lie, how large a unit is, and how to bring polygons back to the element.
+
+    Attributes
+    ----------
+    xy
+        Centres, (n, 2), in units of the coordinate system.
+    um_per_unit
+        Micrometres per unit.
+    system
+        Coordinate system; None for AnnData.
+    """
+
+    xy: np.ndarray
+    um_per_unit: float
+    system: str | None
+
+
+def ground(library: Library, coordinate_system: str | None, mpp: float | None) -> Ground:
+    """Rows of a section and their scale."""
+    xy, scale, system = place_rows(library, coordinate_system, mpp)
+    return Ground(xy, scale.um_per_unit, system)
+
+
+def pixels_of(library: Library, frame: GeoDataFrame, system: str | None, image_key: str | None) -> GeoDataFrame:
+    """Polygons in a coordinate system, brought to pixels of a picture."""
+    matrix = canvas(library, image_key, system).to_pixels
+    return frame.set_geometry(frame.geometry.affine_transform(_six(matrix)))
+
+
+def store_shapes(library: Library, name: str, frame: GeoDataFrame, system: str | None) -> None:
+    """Keep polygons as shapes with all transformations of the element the rows annotate; nothing, if there are none.
+
+    spatialdata cannot hold an element without a row.
+    """
+    from spatialdata.models import ShapesModel
+
+    assert library.sdata is not None and library.region is not None
+    if not len(frame):
+        if name in library.sdata.shapes:
+            del library.sdata.shapes[name]
+        return
+    element = library.sdata[library.region]
+    back = np.linalg.inv(matrix_to(element, str(system)))
+    own = frame.set_geometry(frame.geometry.affine_transform(_six(back)))
+    parsed = ShapesModel.parse(own, transformations=transformations(element))
+    if name in library.sdata.shapes:
+        del library.sdata.shapes[name]
+    library.sdata.shapes[name] = parsed
+
+
+def _six(matrix: np.ndarray) -> list[float]:
+    """Numbers of a 3 x 3 matrix as shapely reads them."""
+    return [*matrix[:2, :2].ravel(), *matrix[:2, 2]]

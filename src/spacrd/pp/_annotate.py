@@ -1,0 +1,209 @@
+"""Regions drawn on a picture to classes of spots."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from .._checks import check_choice, check_positive_number, check_result_key, warn
+from .._keys import Keys
+from .._sections import Library, result_record, split_libraries, write_results
+from .._sections._drawn import drawn, outlines
+from .._sections._geojson import CLASS, polygons_only
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from geopandas import GeoDataFrame
+    from spatialdata import SpatialData
+
+
+def annotate(
+    data: AnnData | SpatialData,
+    regions: str | os.PathLike[str] | Mapping[str, Any] | list[Any] | GeoDataFrame,
+    *,
+    key_added: str,
+    class_key: str | None = None,
+    by: Literal["centroid", "area"] = "centroid",
+    min_share: float = 0.5,
+    default: str | None = None,
+    image_key: str | None = None,
+    coordinate_system: str | None = None,
+    table_key: str = "table",
+    library_key: str | None = None,
+    region: str | None = None,
+    copy: bool = False,
+) -> AnnData | SpatialData | None:
+    """Give spots the class of the region that a pathologist drew around them.
+
+    Where regions overlap, the smallest one counts: a duct drawn inside a tumour is a duct. Holes are not part of a
+    region.
+
+    Parameters
+    ----------
+    data
+        One section, or several of which ``region`` names one.
+    regions
+        What was drawn: a GeoJSON file of QuPath (*File, Export objects as GeoJSON*) or its content, a GeoDataFrame, or
+        the name of a shapes element of the SpatialData. Coordinates are pixels of the picture, but those of a shapes
+        element, which its transformations place.
+    key_added
+        ``.obs`` column to write.
+    class_key
+        Column or property that holds the class; by default what QuPath calls the classification.
+    by
+        ``"centroid"``: the class at the centre of the spot. ``"area"``: the class that covers most of the spot, if it
+        covers ``min_share`` of it.
+    min_share
+        Share of the spot's area, above 0 to 1; for ``by="area"``.
+    default
+        Class of spots that no region touches; NaN if None. With a default they count as examples of it in a fit.
+    image_key
+        Picture that was drawn on. By default the one that :func:`extract_patches` takes; of an AnnData, the
+        full-resolution one.
+    coordinate_system
+        Coordinate system of a SpatialData that picture (or element) and spots share.
+    table_key
+        Table of a SpatialData.
+    library_key
+        ``.obs`` column of section names.
+    region
+        Section to annotate. Other sections keep what an earlier call wrote.
+    copy
+        Return a copy instead of writing into ``data``.
+
+    Returns
+    -------
+    The copy if ``copy``, else None. Written: ``.obs[key_added]``, a category; and ``.uns["spacrd"]`` says from what.
+
+    Raises
+    ------
+    ValueError
+        If nothing is drawn, no region has a class, regions and spots lie apart, there are several sections and none is
+        named, or the column exists and was not made here.
+    KeyError
+        If a name is unknown.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> sdata = spacrd.datasets.toy_visium(n_rows=12, n_cols=12)
+    >>> square = {"type": "Polygon", "coordinates": [[[0, 0], [700, 0], [700, 700], [0, 700], [0, 0]]]}
+    >>> drawn = {"type": "Feature", "geometry": square, "properties": {"classification": {"name": "Tumor"}}}
+    >>> spacrd.pp.annotate(sdata, drawn, key_added="qupath")
+    >>> sdata["table"].obs["qupath"].cat.categories.to_list()
+    ['Tumor']
+    """
+    check_result_key(key_added)
+    check_choice(by, ("centroid", "area"), "by")
+    if check_positive_number(min_share, "min_share") > 1:
+        raise ValueError(f"min_share must be a share of the spot's area, above 0 to 1, got {min_share}.")
+    libraries = split_libraries(data, table_key=table_key, library_key=library_key, region=region)
+    if len(libraries) > 1:
+        found = ", ".join(repr(library.region or library.name) for library in libraries)
+        raise ValueError(f"There are several sections ({found}); name the one that was drawn on with `region`.")
+    (library,) = libraries
+    values = _earlier(library, key_added)
+    source = regions if isinstance(regions, str) else os.fspath(regions) if isinstance(regions, os.PathLike) else ""
+    given = Path(regions) if isinstance(regions, os.PathLike) else regions
+    frame, place = drawn(library, given, class_key, image_key, coordinate_system)
+    frame, lost = polygons_only(frame)
+    if lost:
+        warn(f"{lost} of the annotations are points or lines and were left out.")
+    named = frame[CLASS].notna().to_numpy()
+    if not named.any():
+        raise ValueError(
+            "No region has a class. Set one in QuPath before the export, or name the property with `class_key`."
+        )
+    if not named.all():
+        warn(f"{int((~named).sum())} of {len(frame)} regions have no class and were left out.")
+    frame = frame[named].reset_index(drop=True)
+    _check_overlap(frame, place.xy, library.name)
+    frame = frame.iloc[np.argsort(frame.geometry.area.to_numpy(), kind="stable")].reset_index(drop=True)
+    at = _by_centroid(frame, place.xy) if by == "centroid" else _by_area(frame, library, place.system, min_share)
+    touched = at >= 0
+    if not touched.any():
+        warn(f"Section {library.name!r}: no spot lies in any of the {len(frame)} regions.")
+    classes = frame[CLASS].to_numpy(dtype=object)
+    values[library.rows] = default if default is not None else np.nan
+    values[library.rows[touched]] = classes[at[touched]]
+    record = {
+        "source": source,
+        "by": by,
+        "coordinate_system": place.system or "",
+        "n_regions": len(frame),
+        "n_spots": int(touched.sum()),
+    }
+    name = _record(key_added)
+    sections = {**result_record(library.table, name).get("sections", {}), Keys.section(library.name): record}
+    return write_results(
+        data,
+        table_key=table_key,
+        obs={key_added: pd.Categorical(values)},
+        obsm={},
+        uns={name: {"sections": sections}},
+        copy=copy,
+    )
+
+
+def _record(key: str) -> str:
+    return f"{key}_annotation"
+
+
+def _earlier(library: Library, key: str) -> np.ndarray:
+    """What an earlier call gave the rows of other sections, object (n_obs,)."""
+    table = library.table
+    if key not in table.obs:
+        return np.full(table.n_obs, np.nan, dtype=object)
+    if not result_record(table, _record(key)):
+        raise ValueError(f"obs[{key!r}] exists and was not made by annotate. Choose another name with `key_added`.")
+    return table.obs[key].astype(object).to_numpy(copy=True)
+
+
+def _check_overlap(frame: GeoDataFrame, xy: np.ndarray, name: str) -> None:
+    low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
+    left, top, right, bottom = frame.total_bounds
+    if right < low[0] or left > high[0] or bottom < low[1] or top > high[1]:
+        raise ValueError(
+            f"Section {name!r}: the regions (x {left:.0f} to {right:.0f}, y {top:.0f} to {bottom:.0f}) and the spots "
+            f"(x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}) lie apart. Were they drawn on another "
+            "picture, or on a downscaled one? Name it with `image_key`."
+        )
+
+
+def _by_centroid(frame: GeoDataFrame, xy: np.ndarray) -> np.ndarray:
+    """Smallest region at each point, (n,), -1 for none; the frame goes from small to large."""
+    import shapely
+
+    tree = shapely.STRtree(frame.geometry.to_numpy())
+    point, polygon = tree.query(shapely.points(xy), predicate="intersects")
+    found = np.full(len(xy), len(frame))
+    np.minimum.at(found, point, polygon)
+    return np.where(found < len(frame), found, -1)
+
+
+def _by_area(frame: GeoDataFrame, library: Library, system: str | None, min_share: float) -> np.ndarray:
+    """A region of the class that covers most of each spot, (n,), -1 if none covers ``min_share`` of it."""
+    import shapely
+
+    spots = outlines(library, system)
+    own = frame.geometry.to_numpy().copy()
+    tree = shapely.STRtree(own)
+    for large in range(1, len(own)):  # what a smaller region covers is not the larger one's
+        inside = tree.query(frame.geometry.iloc[large], predicate="intersects")
+        smaller = frame.geometry.to_numpy()[inside[inside < large]]
+        if len(smaller):
+            own[large] = shapely.difference(own[large], shapely.union_all(smaller))
+    spot, polygon = shapely.STRtree(own).query(spots, predicate="intersects")
+    covered = shapely.area(shapely.intersection(spots[spot], own[polygon]))
+    classes, kind = np.unique(frame[CLASS].to_numpy(dtype=str), return_inverse=True)
+    shares = np.zeros((len(spots), len(classes)))
+    np.add.at(shares, (spot, kind[polygon]), covered)
+    shares /= np.maximum(shapely.area(spots), np.finfo(float).tiny)[:, None]
+    best = shares.argmax(axis=1)
+    first = np.array([np.flatnonzero(kind == number)[0] for number in range(len(classes))])
+    return np.where(shares.max(axis=1) >= min_share - 1e-9, first[best], -1)

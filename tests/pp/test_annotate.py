@@ -1,0 +1,220 @@
+"""Regions drawn on a picture to classes of spots."""
+
+from __future__ import annotations
+
+import json
+
+import anndata as ad
+import geopandas
+import numpy as np
+import pytest
+import shapely
+import spatialdata as sd
+from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box, mapping
+from spatialdata.models import ShapesModel
+from spatialdata.transformations import Affine, get_transformation
+
+import spacrd
+from tests.image.sections import make_adata, make_sdata
+
+
+def feature(geometry, name: str | None, **properties) -> dict:
+    """What QuPath exports for one annotation."""
+    if name is not None:
+        properties["classification"] = {"name": name, "color": [200, 0, 0]}
+    properties = {"objectType": "annotation", **properties}
+    return {"type": "Feature", "id": "made", "geometry": mapping(geometry), "properties": properties}
+
+
+def collection(*features) -> dict:
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+TUMOUR = box(51, 51, 403, 503)
+DUCT = box(152, 152, 263, 263)
+HOLED = Polygon(TUMOUR.exterior.coords, [box(292, 292, 373, 373).exterior.coords])
+
+
+def wanted(xy: np.ndarray) -> np.ndarray:
+    points = shapely.points(xy)
+    found = np.full(len(xy), "", dtype=object)
+    found[shapely.intersects(HOLED, points)] = "Tumor"
+    found[shapely.intersects(DUCT, points)] = "Duct"
+    return found
+
+
+def classes(table, key: str = "drawn") -> np.ndarray:
+    return table.obs[key].astype(object).fillna("").to_numpy()
+
+
+DRAWN = collection(feature(DUCT, "Duct"), feature(HOLED, "Tumor"))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_nested_regions_and_holes(order):
+    adata = make_adata()
+    spacrd.pp.annotate(adata, collection(*DRAWN["features"][::order]), key_added="drawn")
+    expected = wanted(adata.obsm["spatial"])
+    assert set(expected) == {"", "Tumor", "Duct"}
+    assert np.array_equal(classes(adata), expected)
+
+
+def test_forms_of_geojson(tmp_path):
+    expected = make_adata()
+    spacrd.pp.annotate(expected, DRAWN, key_added="drawn")
+    (tmp_path / "drawn.geojson").write_text(json.dumps(DRAWN))
+    (tmp_path / "bare.geojson").write_text(json.dumps(DRAWN["features"]))
+    forms = [str(tmp_path / "drawn.geojson"), tmp_path / "bare.geojson", DRAWN["features"]]
+    several = {"objectType": "annotation", "classification": {"names": ["Tumor", "grade 2"]}}
+    for form in forms:
+        adata = make_adata()
+        spacrd.pp.annotate(adata, form, key_added="drawn")
+        assert adata.obs["drawn"].equals(expected.obs["drawn"])
+    adata = make_adata()
+    both = {
+        "type": "Feature",
+        "geometry": mapping(MultiPolygon([DUCT, box(450, 450, 560, 560)])),
+        "properties": several,
+    }
+    spacrd.pp.annotate(adata, both, key_added="drawn")
+    inside = shapely.intersects(MultiPolygon([DUCT, box(450, 450, 560, 560)]), shapely.points(adata.obsm["spatial"]))
+    assert np.array_equal(classes(adata) == "Tumor: grade 2", inside)
+
+
+@pytest.mark.parametrize("view", [{}, {"scale": 2.0}, {"degrees": 30.0}, {"degrees": 90.0, "flip": True}], ids=str)
+def test_pixels_of_a_turned_picture(view):
+    sdata = make_sdata(**view)
+    (name,) = sdata.images
+    xy = sdata.tables["table"].obsm["spatial"]
+    matrix = np.linalg.inv(get_transformation(sdata.images[name], "one").to_affine_matrix(("x", "y"), ("x", "y")))
+    six = [*matrix[:2, :2].ravel(), *matrix[:2, 2]]
+    pixels = [
+        feature(shapely.affinity.affine_transform(shape, six), kind)
+        for shape, kind in ((DUCT, "Duct"), (HOLED, "Tumor"))
+    ]
+    spacrd.pp.annotate(sdata, collection(*pixels), key_added="drawn")
+    assert np.array_equal(classes(sdata.tables["table"]), wanted(xy))
+
+
+def test_a_shapes_element_goes_by_its_transformations():
+    sdata = make_sdata(degrees=30.0)
+    shrink = Affine([[2, 0, 0], [0, 2, 0], [0, 0, 1]], input_axes=("x", "y"), output_axes=("x", "y"))
+    frame = geopandas.GeoDataFrame({"class": ["Duct", "Tumor"]}, geometry=[DUCT, HOLED]).scale(0.5, 0.5, origin=(0, 0))
+    frame = geopandas.GeoDataFrame({"kind": ["Duct", "Tumor"]}, geometry=frame)
+    sdata.shapes["drawing"] = ShapesModel.parse(frame, transformations={"one": shrink})
+    spacrd.pp.annotate(sdata, "drawing", key_added="drawn", class_key="kind")
+    expected = wanted(sdata.tables["table"].obsm["spatial"])
+    assert np.array_equal(classes(sdata.tables["table"]), expected)
+    # A frame out of the same object has the same transformations.
+    spacrd.pp.annotate(sdata, sdata.shapes["drawing"], key_added="again", class_key="kind")
+    assert np.array_equal(classes(sdata.tables["table"], "again"), expected)
+
+
+def test_by_area():
+    adata = make_adata()
+    half = box(-10, -10, adata.obsm["spatial"][0, 0] + 5.0, 700)
+    discs = shapely.buffer(shapely.points(adata.obsm["spatial"]), 39.0 / 2)
+    share = shapely.area(shapely.intersection(discs, half)) / shapely.area(discs)
+    spacrd.pp.annotate(adata, feature(half, "Tumor"), key_added="drawn", by="area", min_share=0.9)
+    assert ((share > 0.5) & (share < 0.9)).any()
+    assert np.array_equal(classes(adata) == "Tumor", share >= 0.9)
+    spacrd.pp.annotate(adata, feature(half, "Tumor"), key_added="drawn", by="area")
+    assert np.array_equal(classes(adata) == "Tumor", share >= 0.5)
+
+
+def test_by_area_counts_what_lies_within_once():
+    adata = make_adata()
+    spot = Point(adata.obsm["spatial"][30])
+    inner = spot.buffer(39.0 / 2 * 0.6)  # 36 % of the spot
+    outer = spot.buffer(100.0)
+    drawn = collection(feature(outer, "Tumor"), feature(inner, "Duct"))
+    spacrd.pp.annotate(adata, drawn, key_added="drawn", by="area")
+    assert classes(adata)[30] == "Tumor"
+    spacrd.pp.annotate(adata, drawn, key_added="drawn", by="centroid")
+    assert classes(adata)[30] == "Duct"
+
+
+def test_default_class_and_round_trips(tmp_path):
+    sdata = make_sdata()
+    before = sdata.tables["table"].X.copy()
+    spacrd.pp.annotate(sdata, DRAWN, key_added="drawn", default="normal")
+    column = sdata.tables["table"].obs["drawn"]
+    assert (
+        column.notna().all()
+        and (column == "normal").sum() == (wanted(sdata.tables["table"].obsm["spatial"]) == "").sum()
+    )
+    sdata.write(tmp_path / "section.zarr")
+    assert sd.read_zarr(tmp_path / "section.zarr").tables["table"].obs["drawn"].equals(column)
+    sdata.tables["table"].write_h5ad(tmp_path / "table.h5ad")
+    assert ad.read_h5ad(tmp_path / "table.h5ad").obs["drawn"].equals(column)
+    assert np.array_equal(before, sdata.tables["table"].X)
+
+
+def test_several_sections_one_after_the_other():
+    one, two = make_adata(library="one"), make_adata(library="two")
+    both = ad.concat([one, two], label="slide", keys=["one", "two"], uns_merge="unique")
+    both.uns["spatial"] = {**one.uns["spatial"], **two.uns["spatial"]}
+    with pytest.raises(ValueError, match="'one', 'two'.*`region`"):
+        spacrd.pp.annotate(both, DRAWN, key_added="drawn", library_key="slide")
+    spacrd.pp.annotate(both, DRAWN, key_added="drawn", library_key="slide", region="one")
+    assert both.obs["drawn"][both.obs["slide"] == "two"].isna().all()
+    kept = both.obs["drawn"][both.obs["slide"] == "one"].astype(object)
+    spacrd.pp.annotate(both, feature(TUMOUR, "other"), key_added="drawn", library_key="slide", region="two")
+    assert both.obs["drawn"][both.obs["slide"] == "one"].astype(object).equals(kept)
+    assert (both.obs["drawn"][both.obs["slide"] == "two"] == "other").any()
+
+
+def test_what_cannot_be_used_is_said():
+    adata = make_adata()
+    mixed = collection(feature(DUCT, "Duct"), feature(Point(1, 1), "Duct"), feature(box(300, 300, 350, 350), None))
+    with (
+        pytest.warns(UserWarning, match="1 of the annotations are points or lines"),
+        pytest.warns(UserWarning, match="1 of 2 regions have no class"),
+    ):
+        spacrd.pp.annotate(adata, mixed, key_added="drawn")
+    with pytest.warns(UserWarning, match="no spot lies in any of the 1 regions"):
+        spacrd.pp.annotate(adata, feature(box(61, 61, 63, 63), "x"), key_added="none")
+    assert adata.obs["none"].isna().all()
+
+
+def test_a_bow_tie_is_repaired():
+    adata = make_adata()
+    tie = Polygon([(50, 50), (500, 500), (500, 50), (50, 500)])
+    spacrd.pp.annotate(adata, feature(tie, "x"), key_added="drawn")
+    inside = shapely.intersects(shapely.make_valid(tie), shapely.points(adata.obsm["spatial"]))
+    assert inside.any() and np.array_equal(classes(adata) == "x", inside)
+
+
+@pytest.mark.parametrize(
+    ("regions", "options", "error", "message"),
+    [
+        ({"type": "Topology"}, {}, ValueError, "holds no features"),
+        ([], {}, ValueError, "nothing was drawn"),
+        (feature(LineString([(0, 0), (9, 9)]), "x"), {}, ValueError, "no polygon"),
+        (feature(DUCT, None), {}, ValueError, "No region has a class"),
+        (feature(DUCT, None, kind="x"), {"class_key": "Kind"}, KeyError, "Did you mean 'kind'"),
+        (feature(box(5000, 5000, 6000, 6000), "x"), {}, ValueError, "lie apart.*image_key"),
+        (7, {}, TypeError, "got int"),
+        (DRAWN, {"by": "edge"}, ValueError, "by='edge'"),
+        (DRAWN, {"min_share": 1.5}, ValueError, "min_share"),
+        (DRAWN, {"key_added": "a/b"}, ValueError, "key_added"),
+        (DRAWN, {"key_added": "array_row"}, ValueError, "was not made by annotate"),
+        ({"type": "Feature", "geometry": {"type": "Polygon"}, "properties": {}}, {}, ValueError, "cannot be read"),
+    ],
+)
+def test_mistakes(regions, options, error, message):
+    adata = make_adata()
+    before = adata.copy()
+    with pytest.raises(error, match=message):
+        spacrd.pp.annotate(adata, regions, **{"key_added": "drawn", **options})
+    assert adata.obs.equals(before.obs) and "spacrd" not in adata.uns
+
+
+def test_a_file_that_is_no_geojson(tmp_path):
+    (tmp_path / "x.geojson").write_text("<xml/>")
+    with pytest.raises(ValueError, match=r"'x.geojson' is no GeoJSON"):
+        spacrd.pp.annotate(make_adata(), tmp_path / "x.geojson", key_added="drawn")
+    with pytest.raises(FileNotFoundError):
+        spacrd.pp.annotate(make_adata(), tmp_path / "y.geojson", key_added="drawn")
+    with pytest.raises(KeyError, match="shapes element or file 'nothing'"):
+        spacrd.pp.annotate(make_sdata(), "nothing", key_added="drawn")

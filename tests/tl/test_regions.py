@@ -1,0 +1,169 @@
+"""Called spots to polygons, areas and distances."""
+
+from __future__ import annotations
+
+import json
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+import spatialdata as sd
+from spatialdata import transform
+
+import spacrd
+from tests.image.sections import make_adata, make_sdata
+
+UM = 100.0 / 60.0
+"""Micrometres per coordinate unit of these sections: spots 60 units apart are 100 um apart."""
+TILE_MM2 = np.sqrt(3) / 2 * 0.1**2
+"""Tissue of one spot of a hexagonal lattice of 100 um."""
+
+
+def called(data, cancer: np.ndarray, section: str = "one"):
+    """Add the results of a scoring."""
+    table = data if isinstance(data, ad.AnnData) else data.tables["table"]
+    likelihood = np.where(cancer, 0.9, 0.1).astype(np.float32)
+    table.obs["spacrd_likelihood"] = likelihood
+    region = pd.Categorical(np.where(cancer, "cancer", "normal"), categories=["normal", "cancer", "uncertain"])
+    table.obs["spacrd_region"] = region
+    table.uns["spacrd"] = {"spacrd": {"library_key": "", "sections": {section: {"threshold": 0.5}}}}
+    return data
+
+
+def left(xy: np.ndarray) -> np.ndarray:
+    return xy[:, 0] < 300
+
+
+def test_outline_holds_the_cancer_spots_and_no_others():
+    adata = make_adata()
+    xy = adata.obsm["spatial"]
+    cancer = left(xy) & (xy[:, 1] > 150)
+    hole = np.flatnonzero(cancer)[len(xy) // 6]
+    cancer[hole] = False
+    found = spacrd.tl.regions(called(adata, cancer))
+    inside = shapely.intersects(found.union_all(), shapely.points(xy))
+    assert np.array_equal(inside, cancer)
+    distance = adata.obs["spacrd_boundary_distance"].to_numpy()
+    assert np.array_equal(distance < 0, cancer)
+    boundary = found.boundary.union_all()
+    assert np.allclose(np.abs(distance), shapely.distance(boundary, shapely.points(xy)) * UM, atol=1e-2)
+    assert found["n_spots"].sum() == cancer.sum() and np.allclose(found["mean_likelihood"], 0.9)
+
+
+def test_area_is_that_of_the_tissue():
+    adata = make_adata()
+    found = spacrd.tl.regions(called(adata, left(adata.obsm["spatial"])))
+    assert len(found) == 1
+    assert found["area_mm2"][0] == pytest.approx(found.geometry.area[0] * UM**2 / 1e6)
+    n = left(adata.obsm["spatial"]).sum()
+    # Spots at the border of the section reach a little further than half the way to a neighbour.
+    assert n * TILE_MM2 * 0.97 < found["area_mm2"][0] < n * TILE_MM2 * 1.25
+
+
+def test_islands_and_small_regions():
+    adata = make_adata()
+    xy = adata.obsm["spatial"]
+    cancer = left(xy) & (xy[:, 0] < 180)
+    island = int(np.argmax(xy[:, 0] + xy[:, 1]))
+    cancer[island] = True
+    found = spacrd.tl.regions(called(adata, cancer))
+    assert list(found["n_spots"]) == [cancer.sum() - 1, 1]
+    assert found["area_mm2"].is_monotonic_decreasing
+    large = spacrd.tl.regions(adata, min_spots=2)
+    assert len(large) == 1 and adata.obs["spacrd_boundary_distance"].iloc[island] > 0
+
+
+@pytest.mark.parametrize("view", [{}, {"degrees": 30.0, "flip": True}, {"scale": 2.0}], ids=str)
+def test_shapes_follow_the_spots(view, tmp_path):
+    sdata = make_sdata(**view)
+    xy = sdata.tables["table"].obsm["spatial"]
+    returned = spacrd.tl.regions(called(sdata, left(xy)))
+    stored = transform(sdata.shapes["spacrd_regions"], to_coordinate_system="one")
+    assert shapely.equals_exact(stored.geometry.iloc[0], returned.geometry.iloc[0], tolerance=1e-6)
+    assert np.array_equal(shapely.intersects(stored.union_all(), shapely.points(xy)), left(xy))
+    sdata.write(tmp_path / "s.zarr")
+    again = sd.read_zarr(tmp_path / "s.zarr")
+    assert again.shapes["spacrd_regions"]["area_mm2"].tolist() == returned["area_mm2"].tolist()
+    assert (
+        again.tables["table"]
+        .obs["spacrd_boundary_distance"]
+        .equals(sdata.tables["table"].obs["spacrd_boundary_distance"])
+    )
+
+
+@pytest.mark.parametrize("view", [{}, {"degrees": 90.0, "flip": True}, {"degrees": 20.0, "scale": 1.5}], ids=str)
+def test_to_qupath_and_back(view, tmp_path):
+    sdata = make_sdata(**view)
+    xy = sdata.tables["table"].obsm["spatial"]
+    spacrd.tl.regions(called(sdata, left(xy)), geojson=tmp_path / "cancer.geojson")
+    content = json.loads((tmp_path / "cancer.geojson").read_text())
+    assert content["type"] == "FeatureCollection"
+    (feature,) = content["features"]
+    properties = feature["properties"]
+    assert properties["objectType"] == "annotation" and properties["classification"]["name"] == "cancer"
+    assert properties["classification"]["color"] == [213, 94, 0]
+    assert properties["measurements"]["n_spots"] == left(xy).sum()
+    corners = shapely.get_coordinates(shapely.geometry.shape(feature["geometry"]))
+    height, width = sdata.images["one_full_image"].shape[1:]
+    assert corners.min() > 0 and (corners.max(axis=0) < [width, height]).all()
+    spacrd.pp.annotate(sdata, tmp_path / "cancer.geojson", key_added="back")
+    assert np.array_equal(sdata.tables["table"].obs["back"] == "cancer", left(xy))
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_no_cancer_is_an_empty_result(tmp_path):
+    sdata = make_sdata()
+    n = sdata.tables["table"].n_obs
+    spacrd.tl.regions(called(sdata, np.arange(n) < 20))
+    assert "spacrd_regions" in sdata.shapes
+    found = spacrd.tl.regions(called(sdata, np.zeros(n, bool)), geojson=tmp_path / "none.geojson")
+    assert len(found) == 0 and found.geometry.name == "geometry"
+    assert set(found.columns) == {"section", "area_mm2", "mean_likelihood", "n_spots", "geometry"}
+    assert "spacrd_regions" not in sdata.shapes
+    assert sdata.tables["table"].obs["spacrd_boundary_distance"].isna().all()
+    assert json.loads((tmp_path / "none.geojson").read_text()) == {"type": "FeatureCollection", "features": []}
+    sdata.write(tmp_path / "s.zarr")
+
+
+def test_uncertain_spots_are_no_cancer(tmp_path):
+    adata = make_adata()
+    called(adata, left(adata.obsm["spatial"]))
+    some = np.flatnonzero(left(adata.obsm["spatial"]))[:10]
+    adata.obs.iloc[some, adata.obs.columns.get_loc("spacrd_region")] = "uncertain"
+    found = spacrd.tl.regions(adata)
+    assert found["n_spots"].sum() == left(adata.obsm["spatial"]).sum() - 10
+    adata.write_h5ad(tmp_path / "a.h5ad")
+    distance = adata.obs["spacrd_boundary_distance"]
+    assert ad.read_h5ad(tmp_path / "a.h5ad").obs["spacrd_boundary_distance"].equals(distance)
+
+
+def test_one_spot_and_spots_at_one_place():
+    adata = make_adata()[:1].copy()
+    found = spacrd.tl.regions(called(adata, np.array([True])), mpp=1.0, smooth_um=5.0)
+    assert found["area_mm2"][0] == pytest.approx(np.pi * 30.0**2 / 1e6, rel=0.02)
+    twice = make_adata()
+    twice.obsm["spatial"][1] = twice.obsm["spatial"][0]
+    found = spacrd.tl.regions(called(twice, np.arange(twice.n_obs) < 2), mpp=UM)
+    assert found["n_spots"].tolist() == [2]
+
+
+def test_mistakes(tmp_path):
+    adata = make_adata()
+    with pytest.raises(KeyError, match="Run spacrd.tl.score"):
+        spacrd.tl.regions(adata)
+    called(adata, left(adata.obsm["spatial"]))
+    with pytest.raises(ValueError, match="reach_um"):
+        spacrd.tl.regions(adata, reach_um=0.0)
+    with pytest.raises(ValueError, match="min_spots"):
+        spacrd.tl.regions(adata, min_spots=0)
+    with pytest.raises(FileNotFoundError):
+        spacrd.tl.regions(adata, geojson=tmp_path / "no" / "folder.geojson")
+    assert "spacrd_boundary_distance" not in adata.obs
+    adata.obs["slide"] = np.where(np.arange(adata.n_obs) % 2, "a", "b")
+    with pytest.raises(ValueError, match="there are 2 sections"):
+        spacrd.tl.regions(adata, library_key="slide", geojson=tmp_path / "x.geojson")
+    del adata.obs["spacrd_region"]
+    with pytest.raises(KeyError, match="spacrd.tl.threshold"):
+        spacrd.tl.regions(adata)
