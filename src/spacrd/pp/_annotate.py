@@ -179,8 +179,7 @@ def _by_centroid(frame: GeoDataFrame, xy: np.ndarray) -> np.ndarray:
     """Smallest region at each point, (n,), -1 for none; the frame goes from small to large."""
     import shapely
 
-    tree = shapely.STRtree(frame.geometry.to_numpy())
-    point, polygon = tree.query(shapely.points(xy), predicate="intersects")
+    polygon, point = shapely.STRtree(shapely.points(xy)).query(frame.geometry.to_numpy(), predicate="intersects")
     found = np.full(len(xy), len(frame))
     np.minimum.at(found, point, polygon)
     return np.where(found < len(frame), found, -1)

@@ -17,9 +17,12 @@ from .._sections._geojson import write_geojson
 if TYPE_CHECKING:
     from anndata import AnnData
     from geopandas import GeoDataFrame
+    from shapely import Geometry
     from spatialdata import SpatialData
 
 COLUMNS = ("section", "area_mm2", "mean_likelihood", "n_spots")
+ROUND = 4
+"""Straight pieces of a quarter of a circle."""
 CELL_REACH_UM = 20.0
 """How far the tissue of a cell reaches where its neighbours are farther: about two cells."""
 
@@ -163,13 +166,15 @@ def _outline(
     if not len(called):
         return empty
     sizes = _sizes(section, place, reach_um, smooth_um)
-    joined = shapely.union_all(_tiles(place.xy, called, sizes.reach))
+    joined = _tissue(place.xy, called, sizes.reach)
     # Outwards and in again closes clefts, inwards and out again takes off spikes.
-    smooth = joined.buffer(sizes.smooth).buffer(-2 * sizes.smooth).buffer(sizes.smooth)
+    smooth = joined
+    for by in (sizes.smooth, -2 * sizes.smooth, sizes.smooth):
+        smooth = smooth.buffer(by, quad_segs=ROUND)
     parts = np.array([part for part in shapely.get_parts(smooth) if not part.is_empty], dtype=object)
     if not len(parts):
         return empty
-    spot, part = shapely.STRtree(parts).query(shapely.points(place.xy[called]), predicate="intersects")
+    part, spot = shapely.STRtree(shapely.points(place.xy[called])).query(parts, predicate="intersects")
     number = np.bincount(part, minlength=len(parts))
     total = np.bincount(part, section.likelihood[called[spot]], minlength=len(parts))
     area = shapely.area(parts) * place.um_per_unit**2 / 1e6
@@ -179,23 +184,28 @@ def _outline(
     return geopandas.GeoDataFrame(dict(zip(COLUMNS, columns, strict=True)), geometry=parts[kept])
 
 
-def _tiles(xy: np.ndarray, called: np.ndarray, reach: float) -> np.ndarray:
-    """Tissue nearer to each called spot than to any other, at most ``reach`` away."""
+def _tissue(xy: np.ndarray, called: np.ndarray, reach: float) -> Geometry:
+    """Tissue nearer to a called spot than to any other spot, at most ``reach`` away."""
     import shapely
 
-    centres = np.unique(xy, axis=0)
-    discs = shapely.buffer(shapely.points(xy[called]), reach, quad_segs=8)
+    centres, points = np.unique(xy, axis=0), shapely.points(xy[called])
     if len(centres) < 2:
-        return discs
+        return shapely.buffer(points[0], reach)
     # A frame of far points gives the outer spots closed cells too.
     low, high = xy.min(axis=0) - 4 * reach, xy.max(axis=0) + 4 * reach
-    cells = shapely.get_parts(
-        shapely.voronoi_polygons(shapely.multipoints(centres), extend_to=shapely.box(*low, *high), ordered=False)
-    )
-    point, cell = shapely.STRtree(cells).query(shapely.points(xy[called]), predicate="intersects")
-    # A point on the border of two cells is in both; duplicates of a place share one.
-    _, once = np.unique(point, return_index=True)
-    return shapely.intersection(discs[point[once]], cells[cell[once]])
+    every = shapely.voronoi_polygons(shapely.multipoints(centres), extend_to=shapely.box(*low, *high))
+    cells = shapely.get_parts(every)
+    spot, cell = shapely.STRtree(cells).query(points, predicate="intersects")
+    cell, first = np.unique(cell, return_index=True)  # spots at one place share a cell
+    middle, cells = xy[called[spot[first]]], cells[cell]
+    corners, of = shapely.get_coordinates(cells, return_index=True)
+    far = np.zeros(len(cells))
+    np.maximum.at(far, of, np.linalg.norm(corners - middle[of], axis=1))
+    # Cells that no disc cuts share their edges, which makes their union a matter of seconds for a million.
+    whole = far <= reach
+    discs = shapely.buffer(shapely.points(middle[~whole]), reach, quad_segs=ROUND)
+    cut = shapely.union_all(shapely.intersection(discs, cells[~whole]))
+    return shapely.union_all([shapely.coverage_union_all(cells[whole]), cut])
 
 
 def _distances(found: GeoDataFrame, place: Ground) -> np.ndarray:
@@ -210,7 +220,7 @@ def _distances(found: GeoDataFrame, place: Ground) -> np.ndarray:
     at, far = shapely.STRtree(pieces).query_nearest(points, return_distance=True, all_matches=False)
     away = np.empty(len(points))
     away[at[0]] = far
-    inside = np.unique(shapely.STRtree(polygons).query(points, predicate="intersects")[0])
+    inside = np.unique(shapely.STRtree(points).query(polygons, predicate="intersects")[1])
     away[inside] *= -1
     return away * place.um_per_unit
 
