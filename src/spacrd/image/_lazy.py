@@ -44,7 +44,8 @@ def _dask_reader(array: Any) -> Region:
     def chunk(key: Any) -> np.ndarray:
         task = graph[key]
         if callable(task):
-            needs = {name: graph[name] for name in getattr(task, "dependencies", ())}
+            # dask wraps what a task reads in a node that holds it.
+            needs = {name: getattr(graph[name], "value", graph[name]) for name in getattr(task, "dependencies", ())}
             # One fused task that reads one array: the scheduler would cost as much as decoding a small chunk.
             if all(hasattr(need, "__array__") for need in needs.values()):
                 return np.asarray(task(needs))
