@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ._distribution import distribution
+from ._evaluation import evaluation
 from ._explain import explain
 from ._history import history
 from ._likelihood import likelihood
 
-__all__ = ["distribution", "explain", "history", "likelihood"]
+__all__ = ["distribution", "evaluation", "explain", "history", "likelihood"]

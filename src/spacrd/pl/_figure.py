@@ -14,6 +14,20 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MISSING_COLOR = "#8C8C8C"
 
 
+def ink() -> str:
+    """Colour of the text, which is seen on the background of the style in use, light or dark."""
+    import matplotlib as mpl
+
+    return str(mpl.rcParams["text.color"])
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """Colour and dashes of the ``number``-th line; both differ, so that a print without colours can be read too."""
+    color = PALETTE[number % len(PALETTE)]
+    dashes = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))[number % 4]
+    return {"color": ink() if color == "#000000" else color, "linestyle": dashes}
+
+
 def panels(
     n: int, ax: Axes | Sequence[Axes] | None, *, size: tuple[float, float], ncols: int = 4, **subplot_kw: Any
 ) -> list[Axes]:

@@ -1,0 +1,193 @@
+"""Curves and table of a cross-validation, models side by side."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._checks import check_key
+from ._figure import finish, ink, line_style, open_spines, panels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ..tl import CrossValidation
+
+GRID = np.linspace(0, 1, 501)
+LOWEST = {"auc": 0.5}
+"""Lower end of the colours of the table: what chance reaches."""
+N_BINS = 10
+"""Bins of the calibration curve, those of ``ece``."""
+BLACK_ABOVE = 0.6
+"""Share of the colour map, viridis, from which its colours are bright."""
+
+
+def _runs(result: CrossValidation, model: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Labels and likelihoods of every seed and section of a model that the metrics are computed from."""
+    spots = result.likelihoods
+    spots = spots[spots["model"] == model]
+    label = spots["label"].astype(object)
+    usable = label.notna() & ~label.isin(list(result.ignore)) & np.isfinite(spots["likelihood"])
+    if result.negative is not None:
+        usable &= label.isin([*result.positive, *result.negative])
+    spots = spots[usable].assign(y=label.isin(list(result.positive)))
+    for _, run in spots.groupby(["seed", "section"], observed=True):
+        yield run["y"].to_numpy(), run["likelihood"].to_numpy(np.float64)
+
+
+def _roc(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Recall at every false positive rate of the grid."""
+    from sklearn.metrics import roc_curve
+
+    false, true, _ = roc_curve(y, p, drop_intermediate=False)
+    curve = np.interp(GRID, false, true)
+    curve[0] = 0.0
+    return curve
+
+
+def _precision_recall(y: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Precision at the first threshold that reaches every recall of the grid: steps, whose area is the AP."""
+    from sklearn.metrics import precision_recall_curve
+
+    precision, recall, _ = precision_recall_curve(y, p, drop_intermediate=False)
+    reached = np.searchsorted(recall[::-1][1:], GRID - 1e-12)
+    return precision[::-1][1:][np.minimum(reached, len(recall) - 2)]
+
+
+def _calibration(runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Mean likelihood, fraction of cancer and number of spots of every bin that has some, (bins, 3)."""
+    y = np.concatenate([run[0] for run in runs])
+    p = np.concatenate([run[1] for run in runs])
+    place = np.minimum((p * N_BINS).astype(int), N_BINS - 1)
+    sums = np.stack([np.bincount(place, weights=values, minlength=N_BINS) for values in (p, y, np.ones(len(p)))], 1)
+    filled = sums[sums[:, 2] > 0]
+    return np.column_stack([filled[:, :2] / filled[:, 2:], filled[:, 2]])
+
+
+def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]) -> None:
+    """ROC, precision-recall and calibration: means over sections, or over all spots, one line per model."""
+    roc, precision, calibration = axes
+    prevalence = []
+    for number, model in enumerate(models):
+        runs = list(_runs(result, model))
+        both = [(y, p) for y, p in runs if 0 < y.sum() < len(y)]
+        if not both:
+            raise ValueError("No section has labelled spots of both classes, so there is no curve to draw.")
+        # The model drawn first is the one looked for: on top, and stronger.
+        style = line_style(number) | {"linewidth": 2.2 if number == 0 else 1.4, "zorder": 4 - number / 100}
+        roc.plot(GRID, np.mean([_roc(*run) for run in both], axis=0), label=model, **style)
+        precision.plot(GRID, np.mean([_precision_recall(*run) for run in both], axis=0), **style)
+        bins = _calibration(runs)
+        calibration.plot(bins[:, 0], bins[:, 1], **style)
+        sizes = 8 + 90 * bins[:, 2] / bins[:, 2].sum()
+        calibration.scatter(bins[:, 0], bins[:, 1], sizes, color=style["color"], zorder=style["zorder"], linewidth=0)
+        prevalence = [y.mean() for y, _ in both]
+    chance = {"color": ink(), "linewidth": 0.8, "linestyle": (0, (2, 2)), "alpha": 0.6, "zorder": 1}
+    roc.plot([0, 1], [0, 1], **chance)
+    precision.axhline(float(np.mean(prevalence)), **chance)
+    calibration.plot([0, 1], [0, 1], **chance)
+    texts = (
+        ("ROC, mean of sections", "false positive rate", "recall"),
+        ("precision and recall, mean of sections", "recall", "precision"),
+        ("calibration, all spots", "likelihood", "fraction of cancer"),
+    )
+    for panel, (title, x, y) in zip(axes, texts, strict=True):
+        panel.set(title=title, xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
+        open_spines(panel)
+
+
+def _table(ax: Axes, table: pd.DataFrame, metric: str) -> None:
+    """Numbers of models by sections, on a colour that tells the same."""
+    values = table.to_numpy(float)
+    image = ax.imshow(values, cmap="viridis", vmin=LOWEST.get(metric, 0.0), vmax=1, aspect="auto")
+    size = "medium" if table.shape[1] <= 8 else "x-small"
+    for row, column in np.ndindex(values.shape):
+        value = float(values[row, column])
+        if np.isfinite(value):
+            color = "black" if image.norm(value) > BLACK_ABOVE else "white"
+            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=color, fontsize=size)
+        else:
+            ax.text(column, row, "-", ha="center", va="center", color=ink())
+    ax.axvline(table.shape[1] - 1.5, color=ax.get_facecolor(), linewidth=3)
+    names = [str(name) for name in table.columns]
+    slanted = max(map(len, names)) * len(names) > 32
+    ax.set_xticks(range(len(names)), names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
+    ax.set_yticks(range(len(table)), [textwrap.fill(str(name), 14) for name in table.index])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(f"{metric.upper() if len(metric) < 4 else metric} by section")
+
+
+def evaluation(
+    result: CrossValidation,
+    *,
+    models: Sequence[str] | None = None,
+    metric: str = "auc",
+    ax: Sequence[Axes] | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+) -> list[Axes]:
+    """Draw how well models tell cancer from normal on sections they have not seen.
+
+    Four panels: ROC and precision-recall curves, averaged over seeds and sections as the metrics are, so that their
+    areas are the mean AUC and AP; the calibration of all spots together, larger dots for more spots; and one metric
+    by section. Dashed: chance, or perfect calibration.
+
+    Parameters
+    ----------
+    result
+        What :func:`spacrd.tl.cross_validate` returned.
+    models
+        Models to draw, in this order; by default all, best AUC first.
+    metric
+        Metric of the table, as in :meth:`spacrd.tl.CrossValidation.per_section`.
+    ax
+        Four Axes to draw on; a new figure by default.
+    show
+        Whether to show the figure. It is returned either way.
+    save
+        File to write the figure to.
+
+    Returns
+    -------
+    The four Axes: ROC, precision-recall, calibration, table.
+
+    Raises
+    ------
+    TypeError
+        If ``result`` is not a cross-validation.
+    KeyError
+        If it has no such model.
+    ValueError
+        If the metric is not known, or no section has spots of both classes.
+
+    Examples
+    --------
+    >>> result = spacrd.tl.cross_validate(sections, "pathologist", positive="cancer")  # doctest: +SKIP
+    >>> spacrd.pl.evaluation(result, models=["spacrd", "logistic own genes"])  # doctest: +SKIP
+    """
+    if not all(hasattr(result, name) for name in ("likelihoods", "per_section", "positive")):
+        raise TypeError(f"Expected the result of spacrd.tl.cross_validate, got {type(result).__name__}.")
+    table = result.per_section(metric)
+    if isinstance(models, str):
+        models = [models]
+    chosen = list(table.index) if models is None else [check_key(name, table.index, "model") for name in models]
+    if not chosen:
+        raise ValueError("models is empty: name at least one, or leave it out for all.")
+    axes = panels(4, ax, size=(4.6, 3.9), ncols=2)
+    _curves(axes[:3], result, chosen)
+    _table(axes[3], table.loc[chosen], metric)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure: Any = axes[0].get_figure(root=True)
+    if ax is None:
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(3, len(labels)), frameon=False)
+    else:
+        axes[0].legend(handles, labels, frameon=False, loc="lower right", fontsize="small")
+    finished = finish(axes, show=show, save=save)
+    assert isinstance(finished, list)
+    return finished

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from spacrd import pl
+from spacrd.tl import CrossValidation
+from spacrd.tl._cv_result import metrics_table
+
+
+def cross_validation(models: tuple[str, ...] = ("spacrd", "coin"), n: int = 400) -> CrossValidation:
+    """Two sections; the first model is good, the others guess; some spots are to be ignored."""
+    rng = np.random.default_rng(0)
+    parts, runs = [], []
+    for number, model in enumerate(models):
+        for section in ("a", "b"):
+            label = rng.choice(["invasive", "stroma", "undetermined"], n, p=[0.3, 0.6, 0.1])
+            logit = rng.normal(np.where(label == "invasive", 1.5, -1.5) * (number == 0), 1.0)
+            parts.append(
+                pd.DataFrame({"section": section, "label": label, "likelihood": 1 / (1 + np.exp(-logit))}).assign(
+                    model=model, seed=0
+                )
+            )
+            runs.append({"model": model, "seed": 0, "section": section, "group": section, "threshold": 0.5})
+    spots = pd.concat(parts, ignore_index=True)
+    facts = spots, pd.DataFrame(runs), ("invasive",), None, ("undetermined",)
+    return CrossValidation(metrics_table(*facts), spots, *facts[2:])
+
+
+def area(ax: plt.Axes, number: int) -> float:
+    return float(np.trapezoid(ax.lines[number].get_ydata(), ax.lines[number].get_xdata()))
+
+
+def test_areas_are_the_metrics() -> None:
+    result = cross_validation()
+    roc, precision, _, _ = pl.evaluation(result)
+    summary = result.summary()
+    for number, model in enumerate(summary.index):
+        assert area(roc, number) == pytest.approx(summary.loc[model, "auc"], abs=0.003)
+        assert area(precision, number) == pytest.approx(summary.loc[model, "ap"], abs=0.003)
+
+
+def test_calibration_shows_the_error_of_all_spots() -> None:
+    from spacrd.metrics import expected_calibration_error
+
+    result = cross_validation()
+    ax = pl.evaluation(result, models=["spacrd"])[2]
+    spots = result.likelihoods.query("model == 'spacrd' and label != 'undetermined'")
+    x, y = ax.lines[0].get_data()
+    sizes = np.histogram(spots["likelihood"], bins=10, range=(0, 1))[0]
+    expected = expected_calibration_error(spots["label"] == "invasive", spots["likelihood"])
+    assert np.average(np.abs(x - y), weights=sizes[sizes > 0]) == pytest.approx(expected)
+
+
+def test_table_order_and_file(tmp_path: Path) -> None:
+    result = cross_validation()
+    axes = pl.evaluation(result, models=["coin", "spacrd"], metric="ap", save=tmp_path / "e.png")
+    assert len(axes) == 4
+    shown = [float(text.get_text()) for text in axes[3].texts]
+    np.testing.assert_allclose(shown, result.per_section("ap").loc[["coin", "spacrd"]].to_numpy().ravel(), atol=0.005)
+    assert [text.get_text() for text in axes[3].get_xticklabels()] == ["a", "b", "mean"]
+    assert [text.get_text() for text in axes[0].figure.legends[0].get_texts()] == ["coin", "spacrd"]
+    assert (tmp_path / "e.png").stat().st_size > 10_000
+
+
+def test_many_models_differ_in_colour_or_dashes_on_dark_too() -> None:
+    with plt.style.context("dark_background"):
+        ax = pl.evaluation(cross_validation(tuple(f"m{i}" for i in range(8)), n=50))[0]
+        looks = {(line.get_color(), str(line._dash_pattern)) for line in ax.lines[:8]}
+        assert len(looks) == 8
+        assert "#000000" not in {line.get_color() for line in ax.lines}
+
+
+def test_own_axes_and_a_section_of_one_class() -> None:
+    result = cross_validation()
+    spots = result.likelihoods.copy()
+    spots.loc[spots["section"] == "b", "label"] = "stroma"
+    with pytest.warns(UserWarning, match="both classes"):
+        metrics = metrics_table(spots, result.metrics, ("invasive",), None, ())
+    _, given = plt.subplots(2, 2)
+    axes = pl.evaluation(CrossValidation(metrics, spots, ("invasive",), None, ()), ax=given)
+    assert axes[0] is given[0, 0]
+    assert "-" in [text.get_text() for text in axes[3].texts]
+
+
+def test_errors() -> None:
+    result = cross_validation()
+    with pytest.raises(KeyError, match=r"no model 'coins'.*Did you mean 'coin'"):
+        pl.evaluation(result, models=["coins"])
+    with pytest.raises(ValueError, match="metric='mcc'"):
+        pl.evaluation(result, metric="mcc")
+    with pytest.raises(ValueError, match="at least one"):
+        pl.evaluation(result, models=[])
+    with pytest.raises(TypeError, match="cross_validate"):
+        pl.evaluation(result.metrics)
