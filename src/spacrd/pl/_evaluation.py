@@ -104,7 +104,7 @@ def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]
 def _table(ax: Axes, table: pd.DataFrame, metric: str) -> None:
     """Numbers of models by sections, on a colour that tells the same."""
     values = table.to_numpy(float)
-    image = ax.imshow(values, cmap="viridis", vmin=LOWEST.get(metric, 0.0), vmax=1, aspect="auto")
+    image: Any = ax.imshow(values, cmap="viridis", vmin=LOWEST.get(metric, 0.0), vmax=1, aspect="auto")
     size = "medium" if table.shape[1] <= 8 else "x-small"
     for row, column in np.ndindex(values.shape):
         value = float(values[row, column])

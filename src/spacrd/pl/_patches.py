@@ -1,0 +1,171 @@
+"""Patches of the spots that stand out, as the encoder saw them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._checks import check_key, check_positive_int, names
+from .._keys import Keys
+from .._sections import Library, ScoredLibrary, recorded_embeddings, result_record, scored_libraries
+from .._sections._pictures import open_picture
+from ..image import Cutter
+from ._figure import finish, ink, panels
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from spatialdata import SpatialData
+
+Spot = tuple[int, int]
+"""Section and row within it."""
+
+
+def _choose_rep(sections: Sequence[ScoredLibrary], image_rep: str | None) -> str:
+    found = list(dict.fromkeys(rep for scored in sections for rep in recorded_embeddings(scored.library)))
+    hint = "Make one with spacrd.pp.extract_patches."
+    if image_rep is not None:
+        return check_key(image_rep, found, "patch embedding that extract_patches recorded", hint=hint)
+    if not found:
+        raise ValueError(f"No section has patches that spacrd.pp.extract_patches cut, so none can be shown. {hint}")
+    if len(found) > 1:
+        raise ValueError(f"There are several embeddings and none is named: {names(found)}. Name one with `image_rep`.")
+    return found[0]
+
+
+def _cut(library: Library, rep: str, rows: np.ndarray) -> np.ndarray:
+    """Patches of some rows, (rows, size, size, 3): the same pixels that were embedded."""
+    record = result_record(library.table, rep)
+    facts = record["sections"][Keys.section(library.name)]
+    system = str(facts.get("coordinate_system", "")) or None
+    picture = open_picture(library, image_key=str(facts["image"]), coordinate_system=system, mpp=float(facts["mpp"]))
+    side = float(facts["patch_um"]) / picture.scale.um_per_unit
+    cutter = Cutter(picture.pyramid, picture.xy[rows], side=side, size=int(record["size"]), level=int(facts["level"]))
+    patches: np.ndarray
+    ((order, patches),) = cutter.batches([cutter.order])
+    return patches[np.argsort(order)]
+
+
+def _usable(scored: ScoredLibrary, rep: str) -> np.ndarray:
+    """Spots with a likelihood and a patch."""
+    section = Keys.section(scored.library.name)
+    if section not in result_record(scored.library.table, rep)["sections"]:
+        return np.zeros(len(scored.likelihood), bool)
+    in_image = scored.library.table.obs.get(Keys.IN_IMAGE)
+    on_picture = True if in_image is None else in_image.to_numpy(bool)[scored.library.rows]
+    return np.isfinite(scored.likelihood) & on_picture
+
+
+def _groups(sections: Sequence[ScoredLibrary], rep: str, n: int) -> dict[str, list[Spot]]:
+    """The spots to show, best first: highest and lowest likelihood, and the most uncertain ones."""
+    usable = [_usable(scored, rep) for scored in sections]
+    spots = np.concatenate([np.column_stack([np.full(k.sum(), i), np.flatnonzero(k)]) for i, k in enumerate(usable)])
+    if not len(spots):
+        raise ValueError("No scored spot lies on a picture, so there is no patch to show.")
+    likelihood, uncertainty, threshold = (
+        np.concatenate([values[kept] for values, kept in zip(parts, usable, strict=True)])
+        for parts in (
+            [scored.likelihood for scored in sections],
+            [scored.uncertainty for scored in sections],
+            [np.full(len(s.likelihood), s.threshold if np.isfinite(s.threshold) else 0.5) for s in sections],
+        )
+    )
+    if np.isfinite(uncertainty).any():
+        doubt, name = np.nan_to_num(uncertainty, nan=-1.0), "most uncertain"
+    else:  # a model that is not calibrated says no uncertainty
+        doubt, name = -np.abs(likelihood - threshold), "nearest to the threshold"
+    order = {"highest": -likelihood, "lowest": likelihood, name: -doubt}
+    return {
+        title: [(int(i), int(row)) for i, row in spots[np.argsort(values, kind="stable")[:n]]]
+        for title, values in order.items()
+    }
+
+
+def _title(scored: ScoredLibrary, row: int, several: bool) -> str:
+    text = f"{scored.likelihood[row]:.2f}"
+    if np.isfinite(scored.uncertainty[row]):
+        text += f" ± {scored.uncertainty[row]:.2f}"
+    return f"{scored.library.name}\n{text}" if several else text
+
+
+def patches(
+    data: AnnData | SpatialData,
+    *,
+    n: int = 6,
+    key: str = "spacrd",
+    image_rep: str | None = None,
+    library_key: str | None = None,
+    table_key: str = "table",
+    ax: Sequence[Axes] | None = None,
+    show: bool | None = None,
+    save: str | os.PathLike[str] | None = None,
+) -> list[Axes]:
+    """Show the patches of the highest, the lowest and the most uncertain spots, as the encoder saw them.
+
+    Patches are cut from the picture again, at the place, level and size that :func:`spacrd.pp.extract_patches`
+    recorded. Above each stands its likelihood, and its uncertainty if the model is calibrated; if it is not, the third
+    row shows the spots nearest to the threshold.
+
+    Parameters
+    ----------
+    data
+        Sections with patches, scored by :func:`spacrd.tl.score`. Spots of all sections are ranked together.
+    n
+        Patches of a row; fewer if there are fewer spots.
+    key
+        Name of the result, ``key_added`` of :func:`spacrd.tl.score`.
+    image_rep
+        Embedding in ``.obsm`` whose patches are shown; by default the only one.
+    library_key
+        Column of ``.obs`` that tells sections apart. By default as in scoring.
+    table_key
+        Table of a SpatialData.
+    ax
+        Axes to draw on, three rows of ``n``; a new figure by default.
+    show
+        Whether to show the figure. It is returned either way.
+    save
+        File to write the figure to.
+
+    Returns
+    -------
+    The Axes, row by row.
+
+    Raises
+    ------
+    KeyError
+        If the result or the embedding does not exist.
+    ValueError
+        If no patches were extracted, or with several embeddings and none named.
+
+    Examples
+    --------
+    >>> spacrd.pl.patches(sdata, n=8, save="patches.png")  # doctest: +SKIP
+    """
+    check_positive_int(n, "n")
+    sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
+    rep = _choose_rep(sections, image_rep)
+    groups = _groups(sections, rep, n)
+    shown = [spot for spots in groups.values() for spot in spots]
+    pixels: dict[Spot, np.ndarray] = {}
+    for number, scored in enumerate(sections):
+        rows = sorted({row for i, row in shown if i == number})
+        if rows:
+            cut = _cut(scored.library, rep, np.array(rows))
+            pixels |= {(number, row): patch for row, patch in zip(rows, cut, strict=True)}
+    n = len(next(iter(groups.values())))
+    axes = panels(3 * n, ax, size=(1.3, 1.62), ncols=n)
+    for panel, spot in zip(axes, shown, strict=True):
+        panel.imshow(pixels[spot], interpolation="nearest")
+        panel.set_title(_title(sections[spot[0]], spot[1], len(sections) > 1), fontsize="small")
+        panel.set_xticks([])
+        panel.set_yticks([])
+        panel.spines[:].set_color("0.6")
+    for panel, title in zip(axes[::n], groups, strict=True):
+        panel.set_ylabel(title.replace(" to the ", " to\nthe ").replace("most ", "most\n"), color=ink())
+    finished = finish(axes, show=show, save=save)
+    assert isinstance(finished, list)
+    return finished
