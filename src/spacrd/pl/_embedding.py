@@ -54,7 +54,7 @@ def _palette(table: AnnData, column: str) -> dict[str, Any] | None:
         return dict(zip(classes, ours, strict=False))
     import matplotlib as mpl
 
-    return dict(zip(classes, mpl.colormaps["turbo"](np.linspace(0.05, 0.95, len(classes))), strict=True))
+    return dict(zip(classes, mpl.colormaps["viridis"](np.linspace(0, 1, len(classes))), strict=True))
 
 
 def embedding(

@@ -87,7 +87,7 @@ def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]
         sizes = 8 + 90 * bins[:, 2] / bins[:, 2].sum()
         calibration.scatter(bins[:, 0], bins[:, 1], sizes, color=style["color"], zorder=style["zorder"], linewidth=0)
         prevalence = [y.mean() for y, _ in both]
-    chance = {"color": ink(), "linewidth": 0.8, "linestyle": (0, (2, 2)), "alpha": 0.6, "zorder": 1}
+    chance: dict[str, Any] = {"color": ink(), "linewidth": 0.8, "linestyle": (0, (2, 2)), "alpha": 0.6, "zorder": 1}
     roc.plot([0, 1], [0, 1], **chance)
     precision.axhline(float(np.mean(prevalence)), **chance)
     calibration.plot([0, 1], [0, 1], **chance)

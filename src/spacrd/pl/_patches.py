@@ -157,7 +157,7 @@ def patches(
             cut = _cut(scored.library, rep, np.array(rows))
             pixels |= {(number, row): patch for row, patch in zip(rows, cut, strict=True)}
     n = len(next(iter(groups.values())))
-    axes = panels(3 * n, ax, size=(1.3, 1.62), ncols=n)
+    axes = panels(3 * n, ax, size=(1.3, 1.55), ncols=n)
     for panel, spot in zip(axes, shown, strict=True):
         panel.imshow(pixels[spot], interpolation="nearest")
         panel.set_title(_title(sections[spot[0]], spot[1], len(sections) > 1), fontsize="small")
