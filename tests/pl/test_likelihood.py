@@ -104,3 +104,51 @@ def test_errors() -> None:
         pl.likelihood(adata, color="red")
     with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):
         pl.likelihood(adata, key="none")
+
+
+def test_half_a_million_spots_become_a_raster_of_means() -> None:
+    adata = scored_adata(500_000)
+    rng = np.random.default_rng(0)
+    order = rng.permutation(adata.n_obs)
+    adata = adata[order].copy()
+    ax = pl.likelihood(adata)
+    ax.figure.canvas.draw()
+    (shown,) = ax.images
+    values = np.asarray(shown.get_array().filled(np.nan))
+    assert max(values.shape) <= 900
+    assert not circles(ax)
+    left, right, bottom, top = shown.get_extent()
+    assert shown.get_clim() == (0, 1)
+    rows, columns = values.shape
+    for row, column in ((100, 100), (300, 150), (200, 400)):
+        x = left + (column + np.array([0, 1])) * (right - left) / columns
+        y = top + (row + np.array([0, 1])) * (bottom - top) / rows
+        xy = adata.obsm["spatial"]
+        here = (xy[:, 0] >= x[0]) & (xy[:, 0] < x[1]) & (xy[:, 1] >= y[0]) & (xy[:, 1] < y[1])
+        assert here.any()
+        assert values[row, column] == pytest.approx(adata.obs["spacrd_likelihood"][here].mean(), abs=1e-5)
+    tissue_cells = values[30:-40, 30:-40]  # without the margin
+    assert np.isfinite(tissue_cells).all()
+
+
+def test_raster_of_regions() -> None:
+    adata = scored_adata(60_000)
+    (shown,) = pl.likelihood(adata, color="region").images
+    found = {tuple(np.round(color, 3)) for color in np.asarray(shown.get_array()).reshape(-1, 4)}
+    from matplotlib.colors import to_rgba
+
+    assert found == {tuple(np.round(to_rgba(color), 3)) for color in ("#0072B2", "#D55E00")} | {(0, 0, 0, 0)}
+
+
+def test_outline_parts_cancer_from_the_rest() -> None:
+    from matplotlib.path import Path as Line
+
+    adata = scored_adata()
+    called = adata.obs["spacrd_region"] == "cancer"
+    ax = pl.likelihood(adata, outline=True)
+    (line,) = [item for item in ax.collections if not isinstance(item, EllipseCollection)]
+    rings = [Line(ring) for path in line.get_paths() for ring in path.to_polygons()]
+    crossings = sum(ring.contains_points(adata.obsm["spatial"]).astype(int) for ring in rings)
+    np.testing.assert_array_equal(crossings % 2 == 1, called)
+    adata.obs["spacrd_region"] = "normal"
+    assert len(pl.likelihood(adata, outline=True).collections) == 1

@@ -1,0 +1,134 @@
+"""One section on its tissue: spots or a raster of them, outline of the cancer, scale bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._keys import CANCER
+from .._sections import ScoredLibrary
+from ._figure import MISSING_COLOR
+from ._raster import cell_size, mean_raster, outline_field
+from ._tissue import Tissue, nearest_distance
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MANY = 50_000
+"""Spots above which circles are smaller than pixels and a raster is drawn."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a section is drawn."""
+
+    colors: Mapping[str, str] | None = None
+    """Colour of every region; None for likelihoods."""
+    cmap: Any = "viridis"
+    size: float = 1.0
+    alpha: float | None = None
+    outline: bool = False
+    scale_bar: bool = True
+
+
+def _spots(ax: Axes, xy: np.ndarray, diameter: float, **style: Any) -> Any:
+    """Circles of one diameter in data units, so that they are right at any zoom and figure size."""
+    from matplotlib.collections import EllipseCollection
+
+    sizes = np.full(len(xy), diameter)
+    circles = EllipseCollection(
+        sizes, sizes, np.zeros(len(xy)), units="xy", offsets=xy, offset_transform=ax.transData, rasterized=True, **style
+    )
+    ax.add_collection(circles)
+    return circles
+
+
+def _scale_bar(ax: Axes, um_per_unit: float, width: float) -> None:
+    """Bar of a round length, about a fifth of the picture's width."""
+    from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+
+    target = width * um_per_unit / 5
+    power = 10.0 ** np.floor(np.log10(target))
+    um = max(step * power for step in (1, 2, 5) if step * power <= target)
+    text = f"{um / 1000:g} mm" if um >= 1000 else f"{um:g} µm"
+    below = {"bbox_to_anchor": (1, 0), "bbox_transform": ax.transAxes}  # on the tissue it would hide spots
+    bar = AnchoredSizeBar(
+        ax.transData, um / um_per_unit, text, "upper right", pad=0, borderpad=0.4, sep=3, frameon=False, **below
+    )
+    ax.add_artist(bar)
+
+
+def _as_circles(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style, alpha: float) -> Any:
+    diameter = tissue.diameter * style.size
+    drawn = None
+    if style.colors is None:
+        known = np.isfinite(scored.likelihood)
+        drawn = _spots(ax, tissue.xy[known], diameter, cmap=style.cmap, alpha=alpha)
+        drawn.set_array(scored.likelihood[known])
+        drawn.set_clim(0, 1)
+    else:
+        known = np.array([region is not None for region in scored.region])
+        for name, color in style.colors.items():
+            _spots(ax, tissue.xy[scored.region == name], diameter, facecolor=color, alpha=alpha)
+    if not known.all():
+        _spots(ax, tissue.xy[~known], diameter, facecolor="none", edgecolor=MISSING_COLOR, linewidth=0.4)
+    return drawn
+
+
+def _as_raster(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style, alpha: float) -> Any:
+    from matplotlib.colors import to_rgba
+
+    low, high = tissue.limits
+    cell = cell_size(low, high, nearest_distance(tissue.xy))
+    if style.colors is None:
+        values, extent = mean_raster(tissue.xy, scored.likelihood, low, high, cell)
+        look = {"cmap": style.cmap, "vmin": 0, "vmax": 1}
+    else:
+        layers = [
+            mean_raster(tissue.xy, (scored.region == name).astype(float), low, high, cell) for name in style.colors
+        ]
+        shares, extent = np.stack([layer for layer, _ in layers]), layers[0][1]
+        values = np.array([to_rgba(color) for color in style.colors.values()])[shares.argmax(axis=0)]
+        values[~(shares.max(axis=0) > 0)] = 0.0
+        look = {}
+    return ax.imshow(values, extent=extent, interpolation="nearest", alpha=alpha, zorder=1, **look)
+
+
+def _outline(ax: Axes, scored: ScoredLibrary, tissue: Tissue) -> None:
+    """Line around the spots called cancer, dark with a light rim so that it is seen on any colour."""
+    from matplotlib.patheffects import withStroke
+
+    field = outline_field(tissue.xy, scored.region == CANCER, nearest_distance(tissue.xy))
+    if field is not None:
+        line = ax.contour(*field, levels=[0.0], colors="black", linewidths=1.0, zorder=3)
+        line.set(path_effects=[withStroke(linewidth=2.6, foreground="white")])
+
+
+def draw_section(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style) -> Any:
+    """Draw a section; returns what a colour bar is made for, None for regions."""
+    low, high = tissue.limits
+    if tissue.image is not None:
+        from matplotlib.transforms import Affine2D
+
+        height, width = tissue.image.shape[:2]
+        shown = ax.imshow(tissue.image, extent=(0, width, height, 0), interpolation="bilinear")
+        shown.set_transform(Affine2D(tissue.image_to_xy) + ax.transData)
+    alpha = style.alpha if style.alpha is not None else (1.0 if tissue.image is None else 0.85)
+    draw = _as_raster if len(tissue.xy) > MANY else _as_circles
+    drawn = draw(ax, scored, tissue, style, alpha)
+    if style.outline:
+        _outline(ax, scored, tissue)
+    ax.set_aspect("equal")
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(high[1], low[1])
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set_visible(tissue.image is None)
+        spine.set_color("0.8")
+    if style.scale_bar and np.isfinite(tissue.um_per_unit):
+        _scale_bar(ax, tissue.um_per_unit, float(high[0] - low[0]))
+    return drawn
