@@ -57,3 +57,29 @@ def test_unscored_data() -> None:
     adata = scored_adata()
     with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):
         pl.distribution(adata, key="other")
+
+
+def test_violins_by_class() -> None:
+    adata = scored_adata(libraries=("a", "b"))
+    adata.obs["class"] = adata.obs["label"].astype(object)
+    adata.obs.iloc[:2, adata.obs.columns.get_loc("class")] = np.nan
+    adata.obs.iloc[2:5, adata.obs.columns.get_loc("class")] = "rare"
+    axes = pl.distribution(adata, label_key="class")
+    first = [text.get_text() for text in axes[0].get_yticklabels()]
+    assert {name.rpartition(" (")[0] for name in first} == {"invasive", "rare", "stroma", "unlabelled"}
+    assert first[-1] == "unlabelled (2)"
+    assert "rare (3)" in first
+    means = [
+        adata.obs.loc[adata.obs["class"] == name.rpartition(" (")[0], "spacrd_likelihood"].mean() for name in first
+    ]
+    assert means[:3] == sorted(means[:3], reverse=True)
+    assert len(axes[0].collections) == 2
+    assert sum(int(text.get_text().rpartition("(")[2][:-1]) for text in axes[1].get_yticklabels()) == 120
+    plain = scored_adata()
+    ax = pl.distribution(plain, label_key="label", order=["stroma"])
+    n_stroma = int((plain.obs["label"] == "stroma").sum())
+    assert [text.get_text() for text in ax.get_yticklabels()] == [f"stroma ({n_stroma})"]
+    with pytest.raises(KeyError, match=r"no class 'stoma'.*'stroma'"):
+        pl.distribution(scored_adata(), label_key="label", order=["stoma"])
+    with pytest.raises(KeyError, match="no obs column of classes 'lable'"):
+        pl.distribution(scored_adata(), label_key="lable")

@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._checks import check_key
 from .._keys import CANCER, NORMAL, REGION_COLORS
-from .._sections import ScoredLibrary, scored_libraries
-from ._figure import finish, open_spines, panels
+from .._sections import ScoredLibrary, get_table, labels, scored_libraries
+from ._figure import finish, ink, open_spines, panels
+from ._violin import class_order, draw_classes
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from spatialdata import SpatialData
+
+
+BARS = "#B8B8B8"
+"""Grey that is seen on white and on black."""
 
 
 def _expected(p: np.ndarray, width: float, mean: float, sd: float) -> np.ndarray:
@@ -30,12 +36,13 @@ def _expected(p: np.ndarray, width: float, mean: float, sd: float) -> np.ndarray
 
 def _draw(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
     known = scored.likelihood[np.isfinite(scored.likelihood)]
-    heights, _, _ = ax.hist(known, bins=bins, range=(0, 1), color="0.82", edgecolor="white", linewidth=0.5)
+    heights, _, _ = ax.hist(known, bins=bins, range=(0, 1), color=BARS, edgecolor=ax.get_facecolor(), linewidth=0.5)
     top = max(float(np.max(heights)), 1.0)
     report = scored.report
     means = np.ravel(report.get("mixture_means", []))
     if means.size == 2:
-        grid, width = np.linspace(0, 1, 401), 1 / bins
+        width = 1 / bins
+        grid = np.linspace(width / 2, 1 - width / 2, 20 * bins)  # middles of bars, of their full width
         for name, i in zip((NORMAL, CANCER), np.argsort(means), strict=True):
             curve = _expected(grid, width, means[i], float(np.ravel(report["mixture_sds"])[i]))
             curve = curve * float(np.ravel(report["mixture_weights"])[i]) * known.size
@@ -47,8 +54,8 @@ def _draw(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
         right = scored.threshold > 0.5
         label = f"threshold {scored.threshold:.2f}"
         if caveat := str(report.get("threshold_method", "")).partition("(")[2].rstrip(")"):
-            label = "\n".join([label, *textwrap.wrap(caveat, 22)])
-        ax.axvline(scored.threshold, color="black", linewidth=1.2, linestyle=(0, (4, 2)))
+            label = "\n".join([label, *textwrap.wrap(caveat, 26)])
+        ax.axvline(scored.threshold, color=ink(), linewidth=1.2, linestyle=(0, (4, 2)))
         ax.annotate(
             label,
             (scored.threshold, 0.985),
@@ -67,6 +74,8 @@ def _draw(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
 def distribution(
     data: AnnData | SpatialData,
     *,
+    label_key: str | None = None,
+    order: Sequence[str] | None = None,
     key: str = "spacrd",
     library_key: str | None = None,
     table_key: str = "table",
@@ -77,12 +86,17 @@ def distribution(
 ) -> Axes | list[Axes]:
     """Plot how the likelihoods of each section are distributed and where the threshold cuts them.
 
-    The curves are the numbers of spots that the two components of the mixture expect in each bar.
+    A histogram with the mixture: the curves are the numbers of spots that its two components expect in each bar. With
+    ``label_key``, a violin for each annotated class instead, with its quartiles.
 
     Parameters
     ----------
     data
         Sections scored by :func:`spacrd.tl.score`.
+    label_key
+        Column of ``.obs`` with annotated classes, to draw one violin for each; unlabelled spots make one of their own.
+    order
+        Classes to draw, from top to bottom; by default all, highest mean likelihood first.
     key
         Name of the result, ``key_added`` of :func:`spacrd.tl.score`.
     library_key
@@ -90,7 +104,7 @@ def distribution(
     table_key
         Table of a SpatialData.
     bins
-        Number of bars between 0 and 1.
+        Number of bars of the histogram, between 0 and 1.
     ax
         Axes to draw on, as many as there are sections; a new figure by default.
     show
@@ -105,14 +119,23 @@ def distribution(
     Raises
     ------
     KeyError
-        If the result does not exist.
+        If the result, the column or a class does not exist.
 
     Examples
     --------
     >>> spacrd.pl.distribution(sdata)  # doctest: +SKIP
+    >>> spacrd.pl.distribution(sdata, label_key="pathologist")  # doctest: +SKIP
     """
     sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
-    axes = panels(len(sections), ax, size=(4.6, 3.4))
+    if label_key is not None:
+        check_key(label_key, get_table(data, table_key).obs.columns, "obs column of classes")
+        classes = [labels(scored.library, label_key) for scored in sections]
+        names = class_order(sections, classes, order)
+        axes = panels(len(sections), ax, size=(5.0, 1.2 + 0.42 * len(names)))
+        for panel, scored, column in zip(axes, sections, classes, strict=True):
+            draw_classes(panel, scored, column, names)
+        return finish(axes, show=show, save=save)
+    axes = panels(len(sections), ax, size=(4.6, 3.4) if len(sections) == 1 else (3.8, 3.1))
     for panel, scored in zip(axes, sections, strict=True):
         _draw(panel, scored, bins)
     handles: dict[str, Any] = {}

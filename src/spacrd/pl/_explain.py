@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import check_key, check_positive_int
 from .._keys import CANCER, Keys
 from .._sections import get_table, result_record
-from ._figure import MISSING_COLOR, PALETTE, finish, open_spines, panels
+from ._figure import MISSING_COLOR, PALETTE, finish, ink, open_spines, panels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,8 @@ def _bars(ax: Axes, values: pd.Series) -> None:
     ax.barh(rows, values, color=np.where(values > 0, TOWARDS, AGAINST), height=0.72)
     ax.set_yticks(rows, list(values.index))
     ax.set_ylim(-0.6, len(values) - 0.4)
-    ax.axvline(0.0, color="0.3", linewidth=0.8)
+    ax.axvline(0.0, color=ink(), linewidth=0.8)
+    ax.locator_params(axis="x", nbins=6)
     ax.tick_params(axis="y", length=0)
     open_spines(ax)
     ax.spines["left"].set_visible(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,9 @@ def line_style(number: int) -> dict[str, Any]:
 
 
 def panels(
-    n: int, ax: Axes | Sequence[Axes] | None, *, size: tuple[float, float], ncols: int = 4, **subplot_kw: Any
+    n: int, ax: Axes | Sequence[Axes] | None, *, size: tuple[float, float], ncols: int | None = None, **subplot_kw: Any
 ) -> list[Axes]:
-    """``n`` Axes: the ones given, or those of a new figure of panels of ``size`` inches."""
+    """``n`` Axes: the ones given, or those of a new figure of panels of ``size`` inches, about as wide as high."""
     import matplotlib.pyplot as plt
     import numpy as np
 
@@ -40,7 +41,8 @@ def panels(
         if len(given) != n:
             raise ValueError(f"There are {n} panels to draw, but `ax` holds {len(given)} Axes: pass as many.")
         return given
-    ncols = max(1, min(n, ncols))
+    # A figure wider than three or four panels cannot be read at the width of a page.
+    ncols = max(1, min(n, ncols or (n if n <= 3 else math.ceil(math.sqrt(n)))))
     nrows = -(-n // ncols)
     figure, grid = plt.subplots(
         nrows,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._checks import check_key
-from ._figure import PALETTE, finish, open_spines, panels
+from ._figure import finish, line_style, open_spines, panels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,14 +38,12 @@ def _draw(ax: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
 
     marker = "o" if frame["epoch"].nunique() == 1 else None  # a line needs two epochs
     for i, name in enumerate(losses):
-        color, dashes = PALETTE[i % len(PALETTE)], ("-", "--", ":")[i // len(PALETTE) % 3]
+        style = line_style(i)
         members = [part for _, part in frame.groupby("member") if frame["member"].nunique() > 1]
         for part in members:
-            ax.plot(part["epoch"] + 1, part[name], color=color, linestyle=dashes, linewidth=0.7, alpha=0.4)
+            ax.plot(part["epoch"] + 1, part[name], linewidth=0.7, alpha=0.4, **style)
         mean = frame.groupby("epoch")[name].mean()
-        ax.plot(
-            mean.index + 1, mean, color=color, linestyle=dashes, linewidth=1.8, marker=marker, markersize=3, label=name
-        )
+        ax.plot(mean.index + 1, mean, linewidth=1.8, marker=marker, markersize=3, label=name, **style)
     ax.set_title(frame["stage"].iloc[0])
     ax.set_xlabel("epoch")
     ax.set_ylabel("loss")

@@ -105,7 +105,7 @@ def likelihood(
     colors = region_colors(get_table(data, table_key), key) if color == "region" else None
     sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
     tissues = [tissue_of(scored.library, image_key, coordinate_system) for scored in sections]
-    axes = panels(len(sections), ax, size=(5.4 if color == "likelihood" else 5.0, 4.6))
+    axes = panels(len(sections), ax, size=(5.2, 4.6) if len(sections) == 1 else (3.5, 3.2))
     style = Style(colors=colors, cmap=cmap, size=size, alpha=alpha, outline=outline, scale_bar=scale_bar)
     drawn = [
         draw_section(panel, scored, tissue, style)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._keys import CANCER
 from .._sections import ScoredLibrary
-from ._figure import MISSING_COLOR
+from ._figure import MISSING_COLOR, ink
 from ._raster import cell_size, mean_raster, outline_field
 from ._tissue import Tissue, nearest_distance
 
@@ -54,9 +54,10 @@ def _scale_bar(ax: Axes, um_per_unit: float, width: float) -> None:
     power = 10.0 ** np.floor(np.log10(target))
     um = max(step * power for step in (1, 2, 5) if step * power <= target)
     text = f"{um / 1000:g} mm" if um >= 1000 else f"{um:g} µm"
-    below = {"bbox_to_anchor": (1, 0), "bbox_transform": ax.transAxes}  # on the tissue it would hide spots
+    # On the tissue it would hide spots, so it stands below.
+    where = {"loc": "upper right", "bbox_to_anchor": (1, 0), "bbox_transform": ax.transAxes}
     bar = AnchoredSizeBar(
-        ax.transData, um / um_per_unit, text, "upper right", pad=0, borderpad=0.4, sep=3, frameon=False, **below
+        ax.transData, um / um_per_unit, text, pad=0, borderpad=0.4, sep=3, frameon=False, color=ink(), **where
     )
     ax.add_artist(bar)
 
