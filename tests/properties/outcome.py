@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,10 @@ import pandas as pd
 from anndata import AnnData
 from scipy.sparse import issparse
 
+import spacrd
+
 OURS = (ValueError, KeyError, TypeError)
+PACKAGE = str(Path(spacrd.__file__).parent)
 
 
 def outcome(call: Callable[[], Any], *objects: Any) -> str:
@@ -21,16 +25,18 @@ def outcome(call: Callable[[], Any], *objects: Any) -> str:
     An error must be raised by spacrd itself, say something, and leave all objects as they were, to the last value.
     Warnings of numpy, pandas and others that our own code sets off are errors.
     """
-    before = [state(item) for item in objects]
+    before, error = [state(item) for item in objects], None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for kind in (RuntimeWarning, DeprecationWarning, FutureWarning):
                 warnings.filterwarnings("error", category=kind, module=r"spacrd\.")
             call()
-    except OURS as error:
+    except OURS as raised:
+        error = raised
+    if error is not None:
         last = traceback.extract_tb(error.__traceback__)[-1]
-        assert "/spacrd/" in last.filename.replace("\\", "/"), f"{error!r} comes from {last.filename}:{last.lineno}"
+        assert last.filename.startswith(PACKAGE), f"{error!r} comes from {last.filename}:{last.lineno}"
         message = str(error.args[0]) if error.args else ""
         assert len(message) > 20, f"{error!r} says nothing"
         for item, then in zip(objects, before, strict=True):
@@ -79,7 +85,7 @@ def _one(value: Any) -> str:
     if isinstance(value, pd.Series):
         kinds = value.cat.categories.tolist() if isinstance(value.dtype, pd.CategoricalDtype) else ""
         return f"{value.dtype} {kinds} {value.tolist()!r}"
-    if hasattr(value, "dims") and hasattr(value, "attrs"):  # xarray
+    if hasattr(value, "dims") and hasattr(value, "coords"):  # xarray
         return f"{value.dims} {value.attrs.get('transform')!r} {_one(np.asarray(value.data))}"
     if issparse(value):
         parts = value.tocsc() if value.format not in ("csr", "csc") else value

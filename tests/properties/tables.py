@@ -28,12 +28,13 @@ CHOICES = {
     "n": st.one_of(mostly(36, 0, 1, 2, 3, 5, 6, 7, 8, 90, 500), st.integers(0, 60)),
     "seed": st.integers(0, 99),
     "layout": mostly(
-        "grid", "one place", "pairs", "isolated", "line", "some NaN", "all NaN", "infinite", "far", "tiny", "three axes",
-        "one axis", "whole numbers", "frame", "none",
+        "grid", "one place", "pairs", "isolated", "line", "some NaN", "all NaN", "infinite", "far", "tiny",
+        "three axes", "one axis", "whole numbers", "frame", "none",
     ),
     "form": mostly("csr", "dense", "csc", "coo", "csr_array", "csc_array", "fortran"),
     "dtype": mostly(
-        "float32", "float16", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"
+        "float32", "float16", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+        "bool",
     ),
     "counts": mostly(
         "counts", "all zero", "constant", "zero genes", "constant genes", "empty spots", "huge", "negative", "NaN",
@@ -96,7 +97,7 @@ def _placed(table: ad.AnnData, where: str, arguments: dict[str, Any]) -> tuple[a
         path = Path(tempfile.mkdtemp(prefix="spacrd-")) / "table.h5ad"
         try:
             table.write_h5ad(path)
-        except (TypeError, ValueError, NotImplementedError):  # anndata cannot store every table
+        except (TypeError, ValueError, NotImplementedError, RuntimeError):  # anndata cannot store every table
             return table, [table], arguments
         return ad.read_h5ad(path, backed="r"), [], arguments
     return table, [table], arguments
@@ -220,7 +221,9 @@ def _labels(spec: dict[str, Any], cancer: np.ndarray, rng: np.random.Generator) 
         values = pd.Series(truth.astype(float)).mask(hidden)
         if kind == "boolean":
             return pd.array(values.map({1.0: True, 0.0: False}), dtype="boolean")
-        return values.to_numpy() if kind == "float" else pd.array(values, dtype=kind.replace("category of numbers", "category"))  # fmt: skip
+        if kind == "float":
+            return values.to_numpy()
+        return pd.array(values, dtype="Int64" if kind == "Int64" else "category")
     text = pd.Series(np.where(truth, CANCER, "stroma"), dtype=object).mask(hidden)
     names = {"category": "category", "string": "string", "arrow": "string[pyarrow]"}
     return pd.array(text, dtype=names[kind]) if kind in names else text.to_numpy()

@@ -17,13 +17,14 @@ from spacrd.encoders import _registry
 from .outcome import outcome
 from .pictures import arguments_of, build, pictures
 
+FAR = 1e9
 SQUARE = [[0, 0], [90, 0], [90, 90], [0, 90], [0, 0]]
 POLYGON = {"type": "Polygon", "coordinates": [SQUARE]}
 GEOMETRIES: dict[str, Any] = {
     "square": POLYGON,
     "hole": {"type": "Polygon", "coordinates": [SQUARE, [[20, 20], [60, 20], [60, 60], [20, 60], [20, 20]]]},
     "bow tie": {"type": "Polygon", "coordinates": [[[0, 0], [90, 90], [90, 0], [0, 90], [0, 0]]]},
-    "everything": {"type": "Polygon", "coordinates": [[[-1e9, -1e9], [1e9, -1e9], [1e9, 1e9], [-1e9, 1e9], [-1e9, -1e9]]]},
+    "everything": {"type": "Polygon", "coordinates": [[[-FAR, -FAR], [FAR, -FAR], [FAR, FAR], [-FAR, -FAR]]]},
     "two": {"type": "MultiPolygon", "coordinates": [[SQUARE], [[[200, 0], [300, 0], [300, 90], [200, 0]]]]},
     "with height": {"type": "Polygon", "coordinates": [[[x, y, 3.0] for x, y in SQUARE]]},
     "far": {"type": "Polygon", "coordinates": [[[1e6, 1e6], [1e6 + 9, 1e6], [1e6, 1e6 + 9], [1e6, 1e6]]]},
