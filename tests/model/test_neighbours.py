@@ -42,6 +42,16 @@ def test_twins_keep_themselves_first():
     assert mask.all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_every_spot_has_a_twin_the_nearest_are_still_taken():
+    xy = np.repeat(hexagons(), 2, axis=0)
+    index, mask = neighbourhoods(xy, 6)
+    assert mask.all()
+    away = np.linalg.norm(xy[index] - xy[:, None], axis=2)
+    assert (np.sort(away, axis=1)[:, :2] == 0).all()  # the spot and its twin
+    assert away.max() < 175  # in a corner the third nearest place is that far
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_small_sections_are_padded(n):
     index, mask = neighbourhoods(np.arange(2.0 * n).reshape(n, 2), 6)

@@ -21,11 +21,23 @@ def transformations(element: Any) -> dict[str, Any]:
 
 
 def matrix_to(element: Any, system: str) -> np.ndarray:
-    """3 x 3 affine matrix from an element's own x and y to a coordinate system."""
+    """3 x 3 affine matrix from an element's own x and y to a coordinate system; it can be inverted.
+
+    Raises
+    ------
+    ValueError
+        If the transformation maps the plane onto a line or a point, or holds NaN.
+    """
     from spatialdata.transformations import get_transformation
 
     transformation = get_transformation(element, to_coordinate_system=system)
-    return np.asarray(transformation.to_affine_matrix(("x", "y"), ("x", "y")), dtype=np.float64)
+    matrix = np.asarray(transformation.to_affine_matrix(("x", "y"), ("x", "y")), dtype=np.float64)
+    if not (np.isfinite(matrix).all() and np.linalg.matrix_rank(matrix[:2, :2]) == 2):
+        raise ValueError(
+            f"A transformation to coordinate system {system!r} cannot be undone, as it maps the plane onto a line or a "
+            f"point: {matrix[:2].tolist()}. Set it right with `spatialdata.transformations.set_transformation`."
+        )
+    return matrix
 
 
 def magnification(matrix: np.ndarray) -> float:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._checks import check_key, names
 
 if TYPE_CHECKING:
@@ -112,6 +114,9 @@ def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:
     """Valid polygons of a frame, and how many rows held none (points, lines, empty geometries)."""
     import shapely
 
+    corners, of = shapely.get_coordinates(frame.geometry.to_numpy(), return_index=True)
+    if len(bad := np.unique(of[~np.isfinite(corners).all(axis=1)])):
+        raise ValueError(f"{len(bad)} of {len(frame)} annotations have corners that are NaN or infinite. Remove them.")
     geometry = shapely.make_valid(frame.geometry.to_numpy())
     kept = [shapely.unary_union([part for part in shapely.get_parts(g) if part.geom_type in _AREAL]) for g in geometry]
     frame = frame.set_geometry(kept)

@@ -20,6 +20,7 @@ FINEST_FIRST = ("fullres", "full", "hires", "lowres")
 READER_SUFFIXES = ("_full_image", "_hires_image", "_lowres_image")
 FLUORESCENCE = ("morphology_focus", "morphology_mip", "if_image")
 """What the Xenium reader calls pictures that are no H&E: used only if they are named."""
+_COLOURS = {name: name[0] for name in ("r", "g", "b", "red", "green", "blue")}
 NO_IMAGE = (
     "Section {name!r} has no image{where}. Add one, or work without: fitting and scoring on expression alone "
     "(`modality='expression'`) needs no image and no patches."
@@ -266,10 +267,19 @@ def _levels(image: Any, image_key: str) -> tuple[Any, ...]:
     for scale in scales:
         if set(scale.dims) != {"c", "y", "x"}:
             raise ValueError(f"Image {image_key!r} has axes {names(scale.dims)}; expected c, y and x.")
-    levels = [scale.transpose("c", "y", "x").data for scale in scales]
+    levels = [_in_order(scale.transpose("c", "y", "x")) for scale in scales]
     for level in levels:
         check_picture(level, f"Image {image_key!r}")
     return tuple(sorted(levels, key=lambda level: -level.shape[1]))
+
+
+def _in_order(scale: Any) -> Any:
+    """Lazy array (c, y, x) whose channels are red, green and blue where the element names them so, else as they are."""
+    named = [_COLOURS.get(str(name).lower(), "") for name in scale.coords["c"].values] if "c" in scale.coords else []
+    if any(named.count(colour) != 1 for colour in "rgb"):
+        return scale.data
+    order = [named.index(colour) for colour in "rgb"]
+    return scale.data if order == [0, 1, 2] else scale.data[order]
 
 
 def _element_spots(spots: Any, library: Library, system: str) -> tuple[np.ndarray, float]:

@@ -37,7 +37,8 @@ def tile_edges(array: Any) -> tuple[np.ndarray, np.ndarray]:
 def as_rgb(block: np.ndarray) -> np.ndarray:
     """(channels, h, w) of any supported type to (h, w, 3) uint8, in whatever order it lies in memory."""
     if block.dtype.kind == "f":
-        top, low = (float(np.nanmax(block)), float(np.nanmin(block))) if block.size else (0.0, 0.0)
+        # What is NaN, and may be all there is, is black.
+        top, low = (float(find.reduce(block, axis=None, initial=0.0)) for find in (np.fmax, np.fmin))
         if top > 1.001 or low < -0.001:
             raise ValueError(
                 f"A picture of {block.dtype} must hold values from 0 to 1, found {low:.4g} to {top:.4g}. "

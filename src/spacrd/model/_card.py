@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._config import ModelConfig
+from ._seen import FACT
 
 
 def model_card(config: ModelConfig, identifier: str) -> str:
@@ -35,7 +36,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
     lines += [
         f"| likelihoods | {_calibration(config)} |",
         f"| neighbours | {config.n_neighbors}; {config.propagation:g} of a score comes from propagation over them |",
-        *(f"| {name.replace('_', ' ')} | {value} |" for name, value in facts.items()),
+        *(f"| {name.replace('_', ' ')} | {value} |" for name, value in facts.items() if name != FACT),
         "",
         "```python",
         "import spacrd",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._checks import warn
 from ._scaling import blocks, on_disk
 
 if TYPE_CHECKING:
@@ -81,18 +81,14 @@ def check_counts(counts: Any, section: str) -> Any:
                 f"Section {section!r}: the values look log-transformed already (fractions, highest "
                 f"{seen.highest:.3g}). {_HINT}"
             )
-        warnings.warn(
+        warn(
             f"Section {section!r}: {100 * seen.fractions / seen.stored:.0f} % of the counts are not whole numbers. "
             f"They are used as they are. {_HINT}",
-            UserWarning,
-            stacklevel=2,
         )
     if seen.empty:
-        warnings.warn(
+        warn(
             f"Section {section!r}: {seen.empty} of {counts.shape[0]} spots have no counts. They are kept and take "
             "their evidence from the picture and their neighbours.",
-            UserWarning,
-            stacklevel=2,
         )
     if on_disk(counts) or counts.dtype.kind == "f":
         return counts

@@ -86,8 +86,10 @@ class Background:
     gene_mean, present
         Mean over the spots of the neighbourhood's log composition, (n_genes,) float64, and the genes the section has;
         None without counts.
-    image_mean
-        Mean embedding, (dim,) float64; None without a picture.
+    image_mean, n_seen
+        Mean embedding, (dim,) float64, and of how many spots; None without a picture.
+    depths
+        Counts of each spot over all its genes; empty without counts.
     log_depth
         Median log10 counts of a spot; NaN without counts.
     shares
@@ -106,6 +108,8 @@ class Background:
         self.gene_mean: np.ndarray | None = None
         self.present: np.ndarray | None = None
         self.image_mean: np.ndarray | None = None
+        self.n_seen = 0
+        self.depths = np.empty(0)
         self.shares = [float("nan")] * len(levels)
         self.log_depth = float("nan")
         if use_image and raw.image is not None:
@@ -122,7 +126,7 @@ class Background:
             likely += [expit(level.image_logits(values)).sum() for level in levels]
             spots += len(values)
         if spots:
-            self.image_mean = total / spots
+            self.image_mean, self.n_seen = total / spots, spots
             self.shares = [float(value / spots) for value in likely]
 
     def _read_counts(
@@ -130,7 +134,7 @@ class Background:
     ) -> None:
         assert raw.genes is not None
         self.present = present = match_genes(expression.genes, raw.genes) >= 0
-        own = np.concatenate([_row_sums(raw.counts[rows]) for rows in blocks(raw.counts.shape[0])])
+        own = self.depths = np.concatenate([_row_sums(raw.counts[rows]) for rows in blocks(raw.counts.shape[0])])
         if not (own > 0).any():
             return
         self.log_depth = float(np.median(np.log10(own[own > 0])))

@@ -20,6 +20,7 @@ from ._infer import Scores, mean_scores, propagated, score_each
 from ._level import Background, Level
 from ._prepare import RawSection, gene_coverage, prepare
 from ._reference import Reference, Shift
+from ._seen import is_known
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Prediction:
         ``"image+expression"``, ``"image"`` or ``"expression"``: what the section had.
     shift
         How far the section lies from those the model was fitted on.
+    known
+        Whether the model was fitted on this very section.
     """
 
     likelihood: np.ndarray
@@ -52,6 +55,7 @@ class Prediction:
     latent: np.ndarray
     modality: str
     shift: Shift
+    known: bool = False
 
 
 class SpaCRD:
@@ -178,6 +182,7 @@ class SpaCRD:
             latent=latent,
             modality=modality,
             shift=shift,
+            known=is_known(background, c.training),
         )
 
     def _jackknife(self) -> list[SpaCRDNetwork]:

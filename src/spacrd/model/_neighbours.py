@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ._scaling import blocks
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 
 def neighbourhoods(
@@ -39,9 +44,8 @@ def neighbourhoods(
     # A few candidates more than needed hold the ties of the last neighbour on hexagonal and square lattices.
     candidates = min(n, wanted + 12)
     tree = cKDTree(xy)
-    nearest = np.concatenate([tree.query(xy[rows], k=2)[0][:, 1] for rows in blocks(n)])
     # Distances equal up to rounding are ties: compare them on a grid far finer than a pixel.
-    step = max(float(np.median(nearest)), np.finfo(float).tiny) * 1e-6
+    step = 1e-6 * (_spacing(tree, xy) or _spacing(cKDTree(places := np.unique(xy, axis=0)), places) or 1.0)
     for rows in blocks(n):
         own = np.arange(n)[rows]
         distance, found = tree.query(xy[rows], k=candidates)
@@ -55,6 +59,13 @@ def neighbourhoods(
         index[rows, : kept.shape[1]] = np.where(real, kept, own[:, None])
         mask[rows, : kept.shape[1]] = real
     return index, mask
+
+
+def _spacing(tree: cKDTree, xy: np.ndarray) -> float:
+    """Median distance to the nearest other spot; 0 where most spots share their place, or there is but one."""
+    if len(xy) < 2:
+        return 0.0
+    return float(np.median(np.concatenate([tree.query(xy[rows], k=2)[0][:, 1] for rows in blocks(len(xy))])))
 
 
 def spatial_order(xy: np.ndarray) -> np.ndarray:

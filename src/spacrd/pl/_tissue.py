@@ -32,9 +32,10 @@ class Tissue:
 
 
 def nearest_distance(xy: np.ndarray) -> float:
-    """Median distance to the nearest other spot; 1 for a single spot."""
+    """Median distance to the nearest other spot; 1 for a single spot. Spots without a place are left out."""
     from scipy.spatial import cKDTree
 
+    xy = xy[np.isfinite(xy).all(axis=1)]
     if len(xy) < 2:
         return 1.0
     nearest = cKDTree(xy).query(xy, k=2)[0][:, 1]

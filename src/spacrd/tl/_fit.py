@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from .._checks import check_choice, check_positive_int, check_positive_number
+from .._checks import check_choice, check_positive_int, check_positive_number, warn
 from .._hardware import Hardware
 from .._sections import as_list, split_libraries
 from ..model import Calibration, ExpressionContract, ImageContract, ModelConfig, RawSection, Recipe, SpaCRD
@@ -19,6 +19,7 @@ from ..model._prepare import SpotArrays, prepare
 from ..model._recipe import get_recipe
 from ..model._reference import Reference
 from ..model._scaling import SCALINGS
+from ..model._seen import FACT, fingerprint
 from ..nn import NetworkConfig
 from ._calibrate import calibrate
 from ._contracts import expression_contract, image_contract
@@ -182,7 +183,14 @@ def fit(
         modules |= left_out
     if calibration.n_sections:
         modules["level"] = fit_level(sections, parts, expression, image)
-    modules["reference"] = _reference(sections, parts, expression, image)
+    backgrounds = [
+        Background(raw, expression, image is not None, part) for raw, part in zip(sections, parts, strict=True)
+    ]
+    _warn_twice(sections, backgrounds)
+    reference = modules["reference"] = Reference(
+        len(sections), len(expression.genes) if expression else 0, image.dim if image else 0
+    )
+    reference.set(backgrounds, [raw.image for raw in sections])
     config = ModelConfig(
         network=network,
         expression=expression,
@@ -198,7 +206,7 @@ def fit(
         calibration=calibration,
         jackknife=sum(name.endswith(".level") for name in modules),
         n_sections=len(sections),
-        training=_facts(sections, arrays.target),
+        training=_facts(sections, arrays.target, backgrounds),
     )
     return SpaCRD(config, modules, history)
 
@@ -260,21 +268,19 @@ def _network(expression: ExpressionContract | None, image: ImageContract | None,
     return NetworkConfig(n_genes=n_genes, n_image=n_image, **settings_of_network)
 
 
-def _reference(
-    sections: Sequence[RawSection],
-    parts: Sequence[SpotArrays],
-    expression: ExpressionContract | None,
-    image: ImageContract | None,
-) -> Reference:
-    reference = Reference(len(sections), len(expression.genes) if expression else 0, image.dim if image else 0)
-    backgrounds = [
-        Background(raw, expression, image is not None, part) for raw, part in zip(sections, parts, strict=True)
-    ]
-    reference.set(backgrounds, [raw.image for raw in sections])
-    return reference
+def _warn_twice(sections: Sequence[RawSection], backgrounds: Sequence[Background]) -> None:
+    """A section that is there twice is held out from itself in vain."""
+    first: dict[str, str] = {}
+    for section, name in zip(sections, map(fingerprint, backgrounds), strict=True):
+        if name and name in first:
+            warn(
+                f"Sections {first[name]!r} and {section.name!r} are the same. What is calibrated on one was fitted on "
+                "the other, so likelihoods will be too sure. Pass every section once."
+            )
+        first.setdefault(name, section.name)
 
 
-def _facts(sections: list[RawSection], target: np.ndarray) -> dict[str, Any]:
+def _facts(sections: list[RawSection], target: np.ndarray, backgrounds: Sequence[Background]) -> dict[str, Any]:
     return {
         "sections": ", ".join(section.name for section in sections),
         "n_spots": len(target),
@@ -282,4 +288,5 @@ def _facts(sections: list[RawSection], target: np.ndarray) -> dict[str, Any]:
         "n_positive": int((target == 1).sum()),
         "spacrd_version": version("spacrd"),
         "torch_version": version("torch"),
+        FACT: " ".join(filter(None, map(fingerprint, backgrounds))),
     }

@@ -28,7 +28,8 @@ def fit_level(
     """Fit on the labelled spots of the sections; a modality without labels of both classes stays zero."""
     level = Level(len(expression.genes) if expression else 0, image.dim if image else 0)
     for name in ("gene", "image"):
-        blocks, targets = [], []
+        blocks: list[np.ndarray] = []
+        targets: list[np.ndarray] = []
         for raw, part in zip(sections, arrays, strict=True):
             rows = np.flatnonzero(np.isfinite(raw.target))
             if len(rows) > MAX_SPOTS:
@@ -42,6 +43,8 @@ def fit_level(
                 seen = np.isfinite(raw.image[rows]).all(axis=1)
                 blocks.append(raw.image[rows][seen].astype(np.float32))
                 targets.append(raw.target[rows][seen])
+        some = [i for i, target in enumerate(targets) if len(target)]  # a section need not have labels
+        blocks, targets = [blocks[i] for i in some], [targets[i] for i in some]
         if blocks and len(np.unique(np.concatenate(targets))) == 2:
             _fit_one(level, name, blocks, np.concatenate(targets))
     return level

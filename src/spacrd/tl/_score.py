@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -123,6 +123,11 @@ def score(
         likelihood[library.rows], latent[library.rows] = prediction.likelihood, prediction.latent
         uncertainty[library.rows] = prediction.uncertainty
         region[library.rows] = call_regions(prediction.likelihood, cut.threshold, prediction.interval)
+        if prediction.known:
+            warn(
+                f"Section {library.name!r} is one that the model was fitted on: its likelihoods say nothing of how "
+                "good the model is. Score another one, or hold out each in turn with `spacrd.tl.cross_validate`."
+            )
         if complaints := prediction.shift.complaints():
             warn(
                 f"Section {library.name!r} lies outside what the model was fitted on: {'; '.join(complaints)}. Its "
@@ -239,6 +244,8 @@ def _check_genes(library: Library, model: SpaCRD, genes: np.ndarray | None) -> N
         warn(f"Section {library.name!r} has no genes. It is scored from the picture alone.")
         return
     found = np.isin(np.asarray(contract.genes), genes)
+    if found.mean() < LOW_COVERAGE:
+        _check_organism(library, contract.genes, genes, found)
     if not found.any():
         raise ValueError(
             f"Section {library.name!r} and the model have no gene in common: the section has "
@@ -249,4 +256,18 @@ def _check_genes(library: Library, model: SpaCRD, genes: np.ndarray | None) -> N
         warn(
             f"Section {library.name!r} has {found.sum()} of the model's {len(found)} genes "
             f"({100 * found.mean():.0f} %). The others count as average; expect weaker likelihoods."
+        )
+
+
+def _check_organism(library: Library, wanted: Sequence[str], genes: np.ndarray, found: np.ndarray) -> None:
+    """Refuse names that are the model's but for their case: 'ERBB2' is human, 'Erbb2' is a gene of the mouse."""
+    plain = {gene.casefold(): gene for gene in map(str, genes)}
+    alike = np.array([gene.casefold() in plain for gene in wanted])
+    if alike.mean() >= LOW_COVERAGE:
+        model, own = next((gene, plain[gene.casefold()]) for gene in np.asarray(wanted)[alike & ~found])
+        raise ValueError(
+            f"Section {library.name!r} has {found.sum()} of the model's {len(found)} genes, and {alike.sum()} if upper "
+            f"and lower case were the same: the section has {own!r}, the model reads {model!r}. These are names of "
+            "another organism. Score with a model of the same organism; if the names were only written differently, "
+            "rename `var_names`."
         )

@@ -1,0 +1,96 @@
+"""Any table is fitted, scored, cut, outlined, compared and drawn, or refused in our words and left as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import event, given, note
+from hypothesis import strategies as st
+from matplotlib import pyplot
+
+import spacrd
+
+from ..tl.conftest import small_recipe
+from .outcome import outcome
+from .tables import build, positive_of, tables
+
+REGIONS = {"normal", "cancer", "uncertain"}
+
+
+def check_scores(table) -> None:
+    """What ``tl.score`` documents, whatever the table was."""
+    likelihood = table.obs["spacrd_likelihood"].to_numpy()
+    uncertainty = table.obs["spacrd_uncertainty"].to_numpy()
+    region = table.obs["spacrd_region"]
+    known = ~np.isnan(likelihood)
+    assert likelihood.dtype == uncertainty.dtype == np.float32
+    assert ((likelihood[known] >= 0) & (likelihood[known] <= 1)).all()
+    assert set(region.dropna()) <= REGIONS
+    np.testing.assert_array_equal(region.notna(), known)
+    assert not ((uncertainty < 0) | (uncertainty > 0.5)).any()
+    latent = table.obsm["X_spacrd"]
+    assert latent.dtype == np.float32 and np.isfinite(latent[known]).all() and np.isnan(latent[~known]).all()
+    for report in table.uns["spacrd"]["spacrd"]["sections"].values():
+        assert report["verdict"] in ("tumour", "no tumour", "unclear")
+        assert 0 <= report["threshold"] <= 1
+
+
+@given(spec=tables)
+def test_score(model, spec):
+    table, untouched, arguments = build(spec)
+    rows, scored = table.obs_names.tolist(), []
+    message = outcome(lambda: scored.append(spacrd.tl.score(table, model, copy=True, **arguments)), table, *untouched)
+    event(message[:30] or "scored")
+    note(message)
+    for result in scored:
+        assert result.obs_names.tolist() == rows
+        check_scores(result)
+
+
+@given(spec=tables, method=st.sampled_from(["gmm", 0.5, 0.0, 1.0]))
+def test_what_follows_scoring(model, spec, method):
+    table, _, arguments = build(spec)
+    scored = []
+    if outcome(lambda: scored.append(spacrd.tl.score(table, model, copy=True, **arguments))):
+        return
+    (table,) = scored
+    calls = {
+        "threshold": lambda: spacrd.tl.threshold(table, method=method),
+        "regions": lambda: spacrd.tl.regions(table, mpp=1.0),
+        "evaluate": lambda: spacrd.metrics.evaluate(table, "label", positive=positive_of(spec)),
+        "likelihood": lambda: spacrd.pl.likelihood(table, show=False, outline=True),
+        "regions drawn": lambda: spacrd.pl.likelihood(table, color="region", show=False),
+    }
+    for name, call in calls.items():
+        event(f"{name}: {outcome(call, table)[:25]}")
+        pyplot.close("all")
+    check_scores(table)
+    if "spacrd_boundary_distance" in table.obs:
+        distance = table.obs["spacrd_boundary_distance"].to_numpy()
+        assert distance.dtype == np.float32 and not np.isinf(distance).any()
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(spec=tables, other=st.none() | tables, modality=st.sampled_from([None, None, "expression", "image"]))
+def test_fit(spec, other, modality):
+    built = [build(one) for one in (spec, other) if one is not None]
+    data, arguments = [table for table, _, _ in built], built[0][2]
+    fitted = []
+
+    def call():
+        fitted.append(
+            spacrd.tl.fit(
+                data,
+                "label",
+                positive=positive_of(spec),
+                modality=modality,
+                recipe=small_recipe(members=1),
+                max_epochs=1,
+                **arguments,
+            )
+        )
+
+    event(outcome(call, *data, *(item for _, held, _ in built for item in held))[:25] or "fitted")
+    for model in fitted:
+        weights = [tensor for module in model.modules.values() for tensor in module.state_dict().values()]
+        assert all(bool(tensor.isfinite().all()) for tensor in weights)

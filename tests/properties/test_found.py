@@ -1,0 +1,77 @@
+"""Bugs that the properties found, each by itself."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pytest
+from matplotlib import pyplot
+
+import spacrd
+from spacrd.encoders import _registry
+
+from ..helpers import scored_adata
+from ..image.sections import make_adata
+from ..tl.conftest import make_section, small_recipe
+
+POSITIVE = "invasive cancer"
+
+
+def fit(sections):
+    return spacrd.tl.fit(sections, "pathologist", positive=POSITIVE, recipe=small_recipe(members=1), max_epochs=1)
+
+
+def test_a_section_without_any_label_may_take_part():
+    unlabelled = make_section(4)
+    unlabelled.obs["pathologist"] = None
+    model = fit([make_section(1), unlabelled, make_section(2)])
+    level = model.modules["level"]
+    assert model.config.training["n_spots"] == 270
+    # It is no evidence of what cancer looks like, so the level is that of the labelled sections.
+    wanted = fit([make_section(1), make_section(2)]).modules["level"]
+    np.testing.assert_allclose(level.image_weight.numpy(), wanted.image_weight.numpy(), rtol=1e-5)
+
+
+def test_stacked_copies_of_a_section_have_the_neighbours_of_one(model):
+    target = make_section(3)
+    spacrd.tl.score(target, model)
+    wanted = target.obs["spacrd_likelihood"].to_numpy()
+    twice = ad.concat([make_section(3), make_section(3)], keys=["a", "b"], index_unique="-")
+    twice.uns["spacrd"] = make_section(3).uns["spacrd"]
+    spacrd.tl.score(twice, model)
+    found = twice.obs["spacrd_likelihood"].to_numpy().reshape(2, -1)
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+    assert np.corrcoef(found[0], wanted)[0, 1] > 0.95
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_hole_of_nan_in_a_picture_is_black(monkeypatch):
+    pixels = np.full((600, 600, 3), 0.5, np.float32)
+    pixels[:, 256:] = np.nan
+    table = make_adata(hires=pixels)
+    table.uns["spatial"]["one"]["scalefactors"]["tissue_hires_scalef"] = 1.0
+    monkeypatch.setattr(_registry, "_registered", {})
+    spacrd.encoders.register("mean", lambda p: p.mean((1, 2)), dim=3, size=16)
+    spacrd.pp.extract_patches(table, encoder="mean")
+    right = table.obsm["spatial"][:, 0] > 300
+    assert np.unique(table.obsm["X_mean"][right], axis=0).shape[0] == 1
+    assert np.isfinite(table.obsm["X_mean"]).all()
+
+
+@pytest.mark.parametrize("corner", [float("nan"), float("inf")])
+def test_corners_that_are_nowhere_are_named(corner):
+    ring = [[0, 0], [corner, 0], [90, 90], [0, 0]]
+    feature = {
+        "type": "Feature",
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"classification": {"name": "Tumor"}},
+    }
+    with pytest.raises(ValueError, match="1 of 1 annotations have corners that are NaN or infinite"):
+        spacrd.pp.annotate(make_adata(), feature, key_added="drawn")
+
+
+def test_spots_without_a_place_do_not_stop_a_map():
+    table = scored_adata(picture=True)
+    table.obsm["spatial"][3] = np.nan
+    spacrd.pl.likelihood(table, show=False)
+    pyplot.close("all")
