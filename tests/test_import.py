@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,9 @@ def test_everything_public_exists() -> None:
 def test_unknown_attribute() -> None:
     with pytest.raises(AttributeError, match="nothing_here"):
         _ = spacrd.nothing_here
+
+
+def test_every_warning_is_of_our_own_category() -> None:
+    assert issubclass(spacrd.SpacrdWarning, UserWarning)
+    sources = Path(spacrd.__file__).parent.rglob("*.py")
+    assert [path.name for path in sources if "warnings.warn(" in path.read_text()] == ["_checks.py"]

@@ -6,6 +6,7 @@ import importlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from ._checks import SpacrdWarning
 from ._settings import settings
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from .model import SpaCRD
 
 __version__ = version("spacrd")
-__all__ = ["SpaCRD", "__version__", "datasets", "encoders", "metrics", "pl", "pp", "settings", "tl"]
+__all__ = ["SpaCRD", "SpacrdWarning", "__version__", "datasets", "encoders", "metrics", "pl", "pp", "settings", "tl"]
 
 _MODULES = {"datasets", "encoders", "metrics", "pl", "pp", "tl"}
 

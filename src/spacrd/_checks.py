@@ -10,6 +10,10 @@ from types import FrameType
 from typing import Any
 
 
+class SpacrdWarning(UserWarning):
+    """What spacrd warns of: a result may not be what you think it is. Filter by it to tell ours from others'."""
+
+
 def names(items: Iterable[Any], limit: int = 20) -> str:
     """Quoted, comma-separated names, cut after ``limit``."""
     listed = [repr(str(item)) for item in items]
@@ -78,4 +82,4 @@ def warn(text: str) -> None:
     level = 2
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "spacrd":
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, UserWarning, stacklevel=level)
+    warnings.warn(text, SpacrdWarning, stacklevel=level)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ._checks import check_choice, check_positive_int
+from ._checks import check_choice, check_positive_int, warn
 from ._settings import settings
 
 PRECISIONS = ("32-true", "bf16-mixed")
@@ -73,5 +72,5 @@ def halved(size: int, device: str, then: str) -> int:
     elif device.startswith("mps"):
         torch.mps.empty_cache()
     text = f"{device} ran out of memory with {size} spots at a time; {then} with {size // 2}."
-    warnings.warn(f"{text} Pass a smaller batch_size to avoid the attempt.", UserWarning, stacklevel=3)
+    warn(f"{text} Pass a smaller batch_size to avoid the attempt.")
     return size // 2

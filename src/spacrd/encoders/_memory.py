@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Callable
 
 import numpy as np
+
+from .._checks import warn
 
 
 class Halving:
@@ -41,10 +42,9 @@ class Halving:
             self.limit = len(part) // 2
             if (torch := sys.modules.get("torch")) is not None and torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            warnings.warn(
+            warn(
                 f"Encoder {self.name!r} ran out of memory with {len(part)} patches at once; from now on it takes "
-                f"{self.limit}. Pass batch_size={self.limit} to spare the attempt.",
-                stacklevel=2,
+                f"{self.limit}. Pass batch_size={self.limit} to spare the attempt."
             )
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
+from .._checks import warn
 
 VISIUM_PITCH, ST_PITCH = 100.0, 200.0
 VISIUM_SPOT, ST_SPOT = 65.0, 100.0
 """Micrometres. The diameter stored by Space Ranger is 65 um, though the spots are printed with 55."""
 LIMITS = (0.05, 50.0)
 """Micrometres per picture pixel that a picture of tissue can have."""
-
-_CALLER = 4
-"""Frames from here to the caller of :func:`spacrd.pp.extract_patches`, for warnings."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +108,9 @@ def find_scale(
     if lattice is not None:
         found["lattice"] = lattice.um_per_unit, lattice.source, lattice.spot_um
         if lattice.transposed:
-            warnings.warn(
+            warn(
                 "The spots are mirrored against their array: array_row runs along x and array_col along y. "
-                "If the picture was not mirrored, x and y of the spots are swapped.",
-                stacklevel=_CALLER,
+                "If the picture was not mirrored, x and y of the spots are swapped."
             )
     if np.isfinite(diameter) and np.isfinite(spot_um):
         found["diameter"] = spot_um / diameter, f"stored spot diameter, taken as {spot_um:g} um", spot_um
@@ -145,11 +142,10 @@ def _warn_disagreement(found: dict[str, tuple[float, str, float]], pixels_per_un
     used, *others = found.values()
     for other in others:
         if not 1 / 1.2 <= used[0] / other[0] <= 1.2:
-            warnings.warn(
+            warn(
                 f"Two sources disagree about the scale: {used[0] / pixels_per_unit:.4g} um per picture pixel "
                 f"({used[1]}) against {other[0] / pixels_per_unit:.4g} ({other[1]}). The first is used; "
-                "pass `mpp` if it is wrong.",
-                stacklevel=_CALLER + 1,
+                "pass `mpp` if it is wrong."
             )
 
 

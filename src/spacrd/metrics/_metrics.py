@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import ArrayLike
+
+from .._checks import warn
 
 
 def _checked(y: ArrayLike, p: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +111,7 @@ def scores(y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None) -> dict[
         result["ks"] = float(ks_2samp(likelihood[labels], likelihood[~labels]).statistic)
     else:
         found = "no labelled spot" if n == 0 else f"{n} spots, all {'positive' if n_positive else 'negative'}"
-        warnings.warn(f"AUC, AP and KS need both classes, found {found}: they are NaN.", UserWarning, stacklevel=2)
+        warn(f"AUC, AP and KS need both classes, found {found}: they are NaN.")
     if called is not None:
         cut = np.asarray(called, dtype=bool)
         if cut.shape != labels.shape:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._checks import warn
 from .._sections import Library, coordinates
 from .._sections._pictures import NoImageError, place_picture
 from .._sections._scale import scale_sources
@@ -106,6 +107,6 @@ def tissue_of(library: Library, image_key: str | None, coordinate_system: str | 
         return Tissue(xy, diameter, limits)
     drawn = _thumbnail(pyramid, *limits)
     if drawn is None:
-        warnings.warn(f"No spot of section {library.name!r} lies on its picture: drawn without it.", stacklevel=3)
+        warn(f"No spot of section {library.name!r} lies on its picture: drawn without it.")
         return Tissue(xy, diameter, limits, um_per_unit)
     return Tissue(xy, diameter, limits, um_per_unit, *drawn)

@@ -155,7 +155,6 @@ def extract_patches(
     groups = [split_libraries(item, table_key=table_key, library_key=library_key, region=region) for item in items]
     shapes = [shape_names(group, store_shapes, short) for group in groups]
     libraries = [library for group in groups for library in group]
-    # `map` runs them in this frame, so that warnings point at the caller.
     find = functools.partial(open_picture, image_key=image_key, coordinate_system=coordinate_system, mpp=mpp)
     pictures = list(map(find, libraries))
     if client is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .._checks import warn
 from .._sections import Library
 from .._sections._pictures import Picture
 from ..image import Cutter, check_placement, patch_positions
@@ -65,10 +65,9 @@ def place(picture: Picture) -> np.ndarray:
     if not inside.all():
         swapped = ((pixels >= 0) & (pixels[:, ::-1] <= [pyramid.width, pyramid.height])).all()
         hint = " With x and y swapped, all would lie on it." if swapped else ""
-        warnings.warn(
+        warn(
             f"{int((~inside).sum())} of {len(inside)} spots lie off picture {picture.name!r}: "
-            f"their embedding is NaN.{hint}",
-            stacklevel=3,
+            f"their embedding is NaN.{hint}"
         )
     return inside
 
@@ -103,10 +102,9 @@ def plan_job(size: int, library: Library, picture: Picture, inside: np.ndarray, 
     level = picture.pyramid.best_level(side, size)
     job = Job(library, picture, side, patch_um, level, inside, padded & inside)
     if job.patch_px < FEW_PIXELS:
-        warnings.warn(
+        warn(
             f"A patch of {patch_um:.0f} um is only {job.patch_px:.0f} px wide in picture {picture.name!r}: little of "
-            "the tissue can be seen. Use a finer picture (`image_key`) or larger patches (`patch_um`).",
-            stacklevel=3,
+            "the tissue can be seen. Use a finer picture (`image_key`) or larger patches (`patch_um`)."
         )
     return job
 

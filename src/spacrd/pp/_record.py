@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import encoders
-from .._checks import check_result_key
+from .._checks import check_result_key, warn
 from .._keys import Keys
 from .._sections import Library, result_record
 from ._jobs import Job, section_record
@@ -104,8 +103,7 @@ def warn_unequal(records: list[dict[str, Any]]) -> None:
     """Say so if patches differ in size between sections."""
     sides = [float(section["patch_um"]) for facts in records for section in facts["sections"].values()]
     if max(sides) > 1.05 * min(sides):
-        warnings.warn(
+        warn(
             f"Patches are {min(sides):.3g} um wide in one section and {max(sides):.3g} in another, so that they are "
-            "hard to compare. Pass one `patch_um` for all.",
-            stacklevel=3,
+            "hard to compare. Pass one `patch_um` for all."
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, names
+from .._checks import SpacrdWarning, check_choice, names, warn
 from ..metrics import scores
 from ..metrics._evaluate import COLUMNS, COUNTS
 from ._cv_sections import Section
@@ -138,17 +138,15 @@ def metrics_table(
         kept = rows_of[usable.to_numpy()[rows_of]]
         called = likelihood[kept] >= run.threshold  # spots called uncertain lie on one side of it too
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # said once for all below
+            warnings.simplefilter("ignore", SpacrdWarning)  # said once for all below
             found = scores(y[kept], likelihood[kept], called)
         if np.isnan(found["auc"]):
             one_class.append(run.section)
         rows.append({**run._asdict(), **found, "n_left_out": len(rows_of) - len(kept)})
     if one_class:
-        warnings.warn(
+        warn(
             "AUC, AP and KS need scored spots of both classes: they are NaN, and left out of means, for "
-            f"section {names(dict.fromkeys(one_class))}.",
-            UserWarning,
-            stacklevel=3,
+            f"section {names(dict.fromkeys(one_class))}."
         )
     frame = pd.DataFrame(rows, columns=[*RUN, "group", *COLUMNS])
     return frame.astype(dict.fromkeys(COUNTS, int))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._checks import SpacrdWarning, warn
 from .._keys import CANCER, Keys
 from .._settings import settings
 from ._baselines import BASELINES, baseline_likelihoods
@@ -103,7 +104,7 @@ def run_all(
         results.append((task.model, task.seed, result))
         said |= dict.fromkeys(texts)
     for text in said:
-        warnings.warn(text, UserWarning, stacklevel=3)
+        warn(text)
     return {
         (model, seed, int(position)): part
         for model, seed, result in results
@@ -129,7 +130,7 @@ def run_task(task: Task, plan: Plan, store: Store | None) -> tuple[pd.DataFrame,
     result = pd.concat(parts, ignore_index=True)
     if store is not None:
         store.save(task.model, task.seed, task.fold, result)
-    return result, [str(item.message) for item in caught if item.category is UserWarning]
+    return result, [str(item.message) for item in caught if issubclass(item.category, SpacrdWarning)]
 
 
 @contextmanager
@@ -186,11 +187,9 @@ def _baseline(task: Task, plan: Plan) -> list[pd.DataFrame]:
         seed=task.seed,
     )
     if found is None:
-        warnings.warn(
+        warn(
             f"{task.model!r} has no likelihoods where {task.group!r} is held out: the labelled spots of the other "
-            "sections that have its inputs are not of both classes.",
-            UserWarning,
-            stacklevel=2,
+            "sections that have its inputs are not of both classes."
         )
         found = [np.full(len(section.spots), np.nan, dtype=np.float32) for section in task.held_out.values()]
     parts = []
