@@ -96,7 +96,7 @@ UNCERTAIN = "uncertain"
 """Categories of ``.obs["spacrd_region"]``; spots without a likelihood are NaN."""
 
 REGION_COLORS = {NORMAL: "#0072B2", CANCER: "#D55E00", UNCERTAIN: "#999999"}
-"""Okabe and Ito's blue and vermillion, apart for colour-blind readers and both apart from H&E, and grey."""
+"""Okabe and Ito's blue and vermilion, apart for colour-blind readers and both apart from H&E, and grey."""
 
 TUMOUR, NO_TUMOUR, UNCLEAR = "tumour", "no tumour", "unclear"
 """Verdicts on a section."""

@@ -5,6 +5,7 @@ from ._config import ExpressionContract, ImageContract, ModelConfig
 from ._model import Prediction, SpaCRD
 from ._prepare import RawSection
 from ._recipe import RECIPES, Recipe
+from ._reference import Shift
 
 __all__ = [
     "RECIPES",
@@ -15,5 +16,6 @@ __all__ = [
     "Prediction",
     "RawSection",
     "Recipe",
+    "Shift",
     "SpaCRD",
 ]

@@ -68,7 +68,7 @@ class SpaCRD:
     config
         The data contract and the architecture.
     modules
-        Weights by name, as :func:`spacrd.model._modules.build_modules` makes them.
+        Weights by name, as :func:`spacrd.tl.fit` makes them.
     history
         One dictionary of losses per epoch, with its stage and network.
 

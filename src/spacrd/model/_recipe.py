@@ -17,7 +17,7 @@ class Recipe:
     name
         Name of the recipe this one started from.
     gene_selection
-        ``"first"`` or ``"batch"``; see :func:`spacrd.model._preprocess.select_genes`.
+        Variable genes of the ``"first"`` section, or those variable within most sections (``"batch"``).
     scaling
         Scaling of each gene and each image feature within its section: ``"minmax"``, ``"quantile"`` (min-max
         of what lies between the 2nd and 98th percentile), ``"zscore"`` or ``"none"``.
@@ -53,9 +53,8 @@ class Recipe:
     calibrated
         Whether training sections are held out in turn to learn how logits become probabilities.
     propagation
-        Share of a spot's score that comes from its neighbours' scores, 0 to below 1; see
-        :func:`spacrd.model._propagate.propagate`. None: the largest with which held-out training sections are
-        ranked as well as with any, 0 without calibration.
+        Share of a spot's score that comes from its neighbours' scores, 0 to below 1. None: the largest with which
+        held-out training sections are ranked as well as with any, 0 without calibration.
     members
         Networks trained from different seeds, whose logits are averaged.
     """
