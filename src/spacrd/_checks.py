@@ -11,7 +11,14 @@ from typing import Any
 
 
 class SpacrdWarning(UserWarning):
-    """What spacrd warns of: a result may not be what you think it is. Filter by it to tell ours from others'."""
+    """What spacrd warns of: a result may not be what you think it is. Filter by it to tell ours from others'.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import spacrd
+    >>> warnings.filterwarnings("error", category=spacrd.SpacrdWarning)
+    """
 
 
 def names(items: Iterable[Any], limit: int = 20) -> str:

@@ -114,8 +114,12 @@ def her2st(path: str | Path, section: str, *, labels: bool = True) -> SpatialDat
 
     Examples
     --------
-    >>> sdata = spacrd.datasets.her2st("her2st/data", "B1")  # doctest: +SKIP
-    >>> sdata.tables["table"].obs["pathologist"].value_counts()  # doctest: +SKIP
+    With the sections in a folder ``her2st``, arranged as the data page says:
+
+    >>> import spacrd
+    >>> sdata = spacrd.datasets.her2st("her2st", "A1")
+    >>> "pathologist" in sdata["table"].obs
+    True
     """
     folder = _Folder(Path(path).expanduser())
     if not folder.root.is_dir():

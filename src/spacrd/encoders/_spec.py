@@ -53,6 +53,13 @@ class EncoderSpec:
         Whether the hub gives the weights out only after its terms were accepted.
     function
         The function of a registered encoder.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> spec = spacrd.encoders.get("uni")
+    >>> spec.dim, spec.mpp, spec.gated
+    (1024, 0.5, True)
     """
 
     name: str
@@ -89,6 +96,15 @@ class Encoder:
         SHA-256 of the weights file; empty if there is none at hand.
     precision
         What it computes in: ``"32-true"``, ``"bf16-mixed"`` or ``"16-mixed"``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import spacrd
+    >>> encoder = spacrd.encoders.load("handcrafted")
+    >>> size = encoder.spec.size
+    >>> encoder.encode(np.zeros((2, size, size, 3), dtype=np.uint8)).shape == (2, encoder.spec.dim)
+    True
     """
 
     spec: EncoderSpec

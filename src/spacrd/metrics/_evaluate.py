@@ -77,7 +77,11 @@ def evaluate(
 
     Examples
     --------
-    >>> spacrd.metrics.evaluate(sdata, "label", positive="cancer", ignore="undetermined")  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> table = spacrd.metrics.evaluate(section, "pathologist", positive=positive)
+    >>> table.columns.to_list()[:5]
+    ['n', 'n_positive', 'n_left_out', 'prevalence', 'auc']
     """
     import pandas as pd
 

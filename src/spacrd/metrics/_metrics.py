@@ -46,7 +46,8 @@ def expected_calibration_error(y: ArrayLike, p: ArrayLike, *, n_bins: int = 10) 
 
     Examples
     --------
-    >>> expected_calibration_error([0, 1], [0.0, 1.0])
+    >>> import spacrd
+    >>> spacrd.metrics.expected_calibration_error([0, 1], [0.0, 1.0])
     0.0
     """
     labels, likelihood = _checked(y, p)
@@ -83,7 +84,8 @@ def scores(y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None) -> dict[
 
     Examples
     --------
-    >>> scores([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])["auc"]
+    >>> import spacrd
+    >>> spacrd.metrics.scores([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])["auc"]
     0.75
     """
     from scipy.stats import ks_2samp

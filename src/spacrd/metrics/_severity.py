@@ -60,9 +60,11 @@ def severity(
 
     Examples
     --------
-    >>> spacrd.metrics.severity(  # doctest: +SKIP
-    ...     sdata, "pathologist", order=["connective tissue", "cancer in situ", "invasive cancer"]
-    ... )
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> table = spacrd.metrics.severity(section, "pathologist", order=["connective tissue", "invasive cancer"])
+    >>> table.index.get_level_values("class").to_list()
+    ['connective tissue', 'invasive cancer']
     """
     import pandas as pd
     from scipy.stats import mannwhitneyu

@@ -33,6 +33,13 @@ class Calibration:
         One over the usual spread of each vote within a section.
     n_sections
         Held-out training sections all this was fitted on; 0 if the logits are the mean votes as they come.
+
+    Examples
+    --------
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> model.config.calibration.n_sections
+    2
     """
 
     slope: float = 1.0

@@ -29,6 +29,13 @@ class ExpressionContract:
         Counts a spot is normalised to before log1p.
     scaling
         Scaling of each gene within its section.
+
+    Examples
+    --------
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> len(model.config.expression.genes)
+    60
     """
 
     genes: tuple[str, ...]
@@ -58,6 +65,13 @@ class ImageContract:
         Side of a patch in micrometres; None if unknown.
     scaling
         Scaling of each dimension within its section.
+
+    Examples
+    --------
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> model.config.image.key, model.config.image.encoder
+    ('X_handcrafted', 'handcrafted')
     """
 
     key: str
@@ -100,6 +114,13 @@ class ModelConfig:
         Facts for the model card: sections, spots, versions.
     format_version
         Of the folder on disk.
+
+    Examples
+    --------
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> model.config.label_key, model.config.n_neighbors
+    ('pathologist', 6)
     """
 
     network: NetworkConfig

@@ -46,6 +46,25 @@ class Prediction:
         How far the section lies from those the model was fitted on.
     known
         Whether the model was fitted on this very section.
+
+    Examples
+    --------
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> import numpy as np
+    >>> table = section["table"]
+    >>> spots = spacrd.model.RawSection(
+    ...     name="new",
+    ...     xy=table.obsm["spatial"],
+    ...     um_per_unit=1.0,
+    ...     counts=table.X,
+    ...     genes=table.var_names.to_numpy(),
+    ...     image=table.obsm["X_handcrafted"],
+    ...     target=np.full(table.n_obs, np.nan),
+    ... )
+    >>> prediction = model.predict(spots)
+    >>> prediction.modality
+    'image+expression'
     """
 
     likelihood: np.ndarray
@@ -74,11 +93,12 @@ class SpaCRD:
 
     Examples
     --------
-    >>> import spacrd
-    >>> model = spacrd.tl.fit(sections, "pathologist", positive=["invasive cancer"])  # doctest: +SKIP
-    >>> model.save("my_model")  # doctest: +SKIP
-    >>> spacrd.SpaCRD.load("my_model").config.positive  # doctest: +SKIP
-    ('invasive cancer',)
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> model.save("cancer_model")
+    >>> model = spacrd.SpaCRD.load("cancer_model")
+    >>> model.config.positive
+    ('invasive cancer', 'cancer in situ')
     """
 
     def __init__(self, config: ModelConfig, modules: dict[str, Module], history: list[dict[str, Any]]) -> None:

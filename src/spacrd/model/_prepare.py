@@ -35,6 +35,22 @@ class RawSection:
         Patch embedding (n, dim), in memory or on disk, NaN rows off the picture; None if there is no picture.
     target
         1 cancer, 0 not, NaN unlabelled.
+
+    Examples
+    --------
+    Arrays of one's own, without a picture:
+
+    >>> import numpy as np
+    >>> import spacrd
+    >>> section = spacrd.model.RawSection(
+    ...     name="mine",
+    ...     xy=np.array([[0.0, 0.0], [100.0, 0.0]]),
+    ...     um_per_unit=1.0,
+    ...     counts=np.array([[3, 0], [1, 5]]),
+    ...     genes=np.array(["ERBB2", "COL1A1"]),
+    ...     image=None,
+    ...     target=np.array([1.0, np.nan]),
+    ... )
     """
 
     name: str

@@ -57,6 +57,14 @@ class Recipe:
         held-out training sections are ranked as well as with any, 0 without calibration.
     members
         Networks trained from different seeds, whose logits are averaged.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import spacrd
+    >>> single = replace(spacrd.model.RECIPES["default"], name="single", propagation=0)
+    >>> single.propagation
+    0
     """
 
     name: str = "published"

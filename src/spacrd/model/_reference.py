@@ -34,6 +34,16 @@ class Shift:
     expected_share
         Share of cancer among the spots, by the classifier that compares sections; the mean of the
         likelihoods. NaN for a model that is not calibrated.
+
+    Examples
+    --------
+    After the :ref:`setup of the examples <examples>`:
+
+    What :meth:`spacrd.SpaCRD.predict` finds is in the report of a scored section too:
+
+    >>> report = section["table"].uns["spacrd"]["spacrd"]["sections"]["toy_2"]
+    >>> report["gene_coverage"]
+    1.0
     """
 
     gene_coverage: float = float("nan")

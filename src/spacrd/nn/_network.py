@@ -50,6 +50,12 @@ class NetworkConfig:
         False leaves out everything but the linear votes.
     attention, variational
         False replaces the attention by a concatenation, or leaves the RVAE out (the paper's ablations).
+
+    Examples
+    --------
+    >>> import spacrd.nn
+    >>> spacrd.nn.NetworkConfig(n_genes=3000, n_image=1024).modalities
+    ('image', 'gene')
     """
 
     n_genes: int
@@ -158,6 +164,13 @@ class SpaCRDNetwork(nn.Module):
     ----------
     config
         Sizes and switches.
+
+    Examples
+    --------
+    >>> import spacrd.nn
+    >>> network = spacrd.nn.SpaCRDNetwork(spacrd.nn.NetworkConfig(n_genes=20, n_image=8))
+    >>> network.modalities
+    ('image', 'gene')
     """
 
     def __init__(self, config: NetworkConfig) -> None:

@@ -123,8 +123,10 @@ def distribution(
 
     Examples
     --------
-    >>> spacrd.pl.distribution(sdata)  # doctest: +SKIP
-    >>> spacrd.pl.distribution(sdata, label_key="pathologist")  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> ax = spacrd.pl.distribution(section)
+    >>> ax = spacrd.pl.distribution(section, label_key="pathologist")
     """
     sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
     if label_key is not None:

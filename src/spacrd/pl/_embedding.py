@@ -113,7 +113,9 @@ def embedding(
 
     Examples
     --------
-    >>> spacrd.pl.embedding(sdata, color=["spacrd_likelihood", "pathologist"])  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> axes = spacrd.pl.embedding(section, color=["spacrd_likelihood", "pathologist"])
     """
     check_positive_int(max_spots, "max_spots", minimum=3)
     check_positive_int(n_neighbors, "n_neighbors", minimum=2)

@@ -168,8 +168,12 @@ def evaluation(
 
     Examples
     --------
-    >>> result = spacrd.tl.cross_validate(sections, "pathologist", positive="cancer")  # doctest: +SKIP
-    >>> spacrd.pl.evaluation(result, models=["spacrd", "logistic own genes"])  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> result = spacrd.tl.cross_validate(
+    ...     sections, "pathologist", positive=positive, modality="expression", members=1, max_epochs=2
+    ... )
+    >>> axes = spacrd.pl.evaluation(result, save="evaluation.png")
     """
     if not all(hasattr(result, name) for name in ("likelihoods", "per_section", "positive")):
         raise TypeError(f"Expected the result of spacrd.tl.cross_validate, got {type(result).__name__}.")

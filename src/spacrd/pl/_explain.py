@@ -88,7 +88,10 @@ def explain(
 
     Examples
     --------
-    >>> spacrd.pl.explain(adata, region="cancer", save="genes.png")  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> spacrd.tl.explain(section, model, n_steps=4)
+    >>> axes = spacrd.pl.explain(section, region="cancer", save="genes.png")
     """
     check_positive_int(n_genes, "n_genes")
     table = get_table(data, table_key)

@@ -90,7 +90,9 @@ def history(
 
     Examples
     --------
-    >>> spacrd.pl.history(model)  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> axes = spacrd.pl.history(model)
     """
     import pandas as pd
 

@@ -99,7 +99,9 @@ def likelihood(
 
     Examples
     --------
-    >>> spacrd.pl.likelihood(sdata, save="map.png")  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> ax = spacrd.pl.likelihood(section, save="map.png")
     """
     check_choice(color, ("likelihood", "region"), "color")
     colors = region_colors(get_table(data, table_key), key) if color == "region" else None

@@ -143,7 +143,9 @@ def patches(
 
     Examples
     --------
-    >>> spacrd.pl.patches(sdata, n=8, save="patches.png")  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> ax = spacrd.pl.patches(section, n=4, save="patches.png")
     """
     check_positive_int(n, "n")
     sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)

@@ -126,16 +126,15 @@ def extract_patches(
     Examples
     --------
     >>> import spacrd
-    >>> sdata = spacrd.datasets.toy_visium()
+    >>> sdata = spacrd.datasets.toy_visium(n_rows=10, n_cols=10)
     >>> spacrd.pp.extract_patches(sdata)
     >>> sdata["table"].obsm["X_handcrafted"].shape[0] == sdata["table"].n_obs
     True
 
-    Spread over four processes, so that it can be interrupted:
+    Several sections, and blocks kept in a folder, so that the work can be interrupted and called again:
 
-    >>> from dask.distributed import Client  # doctest: +SKIP
-    >>> with Client(n_workers=4) as client:  # doctest: +SKIP
-    ...     spacrd.pp.extract_patches([one, two], encoder="uni", client=client, resume="uni-blocks")
+    >>> other = spacrd.datasets.toy_visium(n_rows=10, n_cols=10, seed=1)
+    >>> spacrd.pp.extract_patches([sdata, other], n_workers=2, resume="blocks")
     """
     check_positive_int(batch_size, "batch_size")
     check_positive_int(n_workers, "n_workers", minimum=0)

@@ -85,11 +85,15 @@ def pseudospots(
 
     Examples
     --------
-    >>> import spacrd
-    >>> spots = spacrd.pp.pseudospots(xenium)  # doctest: +SKIP
-    >>> spacrd.pp.extract_patches(spots, patch_um=model.config.image.patch_um)  # doctest: +SKIP
-    >>> spacrd.tl.score(spots, model)  # doctest: +SKIP
-    >>> spacrd.tl.to_cells(xenium, spots)  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    Spots stand in for cells here, and circles of 250 um for spots:
+
+    >>> spots = spacrd.pp.pseudospots(section, diameter_um=250, pitch_um=250)
+    >>> spots["table"].n_obs < section["table"].n_obs
+    True
+    >>> int(spots["table"].obs["n_cells"].sum()) <= section["table"].n_obs
+    True
     """
     check_positive_number(diameter_um, "diameter_um", "number of micrometres")
     check_positive_number(pitch_um, "pitch_um", "number of micrometres")

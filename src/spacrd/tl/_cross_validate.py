@@ -129,12 +129,13 @@ def cross_validate(
 
     Examples
     --------
-    >>> import spacrd
-    >>> result = spacrd.tl.cross_validate(  # doctest: +SKIP
-    ...     [a, b, c], "pathologist", positive=["invasive cancer"], group_key="patient", seeds=range(5), n_jobs=4
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> result = spacrd.tl.cross_validate(
+    ...     sections, "pathologist", positive=positive, baselines=False, members=1, max_epochs=2
     ... )
-    >>> result.summary()[["auc", "auc_sd", "ap"]]  # doctest: +SKIP
-    >>> result.per_section("auc")  # doctest: +SKIP
+    >>> result.per_section("auc").columns.to_list()
+    ['toy_0', 'toy_1', 'toy_2', 'mean']
     """
     positive = read_classes(positive, "positive")
     negative = None if negative is None else read_classes(negative, "negative")

@@ -34,6 +34,18 @@ class CrossValidation:
         ``likelihood`` (float32) and ``region`` (called without labels).
     positive, negative, ignore
         Classes, as they were given; ``negative`` is None if every other class is negative.
+
+    Examples
+    --------
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> result = spacrd.tl.cross_validate(
+    ...     sections, "pathologist", positive=positive, baselines=False, members=1, max_epochs=2
+    ... )
+    >>> result.summary()[["auc", "auc_worst"]].shape
+    (1, 2)
+    >>> result.evaluate(ignore="adipose tissue").shape == result.metrics.shape
+    True
     """
 
     metrics: pd.DataFrame
@@ -53,10 +65,6 @@ class CrossValidation:
         Returns
         -------
         As :attr:`metrics`.
-
-        Examples
-        --------
-        >>> result.evaluate(ignore="undetermined")  # doctest: +SKIP
         """
         runs = self.metrics[[*RUN, "group", "threshold"]]
         return metrics_table(self.likelihoods, runs, self.positive, self.negative, ignore_values(ignore, self.positive))

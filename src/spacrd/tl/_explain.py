@@ -104,10 +104,14 @@ def explain(
 
     Examples
     --------
-    >>> import spacrd
-    >>> spacrd.tl.score(adata, model)  # doctest: +SKIP
-    >>> spacrd.tl.explain(adata, model)  # doctest: +SKIP
-    >>> adata.varm["spacrd_contributions"]["cancer"].nlargest(20)  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> spacrd.tl.explain(section, model, n_steps=4)
+    >>> section["table"].obsm["spacrd_contributions"].columns.to_list()
+    ['image', 'expression', 'base']
+    >>> genes = section["table"].varm["spacrd_contributions"]["cancer"].nlargest(5)
+    >>> len(genes)
+    5
     """
     if not isinstance(model, SpaCRD):
         raise TypeError(

@@ -129,7 +129,15 @@ def fit(
     Examples
     --------
     >>> import spacrd
-    >>> model = spacrd.tl.fit([a, b], "pathologist", positive=["invasive cancer"])  # doctest: +SKIP
+    >>> sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(2)]
+    >>> for section in sections:
+    ...     spacrd.pp.extract_patches(section)
+    >>> cancer = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive=cancer, members=1, max_epochs=2)
+    >>> model.config.modalities
+    ('image', 'expression')
+
+    A real fit goes without ``members`` and ``max_epochs``: the recipe knows them.
     """
     positive = read_classes(positive, "positive")
     negative = None if negative is None else read_classes(negative, "negative")

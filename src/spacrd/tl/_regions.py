@@ -94,9 +94,13 @@ def regions(
 
     Examples
     --------
-    >>> import spacrd
-    >>> found = spacrd.tl.regions(sdata, geojson="cancer.geojson")  # doctest: +SKIP
-    >>> found["area_mm2"].sum()  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> found = spacrd.tl.regions(section, geojson="cancer.geojson")
+    >>> list(found.columns)
+    ['section', 'area_mm2', 'mean_likelihood', 'n_spots', 'geometry']
+    >>> "spacrd_boundary_distance" in section["table"].obs
+    True
     """
     import geopandas
     import pandas as pd

@@ -95,9 +95,13 @@ def score(
 
     Examples
     --------
-    >>> import spacrd
-    >>> spacrd.tl.score(sdata, model)  # doctest: +SKIP
-    >>> sdata["table"].obs["spacrd_likelihood"].describe()  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> spacrd.tl.score(section, model)
+    >>> sorted(name for name in section["table"].obs if name.startswith("spacrd"))
+    ['spacrd_in_image', 'spacrd_likelihood', 'spacrd_padded', 'spacrd_region', 'spacrd_uncertainty']
+    >>> section["table"].obsm["X_spacrd"].shape[1]
+    64
     """
     if not isinstance(model, SpaCRD):
         raise TypeError(

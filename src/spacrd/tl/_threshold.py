@@ -58,8 +58,12 @@ def threshold(
 
     Examples
     --------
-    >>> import spacrd
-    >>> spacrd.tl.threshold(sdata, method=0.7)  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> spacrd.tl.threshold(section, method=0.7)
+    >>> report = section["table"].uns["spacrd"]["spacrd"]["sections"]["toy_2"]
+    >>> report["threshold"], report["threshold_method"]
+    (0.7, 'given')
     """
     make_cut(np.empty(0), method)
     table = get_table(data, table_key)
