@@ -11,10 +11,23 @@ from ._settings import settings
 
 if TYPE_CHECKING:
     from . import datasets, encoders, metrics, pl, pp, tl
+    from ._report import report
     from .model import SpaCRD
 
 __version__ = version("spacrd")
-__all__ = ["SpaCRD", "SpacrdWarning", "__version__", "datasets", "encoders", "metrics", "pl", "pp", "settings", "tl"]
+__all__ = [
+    "SpaCRD",
+    "SpacrdWarning",
+    "__version__",
+    "datasets",
+    "encoders",
+    "metrics",
+    "pl",
+    "pp",
+    "report",
+    "settings",
+    "tl",
+]
 
 _MODULES = {"datasets", "encoders", "metrics", "pl", "pp", "tl"}
 
@@ -25,6 +38,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f".{name}", __name__)
     if name == "SpaCRD":
         return importlib.import_module(".model", __name__).SpaCRD
+    if name == "report":
+        return importlib.import_module("._report", __name__).report
     raise AttributeError(f"module 'spacrd' has no attribute {name!r}")
 
 

@@ -34,7 +34,13 @@ def _expected(p: np.ndarray, width: float, mean: float, sd: float) -> np.ndarray
     return norm.cdf(logit(upper), mean, sd) - norm.cdf(logit(lower), mean, sd)
 
 
-def _draw(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
+def caveat_of(method: str) -> str:
+    """What a recorded threshold method says in brackets: why it is not the plain mixture's; empty if it is."""
+    return method.partition("(")[2].removesuffix(")").partition("; was ")[0]
+
+
+def draw_histogram(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
+    """Likelihoods of a section in bars, its mixture as curves, its threshold as a line."""
     known = scored.likelihood[np.isfinite(scored.likelihood)]
     heights, _, _ = ax.hist(known, bins=bins, range=(0, 1), color=BARS, edgecolor=ax.get_facecolor(), linewidth=0.5)
     top = max(float(np.max(heights)), 1.0)
@@ -53,7 +59,7 @@ def _draw(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
     if np.isfinite(scored.threshold):
         right = scored.threshold > 0.5
         label = f"threshold {scored.threshold:.2f}"
-        if caveat := str(report.get("threshold_method", "")).partition("(")[2].rstrip(")"):
+        if caveat := caveat_of(str(report.get("threshold_method", ""))):
             label = "\n".join([label, *textwrap.wrap(caveat, 26)])
         ax.axvline(scored.threshold, color=ink(), linewidth=1.2, linestyle=(0, (4, 2)))
         ax.annotate(
@@ -139,7 +145,7 @@ def distribution(
         return finish(axes, show=show, save=save)
     axes = panels(len(sections), ax, size=(4.6, 3.4) if len(sections) == 1 else (3.8, 3.1))
     for panel, scored in zip(axes, sections, strict=True):
-        _draw(panel, scored, bins)
+        draw_histogram(panel, scored, bins)
     handles: dict[str, Any] = {}
     for panel in axes:
         handles |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))

@@ -108,8 +108,8 @@ def _outline(ax: Axes, scored: ScoredLibrary, tissue: Tissue) -> None:
         line.set(path_effects=[withStroke(linewidth=2.6, foreground="white")])
 
 
-def draw_section(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style) -> Any:
-    """Draw a section; returns what a colour bar is made for, None for regions."""
+def draw_tissue(ax: Axes, tissue: Tissue, *, scale_bar: bool = True) -> None:
+    """Draw the picture of a section, if it has one, in axes that hold all its spots."""
     low, high = tissue.limits
     if tissue.image is not None:
         from matplotlib.transforms import Affine2D
@@ -117,11 +117,6 @@ def draw_section(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style) 
         height, width = tissue.image.shape[:2]
         shown = ax.imshow(tissue.image, extent=(0, width, height, 0), interpolation="bilinear")
         shown.set_transform(Affine2D(tissue.image_to_xy) + ax.transData)
-    alpha = style.alpha if style.alpha is not None else (1.0 if tissue.image is None else 0.85)
-    draw = _as_raster if len(tissue.xy) > MANY else _as_circles
-    drawn = draw(ax, scored, tissue, style, alpha)
-    if style.outline:
-        _outline(ax, scored, tissue)
     ax.set_aspect("equal")
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(high[1], low[1])
@@ -130,6 +125,16 @@ def draw_section(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style) 
     for spine in ax.spines.values():
         spine.set_visible(tissue.image is None)
         spine.set_color("0.8")
-    if style.scale_bar and np.isfinite(tissue.um_per_unit):
+    if scale_bar and np.isfinite(tissue.um_per_unit):
         _scale_bar(ax, tissue.um_per_unit, float(high[0] - low[0]))
+
+
+def draw_section(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style) -> Any:
+    """Draw a section; returns what a colour bar is made for, None for regions."""
+    alpha = style.alpha if style.alpha is not None else (1.0 if tissue.image is None else 0.85)
+    draw = _as_raster if len(tissue.xy) > MANY else _as_circles
+    drawn = draw(ax, scored, tissue, style, alpha)
+    if style.outline:
+        _outline(ax, scored, tissue)
+    draw_tissue(ax, tissue, scale_bar=style.scale_bar)  # last: it sets the limits that the raster moves
     return drawn

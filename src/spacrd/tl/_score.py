@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -142,6 +143,7 @@ def score(
             "n_scored": int(np.isfinite(prediction.likelihood).sum()),
             "modality": prediction.modality,
             "verdict": found,
+            "in_training": prediction.known,
             **prediction.shift.to_dict(),
         }
     return write_results(
@@ -157,6 +159,8 @@ def score(
             key_added: {
                 "model": model.id,
                 "recipe": model.config.recipe,
+                "positive": list(model.config.positive),
+                "version": version("spacrd"),
                 "calibrated_on": model.config.calibration.n_sections,
                 "library_key": library_key or "",
                 "sections": sections,

@@ -1,0 +1,170 @@
+"""Everything a report says of a section, a model and the program, as plain values for the template."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._keys import CANCER, NORMAL, UNCERTAIN, Keys
+from .._sections import Library, ScoredLibrary, recorded_embeddings, result_record
+from ..pl._tissue import tissue_of
+from . import _figures, _words
+
+if TYPE_CHECKING:
+    from ..model import SpaCRD
+
+Rows = list[tuple[str, str]]
+LIBRARIES = ("anndata", "spatialdata", "scanpy", "torch", "numpy")
+
+
+@dataclass(frozen=True)
+class Share:
+    """Spots of one called region."""
+
+    name: str
+    n: int
+    text: str
+    width: float
+    """Percent of the scored spots."""
+
+
+@dataclass(frozen=True)
+class SectionFacts:
+    """One section of the report."""
+
+    name: str
+    verdict: str
+    meaning: str
+    n_spots: int
+    n_scored: int
+    shares: list[Share]
+    expected: str
+    threshold: str
+    checks: list[_words.Check]
+    warnings: list[str]
+    figures: list[_figures.Drawn]
+    parameters: dict[str, Rows]
+    """Tables by their captions."""
+
+    @property
+    def called(self) -> str:
+        """Share of the scored spots that are called cancer."""
+        return next((share.text for share in self.shares if share.name == CANCER), "none scored")
+
+
+def _shares(scored: ScoredLibrary) -> list[Share]:
+    called = scored.region[np.isfinite(scored.likelihood)]
+    numbers = {name: int((called == name).sum()) for name in (CANCER, UNCERTAIN, NORMAL)}
+    total = sum(numbers.values())
+    return [
+        Share(name, n, _words.percent(n / total), round(100 * n / total, 2)) for name, n in numbers.items() if total
+    ]
+
+
+def _plain(value: Any) -> str:
+    """A recorded value as text; arrays as their items."""
+    if isinstance(value, float | np.floating):
+        return f"{value:.5g}"
+    if isinstance(value, np.ndarray | list | tuple):
+        return ", ".join(map(_plain, np.ravel(np.asarray(value, dtype=object)))) or "none"
+    return str(value) if str(value) else "none"
+
+
+def _embeddings(library: Library) -> dict[str, Rows]:
+    """What was recorded of the patches of a section, by their slot."""
+    tables = {}
+    for key in recorded_embeddings(library):
+        record = result_record(library.table, key)
+        merged = {**record, **record["sections"][Keys.section(library.name)]}
+        tables[f"Patches, as extracted to obsm[{key!r}]"] = [
+            (name.replace("_", " "), _plain(value))
+            for name, value in sorted(merged.items())
+            if not isinstance(value, Mapping)
+        ]
+    return tables
+
+
+def section_facts(
+    scored: ScoredLibrary, *, calibrated_on: int | None, image_key: str | None, coordinate_system: str | None
+) -> SectionFacts:
+    """Everything the report says of one section."""
+    name, report = scored.library.name, scored.report
+    n_spots, n_scored = len(scored.likelihood), int(np.isfinite(scored.likelihood).sum())
+    shares, checks = _shares(scored), _words.checks(report)
+    verdict = str(report.get("verdict", "")) if n_scored else ""
+    tissue = tissue_of(scored.library, image_key, coordinate_system)
+    figures = []
+    called = "; ".join(f"{share.text} {share.name}" for share in shares) or "none called"
+    if n_scored:
+        figures.append(_figures.map_figure(scored, tissue, f"Map of section {name}: {n_scored} spots, {called}"))
+    if tissue.image is not None:
+        figures.append(_figures.picture_figure(tissue, name))
+    if n_scored:
+        median = float(np.nanmedian(scored.likelihood))
+        alt = f"Histogram of the likelihoods of section {name}: median {median:.2f}, threshold {scored.threshold:.2f}"
+        figures.append(_figures.distribution_figure(scored, alt))
+    method = str(report.get("threshold_method", ""))
+    modality = str(report.get("modality", ""))
+    return SectionFacts(
+        name=name,
+        verdict=verdict or ("not recorded" if n_scored else "not scored"),
+        meaning=_words.VERDICTS.get(verdict, _words.NO_VERDICT if n_scored else ""),
+        n_spots=n_spots,
+        n_scored=n_scored,
+        shares=shares,
+        expected=_words.percent(_words.number(report, "expected_share")),
+        threshold=_words.threshold_sentence(scored.threshold, method) if n_scored else "",
+        checks=checks,
+        warnings=_words.warnings_of(report, checks, n_spots=n_spots, n_scored=n_scored, calibrated_on=calibrated_on),
+        figures=figures,
+        parameters={
+            "Scoring": [
+                ("scored from", _words.MODALITIES.get(modality, modality or "not recorded")),
+                ("threshold", f"{scored.threshold:.4g}, {method or 'not recorded'}"),
+            ],
+            **_embeddings(scored.library),
+        },
+    )
+
+
+def model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
+    """What is known of the model: what scoring recorded, and more if the model itself is at hand."""
+    n = record.get("calibrated_on")
+    rows = [
+        ("model", _plain(record.get("model", "not recorded"))),
+        ("recipe", _plain(record.get("recipe", "not recorded"))),
+        (
+            "likelihoods",
+            "not recorded" if n is None else f"calibrated on {n} held-out sections" if n else "not calibrated",
+        ),
+    ]
+    if "positive" in record:
+        rows.append(("counts as cancer", _plain(record["positive"])))
+    if model is None:
+        return rows
+    from ..model._seen import FACT
+
+    c = model.config
+    if c.expression is not None:
+        rows.append(("genes", f"{len(c.expression.genes):,}"))
+    if c.image is not None:
+        size = f", patches of {c.image.patch_um:.4g} µm" if c.image.patch_um is not None else ""
+        rows.append(("picture", f"{c.image.encoder or c.image.key}, {c.image.dim} dimensions{size}"))
+    rows += [("networks, seed", f"{c.members}, {c.seed}"), ("neighbours", str(c.n_neighbors))]
+    return rows + [(name.replace("_", " "), _plain(value)) for name, value in c.training.items() if name != FACT]
+
+
+def versions(record: Mapping[str, Any]) -> Rows:
+    """Versions of the program and of what it stands on."""
+    import platform
+    from importlib.metadata import version
+
+    return [
+        ("spacrd, scoring", _plain(record.get("version", "not recorded"))),
+        ("spacrd, this report", version("spacrd")),
+        ("Python", platform.python_version()),
+        *((name, version(name)) for name in LIBRARIES),
+    ]

@@ -1,0 +1,132 @@
+"""What the numbers of a scored section mean, in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._keys import NO_TUMOUR, TUMOUR, UNCLEAR
+from ..pl._distribution import caveat_of
+
+VERDICTS = {
+    TUMOUR: "Enough spots look like the cancer of the training sections to call this a section with tumour.",
+    NO_TUMOUR: "Nothing like the cancer of the training sections was found. That is no proof that there is none.",
+    UNCLEAR: "Some spots look like cancer, but not by more than their uncertainty. Look at them by eye.",
+}
+NO_VERDICT = "No verdict was recorded when this section was scored."
+MODALITIES = {"image+expression": "picture and expression", "image": "picture alone", "expression": "expression alone"}
+SURE = 2
+"""Training sections below which a model is not calibrated."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison of a section with what the model was fitted on."""
+
+    what: str
+    value: str
+    meaning: str
+    unusual: bool = False
+
+
+def number(report: Mapping[str, Any], name: str) -> float:
+    """A recorded number, NaN if it was not recorded."""
+    try:
+        return float(report.get(name, math.nan))
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that is 0 or 100 only if it is exactly that."""
+    if not math.isfinite(share):
+        return "not known"
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.0f} %" if share in (0, 1) else f"{100 * share:.1f} %"
+
+
+def checks(report: Mapping[str, Any]) -> list[Check]:
+    """How a section compares with the training sections; what could not be told is left out."""
+    from ..model._reference import DEPTH, FAR
+    from ..tl._score import LOW_COVERAGE
+
+    found = []
+    coverage = number(report, "gene_coverage")
+    if math.isfinite(coverage):
+        low = coverage < LOW_COVERAGE
+        found.append(
+            Check(
+                "Genes of the model found here",
+                percent(coverage),
+                "Many genes that the model reads are missing; they count as average, so likelihoods are weaker."
+                if low
+                else "The genes the model reads are there. Missing ones count as average.",
+                low,
+            )
+        )
+    for name, what, kind in (
+        ("expression_distance", "Distance in expression", "mean expression"),
+        ("image_distance", "Distance in the picture", "mean look of the patches"),
+    ):
+        distance = number(report, name)
+        if math.isfinite(distance):
+            far = distance > FAR
+            meaning = (
+                f"Its {kind} lies farther from every training section than these lie from each other: "
+                "another stain, tissue or protocol?"
+                if far
+                else f"Its {kind} is no stranger than the training sections are to each other (1 or less)."
+            )
+            found.append(Check(what, f"{distance:.2f}", meaning, far))
+    depth, median = number(report, "depth_ratio"), number(report, "median_counts")
+    if math.isfinite(depth) and math.isfinite(median):
+        far = depth > DEPTH
+        meaning = (
+            "Within the range of the training sections."
+            if depth <= 1
+            else f"{depth:.1f} times beyond the range of the training sections{'' if far else ', which is tolerated'}."
+        )
+        found.append(Check("Counts per spot (median)", f"{median:,.0f}", meaning, far))
+    return found
+
+
+def threshold_sentence(threshold: float, method: str) -> str:
+    """How the threshold came to be."""
+    if not math.isfinite(threshold):
+        return "No threshold was recorded."
+    kind, caveat = method.partition("(")[0], caveat_of(method)
+    if kind.startswith("gmm"):
+        way = "two Gaussians fitted to the likelihoods of this section, without labels, cross there"
+        if "held at" in kind:
+            way = "as near as it may lie to where two Gaussians fitted to the likelihoods of this section cross"
+    else:
+        way = "given by the user" if kind == "given" else "the middle, for want of a better cut"
+    note = f" ({caveat})" if caveat else ""
+    return f"A spot is called cancer from a likelihood of {threshold:.2f}: {way}{note}."
+
+
+def warnings_of(
+    report: Mapping[str, Any], found: Sequence[Check], *, n_spots: int, n_scored: int, calibrated_on: int | None
+) -> list[str]:
+    """What a reader must know before believing the map; empty if nothing."""
+    said = []
+    if not n_scored:
+        return ["No spot of this section has a likelihood: it was not scored, or held neither genes nor picture."]
+    if report.get("in_training"):
+        said.append("The model was fitted on this very section: its likelihoods say nothing of how good the model is.")
+    if calibrated_on is not None and calibrated_on < SURE:
+        said.append(
+            "The model is not calibrated: likelihoods rank the spots, but 0.7 does not mean 70 in 100, and there is no "
+            "uncertainty."
+        )
+    said += [f"{check.what}: {check.value}. {check.meaning}" for check in found if check.unusual]
+    if n_scored < n_spots:
+        said.append(
+            f"{n_spots - n_scored:,} of {n_spots:,} spots have no likelihood: they lacked what the model reads."
+        )
+    return said
