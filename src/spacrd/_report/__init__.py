@@ -74,7 +74,7 @@ def report(
 
     Examples
     --------
-    >>> spacrd.report(sdata, "section.html", model=model)  # doctest: +SKIP
+    >>> spacrd.report(section, "section.html", model=model)  # doctest: +SKIP
     """
     file = _checked(path, overwrite)
     record = result_record(get_table(data, table_key), key)
