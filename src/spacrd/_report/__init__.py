@@ -74,7 +74,10 @@ def report(
 
     Examples
     --------
-    >>> spacrd.report(section, "section.html", model=model)  # doctest: +SKIP
+    After the :ref:`setup of the examples <examples>`:
+
+    >>> spacrd.report(section, "section.html", model=model).name
+    'section.html'
     """
     file = _checked(path, overwrite)
     record = result_record(get_table(data, table_key), key)
