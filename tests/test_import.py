@@ -31,6 +31,10 @@ def test_modules_load_neither_torch_nor_timm(module: str) -> None:
     assert not {"torch", "timm", "squidpy", "spatialdata"} & set(loaded)
 
 
+def test_recipes_are_there_without_a_fit() -> None:
+    assert run("import spacrd; print(*spacrd.model.RECIPES)") == "published default"
+
+
 def test_everything_public_exists() -> None:
     for name in spacrd.__all__:
         assert getattr(spacrd, name) is not None

@@ -10,7 +10,7 @@ from ._checks import SpacrdWarning
 from ._settings import settings
 
 if TYPE_CHECKING:
-    from . import datasets, encoders, metrics, pl, pp, tl
+    from . import datasets, encoders, metrics, model, pl, pp, tl
     from ._report import report
     from .model import SpaCRD
 
@@ -22,6 +22,7 @@ __all__ = [
     "datasets",
     "encoders",
     "metrics",
+    "model",
     "pl",
     "pp",
     "report",
@@ -29,7 +30,7 @@ __all__ = [
     "tl",
 ]
 
-_MODULES = {"datasets", "encoders", "metrics", "pl", "pp", "tl"}
+_MODULES = {"datasets", "encoders", "metrics", "model", "pl", "pp", "tl"}
 
 
 def __getattr__(name: str) -> Any:

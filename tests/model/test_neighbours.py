@@ -35,6 +35,18 @@ def test_row_order_does_not_matter_even_with_ties():
         assert one == two
 
 
+@pytest.mark.parametrize("places", [1, 20, 60])
+def test_row_order_does_not_matter_among_spots_at_one_place(places):
+    rng = np.random.default_rng(2)
+    xy = hexagons()[rng.integers(places, size=120)]
+    contents = rng.normal(size=120)
+    index, mask = neighbourhoods(xy, 6, contents=contents)
+    order = rng.permutation(120)
+    shuffled, hidden = neighbourhoods(xy[order], 6, contents=contents[order])
+    np.testing.assert_array_equal(order[shuffled], index[order])
+    np.testing.assert_array_equal(hidden, mask[order])
+
+
 def test_twins_keep_themselves_first():
     xy = np.zeros((30, 2))
     index, mask = neighbourhoods(xy, 6)

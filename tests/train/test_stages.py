@@ -35,11 +35,11 @@ def arrays() -> SpotArrays:
 def test_without_an_autoencoder_its_epochs_train_the_classifier():
     plan = replace(RECIPES["published"], alignment_epochs=0, vae_epochs=2, fusion_epochs=0, lr=1e-2, batch_size=20)
     losses = {}
-    for variational in (True, False):
-        config = NetworkConfig(n_genes=GENES, n_image=DIM, variational=variational, **SMALL)
+    for without, switches in {"": {}, "it": {"variational": False}, "fusion": {"fused": False}}.items():
+        config = NetworkConfig(n_genes=GENES, n_image=DIM, linear_votes=True, **SMALL, **switches)
         _, history = train_network(config, arrays(), plan, seed=0, hardware=Hardware("cpu"))
-        losses[variational] = ["classification" in epoch for epoch in history]
-    assert losses == {True: [False, False], False: [True, True]}
+        losses[without] = ["classification" in epoch for epoch in history]
+    assert losses == {"": [False, False], "it": [True, True], "fusion": [True, True]}
 
 
 def test_a_hidden_modality_is_hidden_for_the_whole_batch_and_only_then():

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def neighbourhoods(
-    xy: np.ndarray, n_neighbors: int, *, max_distance: float | None = None
+    xy: np.ndarray, n_neighbors: int, *, max_distance: float | None = None, contents: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Nearest neighbours of each spot, itself first.
 
-    Ties are broken by coordinates, not by row order, so that shuffling the rows of a section does not change
-    its neighbourhoods. A spot with fewer neighbours than asked for is padded with itself and masked.
+    Ties are broken by coordinates, then by contents, not by row order, so that shuffling the rows of a section does not
+    change its neighbourhoods. A spot with fewer neighbours than asked for is padded with itself and masked.
 
     Parameters
     ----------
@@ -28,6 +28,8 @@ def neighbourhoods(
         Neighbours beside the spot itself.
     max_distance
         Farthest neighbour, in units of ``xy``.
+    contents
+        A number for each spot that tells those at one place apart, (n,).
 
     Returns
     -------
@@ -41,6 +43,9 @@ def neighbourhoods(
     mask[:, 0] = True
     if n == 1 or n_neighbors == 0:
         return index, mask
+    # Everything below goes by this order, which is that of no row.
+    place = np.lexsort((np.zeros(n) if contents is None else contents, xy[:, 1], xy[:, 0]))
+    xy = xy[place]
     # A few candidates more than needed hold the ties of the last neighbour on hexagonal and square lattices.
     candidates = min(n, wanted + 12)
     tree = cKDTree(xy)
@@ -50,14 +55,14 @@ def neighbourhoods(
         own = np.arange(n)[rows]
         distance, found = tree.query(xy[rows], k=candidates)
         rounded = np.where(found == own[:, None], -1.0, np.round(distance / step))
-        order = np.lexsort((xy[found, 1], xy[found, 0], rounded), axis=1)[:, :wanted]
+        order = np.lexsort((found, rounded), axis=1)[:, :wanted]
         kept = np.take_along_axis(found, order, axis=1)
         near = np.take_along_axis(distance, order, axis=1)
         # With many duplicates the spot may be missing among its own candidates: it is token 0 all the same.
         real = np.ones(kept.shape, dtype=bool) if max_distance is None else near <= max_distance
         kept[:, 0], real[:, 0] = own, True
-        index[rows, : kept.shape[1]] = np.where(real, kept, own[:, None])
-        mask[rows, : kept.shape[1]] = real
+        index[place[rows], : kept.shape[1]] = place[np.where(real, kept, own[:, None])]
+        mask[place[rows], : kept.shape[1]] = real
     return index, mask
 
 

@@ -143,13 +143,14 @@ class FusionStage(Stage):
         recipe, network = self.recipe, self.network
         output = network(self.augment(batch.tokens))
         loss = torch.zeros((), device=self.device)
+        autoencoder = network.config.variational and network.config.fused
         # Without an autoencoder its epochs train the classifier too: nothing else is left to.
-        classify = self.current_epoch >= recipe.vae_epochs or not network.config.variational
+        classify = self.current_epoch >= recipe.vae_epochs or not autoencoder
         if classify:
             classification = vote_loss(output.votes, output.counted, batch.target, self.class_weight.to(batch.target))
             self.record(classification=classification)
             loss = loss + classification
-        if network.config.variational and network.config.fused:
+        if autoencoder:
             rvae = network.rvae
             rebuilt = reconstruction(rvae.decode(output.mean, output.logvar), output.fused, detach=recipe.detach)
             kl = class_kl(output.mean, output.logvar, rvae.class_means[batch.target.long()], free_bits=recipe.free_bits)
