@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import anndata as ad
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
 import spacrd
+from spacrd.model import Recipe
 
 from .conftest import make_section, small_recipe
 from .test_bad_input import POSITIVE, assert_unchanged, snapshot
@@ -120,15 +119,32 @@ def test_a_path_that_is_none(path):
         spacrd.SpaCRD.load(path)
 
 
-def test_model_folders_that_contradict_themselves(both_model, tmp_path):
-    both_model.save(tmp_path / "m")
-    (tmp_path / "m" / "history.json").write_text("3")
-    with pytest.raises(ValueError, match="history.json is damaged"):
-        spacrd.SpaCRD.load(tmp_path / "m")
-    both_model.save(tmp_path / "m", overwrite=True)
-    path = tmp_path / "m" / "config.json"
-    config = json.loads(path.read_text())
-    config["network"]["dropout"] = -1
-    path.write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="cannot be built"):
-        spacrd.SpaCRD.load(tmp_path / "m")
+def test_numbers_of_numpy_are_numbers(training_sections, tmp_path):
+    model = spacrd.tl.fit(
+        training_sections,
+        "pathologist",
+        positive=POSITIVE,
+        recipe=small_recipe(calibrated=False, propagation=0.0),
+        max_epochs=1,
+        n_neighbors=np.int64(4),
+        members=np.int64(1),
+        seed=np.int32(3),
+        lr=np.float32(1e-3),
+    )
+    model.save(tmp_path / "m")
+    assert spacrd.SpaCRD.load(tmp_path / "m").config == model.config
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"n_neighbors": 5000}, "n_neighbors: .* 1000"),
+        ({"recipe": small_recipe(), "members": 500}, "members: .* 100"),
+        ({"recipe": Recipe(network={"width": 2**20, "heads": 1})}, "network.width: .* 65536"),
+        ({"recipe": Recipe(network={"hidden": np.array([8, 8])})}, "more than plain JSON"),
+    ],
+)
+def test_what_could_not_be_saved_is_refused_before_the_fit(training_sections, monkeypatch, wrong, message):
+    monkeypatch.setattr("spacrd.train.train_network", lambda *_, **__: pytest.fail("the fit has begun"))
+    with pytest.raises(ValueError, match=message):
+        spacrd.tl.fit(training_sections, "pathologist", positive=POSITIVE, **wrong)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval, MaxLen
 from scipy.special import expit
 
 LEAST_SHARE = 0.02
@@ -42,15 +44,9 @@ class Calibration:
     2
     """
 
-    slope: float = 1.0
-    scales: tuple[float, ...] = ()
-    n_sections: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.slope < 1e6:
-            raise ValueError(f"A calibration needs a positive, finite slope, got {self.slope}.")
-        if not all(0 < scale < 1e9 for scale in self.scales):
-            raise ValueError(f"A calibration needs positive, finite scales, got {self.scales}.")
+    slope: Annotated[float, Interval(gt=0, lt=1e6)] = 1.0
+    scales: Annotated[tuple[Annotated[float, Interval(gt=0, lt=1e9)], ...], MaxLen(10)] = ()
+    n_sections: Annotated[int, Interval(ge=0, le=100_000)] = 0
 
     def weights(self, votes: np.ndarray, counted: np.ndarray) -> np.ndarray:
         """What each of the votes (n, h) of a section is multiplied with, (h,)."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+import reprlib
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
+
+from annotated_types import Interval, MaxLen
 
 from .._checks import check_choice
 from ..nn import NetworkConfig
 from ._calibration import Calibration
 from ._scaling import SCALINGS
+from ._schema import Fact, Name, Names, Positive, Text, parse
 
-FORMAT_VERSION = 2
-MAX_MEMBERS = 100
-MAX_SECTIONS = 100_000
+FORMAT_VERSION = 3
+"""Raise it with every change of what a folder holds; see ``tests/data/models/README.md``."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,16 @@ class ExpressionContract:
     60
     """
 
-    genes: tuple[str, ...]
-    depth_genes: tuple[str, ...]
-    target_sum: float = 1e4
+    genes: Names
+    depth_genes: Names
+    target_sum: Positive = 1e4
     scaling: str = "minmax"
 
     def __post_init__(self) -> None:
         check_choice(self.scaling, SCALINGS, "scaling")
-        if len(set(self.genes)) != len(self.genes):
-            raise ValueError("The model's genes are not unique.")
+        for genes in (self.genes, self.depth_genes):
+            if len(set(genes)) != len(genes):
+                raise ValueError("The model's genes are not unique.")
 
 
 @dataclass(frozen=True)
@@ -74,12 +78,12 @@ class ImageContract:
     ('X_handcrafted', 'handcrafted')
     """
 
-    key: str
-    dim: int
-    encoder: str = ""
-    revision: str = ""
-    weights_sha256: str = ""
-    patch_um: float | None = None
+    key: Name
+    dim: Annotated[int, Interval(ge=1, le=1_000_000)]
+    encoder: Text = ""
+    revision: Text = ""
+    weights_sha256: Text = ""
+    patch_um: Positive | None = None
     scaling: str = "minmax"
 
     def __post_init__(self) -> None:
@@ -126,30 +130,35 @@ class ModelConfig:
     network: NetworkConfig
     expression: ExpressionContract | None
     image: ImageContract | None
-    n_neighbors: int
-    max_distance_um: float | None
-    label_key: str
-    positive: tuple[str, ...]
-    recipe: str
-    members: int
-    seed: int
-    propagation: float = 0.0
+    n_neighbors: Annotated[int, Interval(ge=1, le=1000)]
+    max_distance_um: Positive | None
+    label_key: Name
+    positive: Names
+    recipe: Text
+    members: Annotated[int, Interval(ge=1, le=100)]
+    seed: Annotated[int, Interval(ge=0, lt=2**63)]
+    propagation: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     calibration: Calibration = field(default_factory=Calibration)
-    jackknife: int = 0
-    n_sections: int = 0
-    training: dict[str, Any] = field(default_factory=dict)
+    jackknife: Annotated[int, Interval(ge=0, le=100)] = 0
+    n_sections: Annotated[int, Interval(ge=1, le=100_000)] = 1
+    training: Annotated[dict[Name, Fact], MaxLen(100)] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        if not 1 <= self.members <= MAX_MEMBERS:
-            raise ValueError(f"A model has 1 to {MAX_MEMBERS} members, got {self.members}.")
-        if self.jackknife > MAX_MEMBERS or self.n_sections > MAX_SECTIONS:
+        network = (self.network.n_genes, self.network.n_image)
+        contracts = (len(self.expression.genes) if self.expression else 0, self.image.dim if self.image else 0)
+        if network != contracts:
             raise ValueError(
-                f"jackknife={self.jackknife} and n_sections={self.n_sections} must be at most {MAX_MEMBERS} and "
-                f"{MAX_SECTIONS}."
+                f"It contradicts itself: network for {network[0]} genes and {network[1]} image features, contracts for "
+                f"{contracts[0]} and {contracts[1]}."
             )
-        if not 0 <= self.propagation < 1:
-            raise ValueError(f"propagation is a share from 0 to below 1, got {self.propagation}.")
+        if self.calibration.n_sections and len(self.calibration.scales) != self.network.n_votes:
+            raise ValueError(
+                f"It contradicts itself: {self.network.n_votes} votes of a network, and a calibration of "
+                f"{len(self.calibration.scales)}."
+            )
+        if self.jackknife and not self.calibration.n_sections:
+            raise ValueError("It contradicts itself: a jackknife without a calibration.")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -161,76 +170,36 @@ class ModelConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Inverse of :meth:`to_dict`; unknown, missing and wrongly typed entries are refused."""
-        found = values.get("format_version") if isinstance(values, dict) else None
-        if not isinstance(found, int) or isinstance(found, bool):
-            raise ValueError("The model's config.json names no format_version: it is not a spacrd model.")
-        if found > FORMAT_VERSION:
-            raise ValueError(
-                f"The model has format version {found}, this spacrd reads up to {FORMAT_VERSION}. "
-                "Update spacrd: `pip install -U spacrd`."
-            )
-        if found < FORMAT_VERSION:
-            raise ValueError(
-                f"The model has format version {found}, from before the first release; this spacrd reads "
-                f"{FORMAT_VERSION}. Fit it again."
-            )
-        parsed = dict(values)
-        parts = {
-            "network": NetworkConfig,
-            "expression": ExpressionContract,
-            "image": ImageContract,
-            "calibration": Calibration,
-        }
-        for name, kind in parts.items():
-            if parsed.get(name) is not None:
-                parsed[name] = _build(kind, parsed[name], name)
-        config = _build(cls, parsed, "config")
-        if not isinstance(config.network, NetworkConfig) or not isinstance(config.calibration, Calibration):
-            raise ValueError("The model's config.json lacks its network or its calibration.")
-        n_genes = len(config.expression.genes) if config.expression else 0
-        n_image = config.image.dim if config.image else 0
-        if (config.network.n_genes, config.network.n_image) != (n_genes, n_image):
-            raise ValueError(
-                f"The model's config.json contradicts itself: network for {config.network.n_genes} genes and "
-                f"{config.network.n_image} image features, contracts for {n_genes} and {n_image}."
-            )
-        return config
+    def from_dict(cls, values: Any) -> ModelConfig:
+        """Inverse of :meth:`to_dict`.
+
+        Raises
+        ------
+        ValueError
+            If an entry is unknown, missing, of the wrong type or out of bounds, if entries contradict each other, or if
+            the format is not that of this spacrd.
+        """
+        _check_version(values)
+        return parse(cls, values, "The model's config.json")
 
 
-_CHECKS: dict[str, Any] = {
-    "int": lambda v: isinstance(v, int) and not isinstance(v, bool) and 0 <= v <= 1_000_000,
-    "float": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
-    "str": lambda v: isinstance(v, str),
-    "bool": lambda v: isinstance(v, bool),
-    "tuple[str, ...]": lambda v: all(isinstance(item, str) for item in v),
-    "tuple[int, int]": lambda v: len(v) == 2 and all(_CHECKS["int"](item) and item > 0 for item in v),
-    "tuple[float, ...]": lambda v: all(_CHECKS["float"](item) for item in v),
-    "tuple[str, ...] | None": lambda v: v is None or _CHECKS["tuple[str, ...]"](v),
-    "dict[str, Any]": lambda v: isinstance(v, dict),
-    "float | None": lambda v: v is None or _CHECKS["float"](v),
-}
+def _check_version(values: Any) -> None:
+    """Refuse other formats before their fields are looked at."""
+    from importlib.metadata import version
 
-
-def _build(kind: type, values: Any, where: str) -> Any:
-    """Dataclass from a dictionary of JSON, each field checked against its annotation."""
-    if not isinstance(values, dict):
-        raise ValueError(f"The model's {where} must be a table of settings, got {type(values).__name__}.")
-    known = {f.name: f for f in fields(kind)}
-    unknown = sorted(set(values) - set(known))
-    missing = sorted(set(known) - set(values))
-    if unknown or missing:
-        raise ValueError(f"The model's {where} does not fit: unknown entries {unknown}, missing entries {missing}.")
-    parsed = {}
-    for name, value in values.items():
-        annotation = str(known[name].type)
-        if annotation.startswith("tuple") and not (value is None and annotation.endswith("None")):
-            if not isinstance(value, list | tuple):
-                raise ValueError(f"The model's {where}.{name} must be a list, got {value!r}.")
-            value = tuple(value)
-        check = _CHECKS.get(annotation)
-        if check is not None and not check(value):
-            raise ValueError(f"The model's {where}.{name} must be {annotation}, got {value!r}.")
-        parsed[name] = value
-    return kind(**parsed)
+    found = values.get("format_version") if isinstance(values, dict) else None
+    if not isinstance(found, int) or isinstance(found, bool):
+        raise ValueError("The model's config.json names no format_version: it is not a spacrd model.")
+    if found > FORMAT_VERSION:
+        facts = values.get("training")
+        writer = facts.get("spacrd_version") if isinstance(facts, dict) else None
+        by = f", written by spacrd {writer[:20]}" if isinstance(writer, str) else ""
+        raise ValueError(
+            f"The model has format version {reprlib.repr(found)}{by}; this spacrd {version('spacrd')} reads up to "
+            f"{FORMAT_VERSION}. Update spacrd: `pip install -U spacrd`."
+        )
+    if found < FORMAT_VERSION:
+        raise ValueError(
+            f"The model has format version {reprlib.repr(found)}, from before the first release; this spacrd reads "
+            f"{FORMAT_VERSION}. Fit it again."
+        )

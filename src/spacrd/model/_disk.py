@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import MaxLen
+from pydantic import FailFast
 
 from .._checks import names
 from ._card import model_card
 from ._config import ModelConfig
+from ._files import AGAIN, read_json
 from ._modules import build_modules
+from ._schema import MANY, Text, parse
+from ._weights import check_size, fingerprint, flatten, on_cpu, read_weights
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from torch.nn import Module
 
-CONFIG, WEIGHTS, HISTORY, CARD = "config.json", "model.safetensors", "history.json", "README.md"
+CONFIG, WEIGHTS, HISTORY, CARD = FILES = ("config.json", "model.safetensors", "history.json", "README.md")
+CHECKSUM = "checksum"
+"""Entry of config.json that says which weights, history and settings belong together."""
 
 
-def flatten(modules: Mapping[str, Module]) -> dict[str, Tensor]:
-    """Tensors of all modules under ``"<module>.<name>"``."""
-    return {
-        f"{where}.{name}": tensor.detach().cpu().contiguous()
-        for where, module in modules.items()
-        for name, tensor in module.state_dict().items()
-    }
+@dataclass(frozen=True)
+class History:
+    """Losses of each epoch as JSON has them: None where they are no number."""
 
-
-def fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """Short name of a set of weights: the first 12 hex digits of their sha256."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].numpy().tobytes())
-    return digest.hexdigest()[:12]
+    epochs: Annotated[
+        tuple[Annotated[dict[Text, Text | int | float | None], MaxLen(100)], ...], FailFast(), MaxLen(MANY)
+    ]
 
 
 def write_folder(
@@ -52,21 +52,20 @@ def write_folder(
     """Write the folder beside its place first, then move it there: an interrupted save leaves the old state."""
     from safetensors.torch import save_file
 
-    target = Path(path)
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise ValueError(f"{target} is not a folder. Name a new folder for the model.")
-    if target.exists() and any(target.iterdir()):
-        if not overwrite:
-            raise FileExistsError(f"{target} exists and is not empty. Pass overwrite=True or name another folder.")
-        if not (target / CONFIG).is_file() or not (target / WEIGHTS).is_file():
-            raise ValueError(f"{target} is not a spacrd model, so it is not overwritten. Name another folder.")
+    target = _free_place(path, overwrite=overwrite)
+    settings, epochs = config.to_dict(), _without_nan(history)
+    # What is saved can be loaded.
+    ModelConfig.from_dict(settings)
+    parse(History, {"epochs": epochs}, "The model's history")
+    tensors = on_cpu(flatten(modules))
+    check_size(tensors, "The model")
     target.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        tensors = flatten(modules)
         save_file(tensors, made / WEIGHTS)
-        (made / CONFIG).write_text(json.dumps(config.to_dict(), indent=1) + "\n", encoding="utf-8")
-        (made / HISTORY).write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
+        settings[CHECKSUM] = checksum(settings, epochs, made / WEIGHTS)
+        (made / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        (made / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
         (made / CARD).write_text(model_card(config, fingerprint(tensors)), encoding="utf-8")
         made.chmod(0o755)
         if target.exists():
@@ -81,59 +80,75 @@ def write_folder(
         raise
 
 
-def _read_json(path: Path) -> Any:
+def _free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """Absolute path of the folder to make; refused if anything but a spacrd model stands there."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise TypeError(f"path must name the folder to make, got {path!r}.")
+    target = Path(os.path.abspath(path))
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise ValueError(f"{target} is not a folder. Name a new folder for the model.")
+    if target == Path.cwd() or target == Path(target.anchor):
+        raise ValueError(f"{target} is the folder you are in. Name a new folder for the model, in it or elsewhere.")
+    held = sorted(item.name for item in target.iterdir()) if target.exists() else []
+    if not held:
+        return target
+    if not overwrite:
+        raise FileExistsError(f"{target} exists and is not empty. Pass overwrite=True or name another folder.")
+    if others := [name for name in held if name not in FILES]:
+        raise ValueError(
+            f"{target} is not a spacrd model alone, so it is not overwritten: it holds {names(others, 5)}. "
+            "Name another folder."
+        )
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {error}. Copy the model folder again.") from error
+        ours = {"format_version", "network"} <= set(read_json(target, CONFIG))
+    except (OSError, ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise ValueError(f"{target} is not a spacrd model, so it is not overwritten. Name another folder.")
+    return target
+
+
+def checksum(settings: Mapping[str, Any], history: list[dict[str, Any]], weights: Path) -> str:
+    """SHA-256 over the settings but the checksum, the history and the weights file."""
+    held = {name: value for name, value in settings.items() if name != CHECKSUM}
+    digest = hashlib.sha256(json.dumps([held, history], sort_keys=True).encode())
+    with weights.open("rb") as stream:
+        digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()
+
+
+def _without_nan(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The history with None for losses that are no numbers, which JSON cannot hold."""
+    return [
+        {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in epoch.items()}
+        for epoch in history
+    ]
 
 
 def read_folder(path: Path) -> tuple[ModelConfig, dict[str, Module], list[dict[str, Any]]]:
     """Read and check a folder; every tensor must have the name, shape and type the config asks for."""
     import torch
-    from safetensors import SafetensorError, safe_open
 
-    missing = [name for name in (CONFIG, WEIGHTS) if not (path / name).is_file()]
-    if missing:
-        found = names(sorted(item.name for item in path.iterdir()))
-        raise FileNotFoundError(f"{path} is not a spacrd model: {names(missing)} is missing, found {found}.")
-    config = ModelConfig.from_dict(_read_json(path / CONFIG))
-    history = _read_json(path / HISTORY) if (path / HISTORY).is_file() else []
-    if not isinstance(history, list) or not all(isinstance(entry, dict) for entry in history):
-        raise ValueError(f"{path / HISTORY} is damaged: it must hold a list of epochs. Copy the model folder again.")
+    settings, epochs = read_json(path, CONFIG), read_json(path, HISTORY)
+    sealed = settings.pop(CHECKSUM, None) if isinstance(settings, dict) else None
+    config = ModelConfig.from_dict(settings)
+    parse(History, {"epochs": epochs}, str(path / HISTORY))
     try:
-        with torch.device("meta"):
+        with torch.device("meta"):  # shapes alone
             modules = build_modules(config)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{path / CONFIG} describes a network that cannot be built: {error}.") from error
-    wanted = {
-        f"{where}.{name}": tensor for where, module in modules.items() for name, tensor in module.state_dict().items()
-    }
-    try:
-        with safe_open(path / WEIGHTS, framework="pt") as stored:
-            held = set(stored.keys())
-            if held != set(wanted):
-                raise ValueError(
-                    f"{path / WEIGHTS} does not fit its config: missing {names(sorted(set(wanted) - held), 3)}, "
-                    f"unknown {names(sorted(held - set(wanted)), 3)}."
-                )
-            for name, tensor in wanted.items():
-                shape = tuple(stored.get_slice(name).get_shape())
-                if shape != tuple(tensor.shape):
-                    raise ValueError(
-                        f"{path / WEIGHTS}: {name!r} has shape {shape}, the config asks for {tuple(tensor.shape)}."
-                    )
-            # Cloned into memory of the usual alignment, with which sums come out the same to the last bit.
-            tensors = {name: stored.get_tensor(name).clone() for name in wanted}
-    except SafetensorError as error:
-        raise ValueError(f"{path / WEIGHTS} is damaged or cut short: {error}. Copy the model folder again.") from error
-    for name, tensor in wanted.items():
-        if tensors[name].dtype != tensor.dtype:
-            raise ValueError(f"{path / WEIGHTS}: {name!r} is {tensors[name].dtype}, expected {tensor.dtype}.")
-        if tensors[name].is_floating_point() and not torch.isfinite(tensors[name]).all():
-            raise ValueError(f"{path / WEIGHTS}: {name!r} holds NaN or infinite weights.")
+    wanted = flatten(modules)
+    check_size(wanted, path / CONFIG)
+    tensors = read_weights(path, WEIGHTS, wanted)
+    if sealed != checksum(settings, epochs, path / WEIGHTS):
+        raise ValueError(
+            f"{path}: {CONFIG}, {HISTORY} and {WEIGHTS} do not belong together, or were changed after they were saved. "
+            f"{AGAIN}"
+        )
     for where, module in modules.items():
         own = {name: tensors[f"{where}.{name}"] for name in module.state_dict()}
         module.load_state_dict(own, strict=True, assign=True)
         module.eval()
+    history = [{name: math.nan if v is None else v for name, v in epoch.items()} for epoch in epochs]
     return config, modules, history

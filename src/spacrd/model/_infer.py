@@ -69,9 +69,8 @@ class _Votes:
         # A silent attention has no vote.
         self.first = [int(network.config.silent and network.config.fused) for network in networks]
         config = networks[0].config
-        n_votes = config.fused + config.linear_votes * len(config.modalities) - self.first[0]
-        self.votes = np.empty((len(networks), n, n_votes), dtype=np.float64)
-        self.counted = np.empty((n, n_votes), dtype=bool)
+        self.votes = np.empty((len(networks), n, config.n_votes), dtype=np.float64)
+        self.counted = np.empty((n, config.n_votes), dtype=bool)
         self.latent = np.empty((n, config.latent_width), dtype=np.float32)
 
     def put(self, number: int, rows: np.ndarray, output: Output) -> None:

@@ -15,12 +15,13 @@ from torch.nn import Module
 from .._settings import settings
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
-from ._disk import fingerprint, flatten, read_folder, write_folder
+from ._disk import read_folder, write_folder
 from ._infer import Scores, mean_scores, propagated, score_each
 from ._level import Background, Level
 from ._prepare import RawSection, gene_coverage, prepare
 from ._reference import Reference, Shift
 from ._seen import is_known
+from ._weights import fingerprint, flatten, on_cpu
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class SpaCRD:
     @property
     def id(self) -> str:
         """Short name of the weights: 12 hex digits of their sha256."""
-        return fingerprint(flatten(self.modules))
+        return fingerprint(on_cpu(flatten(self.modules)))
 
     def __repr__(self) -> str:
         c = self.config

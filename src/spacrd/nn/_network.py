@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Interval, MaxLen
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -16,6 +17,10 @@ from ._rvae import RVAE
 CHUNK = 512
 """Neighbourhoods that pass the attention at a time in eval mode."""
 TOKEN_NORMS = ("neighbour", "feature", "none")
+# Bounds that a stored config is held to.
+Inputs = Annotated[int, Interval(ge=0, le=1_000_000)]
+Width = Annotated[int, Interval(ge=1, le=65_536)]
+Rate = Annotated[float, Interval(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -58,23 +63,23 @@ class NetworkConfig:
     ('image', 'gene')
     """
 
-    n_genes: int
-    n_image: int
-    hidden: tuple[int, int] = (1024, 512)
-    width: int = 512
-    dropout: float = 0.2
-    heads: int = 8
-    attention_dropout: float = 0.1
+    n_genes: Inputs
+    n_image: Inputs
+    hidden: tuple[Width, Width] = (1024, 512)
+    width: Width = 512
+    dropout: Rate = 0.2
+    heads: Width = 8
+    attention_dropout: Rate = 0.1
     residual: bool = False
     feed_forward: bool = False
-    latent: int = 64
-    vae_hidden: tuple[int, int] = (256, 128)
-    head_hidden: int = 64
-    logvar_bound: float | None = None
+    latent: Width = 64
+    vae_hidden: tuple[Width, Width] = (256, 128)
+    head_hidden: Width = 64
+    logvar_bound: Annotated[float, Interval(gt=0, le=1000)] | None = None
     token_norm: Literal["neighbour", "feature", "none"] = "neighbour"
     missing_token: bool = False
     linear_votes: bool = False
-    reads: tuple[str, ...] | None = None
+    reads: Annotated[tuple[Literal["image", "gene"], ...], MaxLen(2)] | None = None
     silent: bool = False
     fused: bool = True
     attention: bool = True
@@ -87,7 +92,7 @@ class NetworkConfig:
             raise ValueError(f"width={self.width} is not divisible by heads={self.heads}.")
         if self.token_norm not in TOKEN_NORMS:
             raise ValueError(f"token_norm={self.token_norm!r} is not known. Choose one of {TOKEN_NORMS}.")
-        if self.reads is not None and not set(self.reads) <= set(self.modalities):
+        if self.reads is not None and not (self.reads and set(self.reads) <= set(self.modalities)):
             raise ValueError(f"reads={self.reads} must be among the modalities {self.modalities}.")
         if (self.silent or not self.fused) and not self.linear_votes:
             raise ValueError("A network whose attention is silent or left out needs linear_votes=True.")
@@ -96,6 +101,11 @@ class NetworkConfig:
     def modalities(self) -> tuple[str, ...]:
         """``"image"`` and ``"gene"``, as far as there are inputs."""
         return tuple(name for name, n in (("image", self.n_image), ("gene", self.n_genes)) if n)
+
+    @property
+    def n_votes(self) -> int:
+        """Votes that count towards the logit."""
+        return int(self.fused and not self.silent) + self.linear_votes * len(self.modalities)
 
     @property
     def latent_width(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -143,11 +144,11 @@ def fit(
     negative = None if negative is None else read_classes(negative, "negative")
     if modality is not None:
         check_choice(modality, ("image", "expression"), "modality")
-    for value, name in ((n_top_genes, "n_top_genes"), (n_neighbors, "n_neighbors")):
-        check_positive_int(value, name)
-    check_positive_int(seed, "seed", minimum=0)
+    n_top_genes = check_positive_int(n_top_genes, "n_top_genes")
+    n_neighbors = check_positive_int(n_neighbors, "n_neighbors")
+    seed = check_positive_int(seed, "seed", minimum=0)
     if max_distance is not None:
-        check_positive_number(max_distance, "max_distance")
+        max_distance = check_positive_number(max_distance, "max_distance")
     hardware = Hardware.resolve(device, precision, devices, strategy)
     plan = _plan(recipe, scaling=scaling, batch_size=batch_size, lr=lr, members=members, max_epochs=max_epochs)
     libraries = [
@@ -182,6 +183,20 @@ def fit(
     ]
     arrays = SpotArrays.stack(parts)
     network = _network(expression, image, plan)
+    config = ModelConfig(
+        network=network,
+        expression=expression,
+        image=image,
+        n_neighbors=n_neighbors,
+        max_distance_um=max_distance,
+        label_key=label_key,
+        positive=tuple(positive),
+        recipe=plan.name,
+        members=plan.members,
+        seed=seed,
+        n_sections=len(sections),
+    )
+    config = ModelConfig.from_dict(config.to_dict())  # what cannot be saved is refused before the work, not after it
     modules, history = _train(network, arrays, plan, seed, hardware, callbacks)
     calibration, propagation = Calibration(), plan.propagation or 0.0
     if plan.calibrated:
@@ -199,21 +214,11 @@ def fit(
         len(sections), len(expression.genes) if expression else 0, image.dim if image else 0
     )
     reference.set(backgrounds, [raw.image for raw in sections])
-    config = ModelConfig(
-        network=network,
-        expression=expression,
-        image=image,
-        n_neighbors=n_neighbors,
-        max_distance_um=max_distance,
-        label_key=label_key,
-        positive=tuple(positive),
-        recipe=plan.name,
-        members=plan.members,
-        seed=seed,
+    config = replace(
+        config,
         propagation=propagation,
         calibration=calibration,
         jackknife=sum(name.endswith(".level") for name in modules),
-        n_sections=len(sections),
         training=_facts(sections, arrays.target, backgrounds),
     )
     return SpaCRD(config, modules, history)
@@ -222,11 +227,11 @@ def fit(
 def _plan(recipe: str | Recipe, *, max_epochs: int | None, **changes: Any) -> Recipe:
     for name in ("batch_size", "members"):
         if changes[name] is not None:
-            check_positive_int(changes[name], name)
+            changes[name] = check_positive_int(changes[name], name)
     if changes["scaling"] is not None:
         check_choice(changes["scaling"], SCALINGS, "scaling")
     if changes["lr"] is not None:
-        check_positive_number(changes["lr"], "lr")
+        changes["lr"] = check_positive_number(changes["lr"], "lr")
     plan = get_recipe(recipe, **changes)
     if max_epochs is None:
         return plan

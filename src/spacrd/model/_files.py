@@ -1,0 +1,82 @@
+"""Files of a model folder that a stranger may have made: what is opened, and how much of it is read."""
+
+from __future__ import annotations
+
+import json
+import math
+import stat
+from pathlib import Path
+from typing import Any
+
+from .._checks import names
+
+MAX_JSON = 1 << 24
+"""Bytes of a JSON file: 16 MB hold several hundred thousand gene names."""
+MAX_TABLE = 1000
+"""Entries of one JSON table."""
+AGAIN = "Copy the model folder again."
+
+
+def plain_file(folder: Path, name: str, limit: int) -> Path:
+    """Path of a file of the folder that may be opened.
+
+    Links may point within the folder and, in the hub's cache, to the cache's own store of files (``blobs``), as the
+    hub's client makes them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it leads out of the folder, is no regular file (a pipe would wait for ever) or has more than ``limit`` bytes.
+    """
+    try:
+        real = (folder / name).resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # dangling links, and links in a circle
+        found = names(sorted(item.name for item in folder.iterdir()))
+        raise FileNotFoundError(f"{folder} is not a spacrd model: {name!r} is missing, found {found}.") from error
+    home = folder.resolve()
+    allowed = [home]
+    if home.parent.name == "snapshots":
+        allowed.append(home.parents[1] / "blobs")
+    if not any(real.is_relative_to(place) for place in allowed):
+        raise ValueError(f"{folder / name} is a link that leads out of its folder, to {real}. Copy the file itself.")
+    held = real.stat()
+    if not stat.S_ISREG(held.st_mode):
+        raise ValueError(f"{folder / name} is no file but a folder, a pipe or a device. {AGAIN}")
+    if held.st_size > limit:
+        raise ValueError(
+            f"{folder / name} has {held.st_size / 1e6:,.0f} MB; at most {limit / 1e6:,.0f} MB are read. It is damaged, "
+            "or no file of a spacrd model."
+        )
+    return real
+
+
+def read_json(folder: Path, name: str) -> Any:
+    """JSON as the standard has it: UTF-8, no entry twice, no NaN or infinity."""
+    text = plain_file(folder, name, MAX_JSON).read_bytes()
+    try:
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=_table, parse_constant=_not_finite, parse_float=_finite
+        )
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{folder / name} is damaged: {error}. {AGAIN}") from error
+
+
+def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_TABLE:
+        raise ValueError(f"it has a table of {len(pairs)} entries")
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"entries are there twice: {names({key for key in keys if keys.count(key) > 1}, 3)}")
+    return table
+
+
+def _not_finite(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_finite(text)

@@ -1,0 +1,41 @@
+"""Model folders that somebody changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spacrd.model._disk import CHECKSUM, CONFIG, HISTORY, WEIGHTS, checksum
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change the settings, as somebody does who knows nothing of the checksum."""
+    settings = json.loads((folder / CONFIG).read_text())
+    change(settings)
+    (folder / CONFIG).write_text(json.dumps(settings))
+
+
+def seal(folder: Path) -> None:
+    """Make the checksum fit, as somebody does who means harm."""
+    history = json.loads((folder / HISTORY).read_text())
+    edit(folder, lambda c: c.update({CHECKSUM: checksum(c, history, folder / WEIGHTS)}))
+
+
+@contextmanager
+def memory() -> Iterator[Callable[[], int]]:
+    """Bytes by which the memory of this process grew at its highest, of all libraries; 0 where Linux does not tell."""
+    peak = Path("/proc/self/clear_refs")
+    if not peak.exists():
+        yield lambda: 0
+        return
+
+    def highest() -> int:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+    peak.write_text("5")  # the highest is counted anew
+    before = highest()
+    yield lambda: highest() - before
