@@ -10,6 +10,7 @@ import spatialdata as sd
 from scipy.spatial.distance import cdist
 
 import spacrd
+from tests.image.sections import make_adata, make_sdata
 
 from .pixels import check, expected, extract, facts
 from .tissue import poisson
@@ -178,3 +179,48 @@ def test_a_lattice_that_would_not_fit_in_memory_is_refused():
     cells = cells_adata()
     with pytest.raises(ValueError, match="pitch_um"):
         spacrd.pp.pseudospots(cells, pitch_um=0.001, mpp=1.0)
+
+
+def test_sections_keep_their_own_scale_and_names():
+    one, two = make_adata(library="one"), make_adata(library="two")
+    two.obsm["spatial"] = two.obsm["spatial"] * 2
+    two.uns["spatial"]["two"]["scalefactors"]["spot_diameter_fullres"] *= 2
+    both = ad.concat([one, two], label="slide", keys=["one", "two"])
+    both.uns["spatial"] = {**one.uns["spatial"], **two.uns["spatial"]}
+    made = spacrd.pp.pseudospots(both, library_key="slide", diameter_um=120.0).uns["spatial"]
+    diameters = {name: entry["scalefactors"]["spot_diameter_fullres"] for name, entry in made.items()}
+    assert diameters == pytest.approx({"one": 72.0, "two": 144.0})
+
+
+def test_two_sections_in_one_region(tmp_path):
+    sdata = make_sdata()
+    table = sdata.tables["table"]
+    table.obs["slide"] = np.where(table.obsm["spatial"][:, 0] < 300, "left", "right")
+    spots = spacrd.pp.pseudospots(sdata, library_key="slide", diameter_um=120.0)
+    made = spots.tables["table"].obs
+    assert list(spots.shapes) == ["one_left_pseudospots", "one_right_pseudospots"]
+    assert (made.groupby("region", observed=True)["slide"].nunique() == 1).all()
+    scored(spots)
+    spacrd.tl.to_cells(sdata, spots, library_key="slide")
+    assert table.obs["spacrd_likelihood"].notna().mean() > 0.9
+    spots.write(tmp_path / "spots.zarr")
+
+
+def test_rows_and_columns_are_those_of_a_platform_or_have_other_names():
+    cells = cells_adata()
+    assert "array_row" in spacrd.pp.pseudospots(cells, mpp=1.0).obs
+    # What is not 100 um apart must not be taken for Visium where the record got lost.
+    assert set(spacrd.pp.pseudospots(cells, mpp=1.0, pitch_um=150.0).obs) >= {"lattice_row", "lattice_col"}
+    cells.obs["region"] = "a"
+    with pytest.raises(ValueError, match=r"obs\['region'\] is a column that pseudospots writes"):
+        spacrd.pp.pseudospots(cells, mpp=1.0, label_key="region")
+
+
+def test_spots_of_another_section_are_refused():
+    cells, other = cells_adata(), cells_adata(seed=2)
+    spots = spacrd.pp.pseudospots(cells, mpp=1.0)
+    scored(spots)
+    other.obsm["spatial"] += 5000.0
+    with pytest.raises(ValueError, match="made of another section"):
+        spacrd.tl.to_cells(other, spots)
+    assert "spacrd_likelihood" not in other.obs

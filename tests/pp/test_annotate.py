@@ -7,15 +7,16 @@ import json
 import anndata as ad
 import geopandas
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 import spatialdata as sd
-from shapely.geometry import LineString, MultiPolygon, Point, Polygon, box, mapping
-from spatialdata.models import ShapesModel
-from spatialdata.transformations import Affine, get_transformation
+from shapely.geometry import GeometryCollection, LineString, MultiPolygon, Point, Polygon, box, mapping
+from spatialdata.models import Labels2DModel, ShapesModel
+from spatialdata.transformations import Affine, Identity, get_transformation
 
 import spacrd
-from tests.image.sections import make_adata, make_sdata
+from tests.image.sections import SIZE, make_adata, make_sdata
 
 
 def feature(geometry, name: str | None, **properties) -> dict:
@@ -197,6 +198,7 @@ def test_a_bow_tie_is_repaired():
         (7, {}, TypeError, "got int"),
         (DRAWN, {"by": "edge"}, ValueError, "by='edge'"),
         (DRAWN, {"min_share": 1.5}, ValueError, "min_share"),
+        (DRAWN, {"default": 5}, TypeError, "default.*got 5"),
         (DRAWN, {"key_added": "a/b"}, ValueError, "key_added"),
         (DRAWN, {"key_added": "array_row"}, ValueError, "was not made by annotate"),
         ({"type": "Feature", "geometry": {"type": "Polygon"}, "properties": {}}, {}, ValueError, "cannot be read"),
@@ -218,3 +220,62 @@ def test_a_file_that_is_no_geojson(tmp_path):
         spacrd.pp.annotate(make_adata(), tmp_path / "y.geojson", key_added="drawn")
     with pytest.raises(KeyError, match="shapes element or file 'nothing'"):
         spacrd.pp.annotate(make_sdata(), "nothing", key_added="drawn")
+
+
+def test_content_as_text_and_with_a_byte_order_mark(tmp_path):
+    wanted = make_adata()
+    spacrd.pp.annotate(wanted, DRAWN, key_added="drawn")
+    (tmp_path / "mark.geojson").write_text(json.dumps(DRAWN), encoding="utf-8-sig")
+    for form, make in ((json.dumps(DRAWN), make_sdata), (tmp_path / "mark.geojson", make_adata)):
+        data = make()
+        spacrd.pp.annotate(data, form, key_added="drawn")
+        assert np.array_equal(classes(data if isinstance(data, ad.AnnData) else data.tables["table"]), classes(wanted))
+
+
+def test_collections_and_circles():
+    adata = make_adata()
+    core, spot = Point(200, 200), Point(400, 400)
+    inner = GeometryCollection([GeometryCollection([core.buffer(100)]), LineString([(0, 0), (9, 9)])])
+    spacrd.pp.annotate(adata, feature(inner, "core"), key_added="drawn")
+    inside = shapely.distance(core, shapely.points(adata.obsm["spatial"])) < 99
+    assert np.array_equal(classes(adata) == "core", inside)
+    frame = geopandas.GeoDataFrame({"kind": ["core", "spot"], "radius": [100.0, 60.0]}, geometry=[core, spot])
+    sdata = make_sdata()
+    sdata.shapes["cores"] = ShapesModel.parse(frame, transformations={"one": Identity()})
+    spacrd.pp.annotate(sdata, "cores", key_added="drawn")
+    assert np.array_equal(classes(sdata.tables["table"]) == "core", inside)
+    assert (classes(sdata.tables["table"]) == "spot").any()
+
+
+def test_of_regions_of_one_size_the_first_counts():
+    for order in (["a", "b"], ["b", "a"]):
+        adata = make_adata()
+        spacrd.pp.annotate(adata, collection(*(feature(TUMOUR, name) for name in order)), key_added="drawn")
+        assert set(classes(adata)) == {"", order[0]}
+
+
+def test_frames_that_say_too_little():
+    bare = geopandas.GeoDataFrame({"class": ["a"]})
+    with pytest.raises(ValueError, match="must have a geometry"):
+        spacrd.pp.annotate(make_adata(), bare, key_added="drawn")
+    unnamed = geopandas.GeoDataFrame({"class": pd.array([None], dtype="string")}, geometry=[TUMOUR])
+    with pytest.raises(ValueError, match="No region has a class"):
+        spacrd.pp.annotate(make_adata(), unnamed, key_added="drawn")
+
+
+def test_cells_of_a_raster_by_area():
+    sdata = make_sdata()
+    table = sdata.tables["table"]
+    raster = np.zeros((SIZE, SIZE), np.int32)
+    for number, (x, y) in enumerate(table.obsm["spatial"].astype(int), start=1):
+        raster[y - 10 : y + 10, x - 10 : x + 10] = number
+    sdata.labels["cells"] = Labels2DModel.parse(raster, dims=("y", "x"), transformations={"one": Identity()})
+    table.obs["spot_id"] += 1
+    table.obs["region"] = pd.Categorical(["cells"] * table.n_obs)
+    sdata.set_table_annotates_spatialelement("table", "cells", "region", "spot_id")
+    edge = table.obsm["spatial"][0, 0] + 3.0  # three fifths of the first column's cells
+    spacrd.pp.annotate(sdata, feature(box(0, 0, edge, SIZE), "x"), key_added="drawn", by="area", min_share=0.55)
+    first = table.obsm["spatial"][:, 0] < edge
+    assert first.any() and np.array_equal(classes(table) == "x", first)
+    spacrd.pp.annotate(sdata, feature(box(0, 0, edge, SIZE), "x"), key_added="drawn", by="area", min_share=0.75)
+    assert (classes(table)[first] == "").all()

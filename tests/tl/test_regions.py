@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 
 import anndata as ad
 import numpy as np
@@ -105,6 +106,10 @@ def test_to_qupath_and_back(view, tmp_path):
     assert properties["objectType"] == "annotation" and properties["classification"]["name"] == "cancer"
     assert properties["classification"]["color"] == [213, 94, 0]
     assert properties["measurements"]["n_spots"] == left(xy).sum()
+    uuid.UUID(feature["id"])
+    outer, *_ = feature["geometry"]["coordinates"]  # RFC 7946: closed and counterclockwise
+    assert feature["geometry"]["type"] == "Polygon" and outer[0] == outer[-1]
+    assert shapely.is_ccw(shapely.linearrings(outer))
     corners = shapely.get_coordinates(shapely.geometry.shape(feature["geometry"]))
     height, width = sdata.images["one_full_image"].shape[1:]
     assert corners.min() > 0 and (corners.max(axis=0) < [width, height]).all()

@@ -57,8 +57,8 @@ def instances(element: Any, system: str) -> tuple[pd.Index, np.ndarray, np.ndarr
 
     Returns
     -------
-    Names; centres, (n, 2); and sizes, (n,): the diameter of circles, the side of squares of the area of polygons, NaN
-    of others. In units of the coordinate system.
+    Names; centres, (n, 2); and sizes, (n,): the diameter of circles, the side of squares of the area of polygons and
+    labels, NaN of points. In units of the coordinate system.
     """
     import geopandas
     from xarray import DataArray, DataTree
@@ -71,8 +71,8 @@ def instances(element: Any, system: str) -> tuple[pd.Index, np.ndarray, np.ndarr
         sizes = 2 * element["radius"].to_numpy(float) if circles else np.sqrt(element.geometry.area.to_numpy())
         index, sizes = element.index, sizes * magnification(matrix)
     elif isinstance(element, DataArray | DataTree):
-        index, own = _label_centres(element)
-        sizes = np.full(len(index), np.nan)
+        index, own, pixels = _label_centres(element)
+        sizes = np.sqrt(pixels) * magnification(matrix)
     else:
         frame = element[["x", "y"]].compute()
         index, own, sizes = frame.index, frame.to_numpy(np.float64), np.full(len(frame), np.nan)
@@ -95,8 +95,8 @@ def place_instances(library: Library, index: pd.Index) -> np.ndarray:
     return found
 
 
-def _label_centres(element: Any) -> tuple[pd.Index, np.ndarray]:
-    """Numbers and centroids of the labels of a raster, block by block: `spatialdata.get_centroids` loads it whole."""
+def _label_centres(element: Any) -> tuple[pd.Index, np.ndarray, np.ndarray]:
+    """Numbers, centroids and pixels of the labels of a raster, block by block: `get_centroids` loads it whole."""
     import dask.array as da
     from xarray import DataTree
 
@@ -111,7 +111,7 @@ def _label_centres(element: Any) -> tuple[pd.Index, np.ndarray]:
         sums = {name: np.bincount(place, weights=values) for name, values in weights.items()}
         found.append(pd.DataFrame(sums, index=numbers))
     total = pd.concat(found).groupby(level=0).sum()
-    return total.index, total[["x", "y"]].to_numpy() / total[["n"]].to_numpy()
+    return total.index, total[["x", "y"]].to_numpy() / total[["n"]].to_numpy(), total["n"].to_numpy(np.float64)
 
 
 def _blocks(array: Any) -> Any:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key
-from .._keys import Keys
+from .._checks import check_key, names
 from ._centres import instances, matrix_to, place_instances, transformations
-from ._geojson import CLASS, class_name, read_geojson
+from ._geojson import CLASS, class_name, is_content, read_geojson
 from ._pictures import NoImageError, place_picture, place_rows
+from ._scale import stored_diameter
 from ._tables import Library, coordinates
 
 if TYPE_CHECKING:
@@ -67,10 +67,11 @@ def drawn(
         regions = library.sdata.shapes[regions]
     if isinstance(regions, geopandas.GeoDataFrame):
         own = transformations(regions) if "transform" in regions.attrs else None
-        frame = geopandas.GeoDataFrame({CLASS: _classes(regions, class_key)}, geometry=regions.geometry.to_numpy())
+        frame = geopandas.GeoDataFrame({CLASS: _classes(regions, class_key)}, geometry=_areas(regions))
     elif isinstance(regions, str | Path | Mapping | list | tuple):
-        if isinstance(regions, str) and library.sdata is not None and not Path(regions).exists():
-            check_key(regions, library.sdata.shapes, "shapes element or file")
+        named = regions if isinstance(regions, str) and not is_content(regions) else None
+        if named is not None and library.sdata is not None and not Path(named).exists():
+            check_key(named, library.sdata.shapes, "shapes element or file")
         own, frame = None, read_geojson(regions, class_key)
     else:
         raise TypeError(
@@ -107,8 +108,20 @@ def _shared_with(library: Library, own: Mapping[str, Any], wanted: str | None) -
     return centres[place_instances(library, index)], system
 
 
+def _areas(frame: GeoDataFrame) -> np.ndarray:
+    """Geometries of a frame; those of circles, which spatialdata keeps as points and radii, as polygons."""
+    if "radius" in frame and (frame.geometry.geom_type == "Point").all():
+        return frame.geometry.buffer(frame["radius"].to_numpy(float)).to_numpy()
+    return frame.geometry.to_numpy()
+
+
 def _classes(frame: GeoDataFrame, class_key: str | None) -> list[str | None]:
-    columns = [name for name in frame.columns if name != frame.geometry.name]
+    if frame._geometry_column_name is None or not frame.columns.is_unique:
+        raise ValueError(
+            "A GeoDataFrame of annotations must have a geometry and columns of different names, but has columns "
+            f"{names(frame.columns)}."
+        )
+    columns = [name for name in frame.columns if name not in (frame.geometry.name, "radius")]
     if class_key is None:
         likely = [name for name in (CLASS, "classification", "name") if name in columns]
         class_key = likely[0] if likely else columns[0] if len(columns) == 1 else None
@@ -119,7 +132,7 @@ def _classes(frame: GeoDataFrame, class_key: str | None) -> list[str | None]:
 
 
 def outlines(library: Library, system: str | None) -> np.ndarray:
-    """Outline of each row as a polygon in a coordinate system, object (n,)."""
+    """Outline of each row as a polygon in a coordinate system, object (n,); labels are discs of their area."""
     import shapely
 
     if library.sdata is not None and library.region in library.sdata.shapes:
@@ -130,8 +143,11 @@ def outlines(library: Library, system: str | None) -> np.ndarray:
             radius = element["radius"].to_numpy(float)[place_instances(library, element.index)]
             found = found.buffer(radius)
         return found.affine_transform(_six(matrix)).to_numpy()
-    entry = library.table.uns.get(Keys.SPATIAL, {}).get(library.name, {}) if library.sdata is None else {}
-    diameter = float(entry.get("scalefactors", {}).get("spot_diameter_fullres", np.nan))
+    if library.sdata is not None and library.region in library.sdata.labels:
+        index, centres, sides = instances(library.sdata.labels[library.region], str(system))
+        at = place_instances(library, index)
+        return shapely.buffer(shapely.points(centres[at]), sides[at] / np.sqrt(np.pi))
+    diameter = stored_diameter(library)
     if not np.isfinite(diameter):
         raise ValueError(f"Section {library.name!r} does not say how large its spots are. Use by='centroid'.")
     return shapely.buffer(shapely.points(coordinates(library)), diameter / 2)

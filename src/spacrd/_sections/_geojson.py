@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from .._checks import check_key, names
 
@@ -40,9 +41,12 @@ def read_geojson(source: str | Path | Mapping[str, Any] | Sequence[Any], class_k
 
     where = "The GeoJSON"
     if isinstance(source, str | Path):
-        where = f"{Path(source).name!r}"
         try:
-            source = json.loads(Path(source).read_text(encoding="utf-8"))
+            if isinstance(source, str) and is_content(source):
+                source = json.loads(source)
+            else:
+                where = f"{Path(source).name!r}"
+                source = json.loads(Path(source).read_text(encoding="utf-8-sig"))
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise ValueError(f"{where} is no GeoJSON ({error}); {_EXPECTED}.") from error
     features = _features(source, where)
@@ -55,6 +59,11 @@ def read_geojson(source: str | Path | Mapping[str, Any] | Sequence[Any], class_k
         raise ValueError(f"{where} has a feature whose geometry cannot be read ({error}).") from error
     classes = [class_name(found.get(class_key or "classification")) for found in properties]
     return geopandas.GeoDataFrame({CLASS: classes}, geometry=geometry)
+
+
+def is_content(text: str) -> bool:
+    """Whether a text is GeoJSON, and not the path of a file."""
+    return text.lstrip()[:1] in ("{", "[")
 
 
 def _features(source: Any, where: str) -> list[Mapping[str, Any]]:
@@ -78,7 +87,7 @@ def class_name(value: Any) -> str | None:
     if isinstance(value, Mapping):
         several = value.get("names")
         value = ": ".join(map(str, several)) if several else value.get("name")
-    if value is None or value != value or value == "":
+    if value is None or value is pd.NA or value != value or value == "":
         return None
     return str(value)
 
@@ -87,6 +96,7 @@ def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str
     """Write polygons as annotations that QuPath opens; other columns become measurements."""
     from matplotlib.colors import to_rgb
     from shapely.geometry import mapping
+    from shapely.geometry.polygon import orient
 
     rgb = [round(255 * part) for part in to_rgb(color)]
     columns = [column for column in regions.columns if column not in ("geometry", "section")]
@@ -94,7 +104,7 @@ def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str
         {
             "type": "Feature",
             "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{section}/{number}")),
-            "geometry": mapping(geometry),
+            "geometry": mapping(orient(geometry)),  # RFC 7946: outer rings counterclockwise
             "properties": {
                 "objectType": "annotation",
                 "name": f"{name} {number}",
@@ -118,7 +128,7 @@ def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:
     if len(bad := np.unique(of[~np.isfinite(corners).all(axis=1)])):
         raise ValueError(f"{len(bad)} of {len(frame)} annotations have corners that are NaN or infinite. Remove them.")
     geometry = shapely.make_valid(frame.geometry.to_numpy())
-    kept = [shapely.unary_union([part for part in shapely.get_parts(g) if part.geom_type in _AREAL]) for g in geometry]
+    kept = [shapely.unary_union([part for part in _parts(g) if part.geom_type in _AREAL]) for g in geometry]
     frame = frame.set_geometry(kept)
     areal = ~frame.geometry.is_empty
     if not areal.any():
@@ -128,3 +138,11 @@ def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:
 
 
 _AREAL = ("Polygon", "MultiPolygon")
+
+
+def _parts(geometry: Any) -> list[Any]:
+    """Geometries without collections, however deep they lie."""
+    import shapely
+
+    parts = list(shapely.get_parts(geometry))
+    return [leaf for part in parts for leaf in (_parts(part) if part.geom_type == "GeometryCollection" else [part])]

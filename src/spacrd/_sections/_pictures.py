@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,14 @@ from .._keys import Keys
 from ..image import Pyramid, Scale, find_scale
 from ..image._tiles import check_picture
 from ._centres import instances, matrix_to, place_instances, transformations
-from ._scale import is_xenium, kind_of, scale_sources
-from ._tables import Library, coordinates
+from ._levels import levels_of
+from ._scale import is_xenium, kind_of, positive, scale_factors, scale_sources, stored_diameter
+from ._tables import Library, coordinates, stored_coordinates
 
 FINEST_FIRST = ("fullres", "full", "hires", "lowres")
-READER_SUFFIXES = ("_full_image", "_hires_image", "_lowres_image")
+_OF_READER = re.compile(r"^(?P<slide>.*)_(?P<size>full|hires|lowres)_image(?P<section>-.*)?$")
 FLUORESCENCE = ("morphology_focus", "morphology_mip", "if_image")
 """What the Xenium reader calls pictures that are no H&E: used only if they are named."""
-_COLOURS = {name: name[0] for name in ("r", "g", "b", "red", "green", "blue")}
 NO_IMAGE = (
     "Section {name!r} has no image{where}. Add one, or work without: fitting and scoring on expression alone "
     "(`modality='expression'`) needs no image and no patches."
@@ -107,7 +108,7 @@ def place_rows(
     ``mpp`` is in micrometres per unit of that system.
     """
     if library.sdata is None or library.region is None:
-        xy, system, diameter = coordinates(library), None, float("nan")
+        xy, system, diameter = coordinates(library), None, stored_diameter(library)
     else:
         element = library.sdata[library.region]
         own = transformations(element)
@@ -147,11 +148,10 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
             "Name the obs column of section names with `library_key`."
         )
     entry = spatial.get(library.name, next(iter(spatial.values())))
-    usable = isinstance(entry, Mapping)
-    slots: list[Any] = [entry.get(slot) or {} for slot in ("images", "scalefactors")] if usable else [None]
-    if not all(isinstance(slot, Mapping) for slot in slots):
+    factors = scale_factors(library)
+    images = entry.get("images") or {}
+    if not isinstance(images, Mapping):
         raise TypeError(f"uns['spatial'] of {library.name!r} must hold dictionaries 'images' and 'scalefactors'.")
-    images, factors = slots
     if not images:
         raise NoImageError(no_image)
     if image_key is None:
@@ -166,7 +166,7 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
             f"scalefactors has no 'tissue_{image_key}_scalef', so the spots cannot be placed on image {image_key!r}. "
             f"Available: {names(factors)}."
         )
-    factor = _number(factor, f"scalefactors['tissue_{image_key}_scalef']")
+    factor = positive(factor, f"scalefactors['tissue_{image_key}_scalef']")
     pixels = images[image_key]
     if not hasattr(pixels, "shape"):
         raise TypeError(f"Image {image_key!r} must be an array (height, width, 3), got {type(pixels).__name__}.")
@@ -179,25 +179,13 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
     pixels = pixels.transpose(2, 0, 1)
     check_picture(pixels, f"Image {image_key!r}")
     xy = _stored_centres(library)
-    diameter = factors.get("spot_diameter_fullres")
-    diameter = float("nan") if diameter is None else _number(diameter, "scalefactors['spot_diameter_fullres']")
-    return image_key, Pyramid((pixels,), np.diag([factor, factor, 1.0])), xy, diameter
-
-
-def _number(value: Any, name: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = float("nan")
-    if not (np.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be a positive number, got {value!r}. Repair it in uns['spatial'].")
-    return number
+    return image_key, Pyramid((pixels,), np.diag([factor, factor, 1.0])), xy, stored_diameter(library)
 
 
 def _stored_centres(library: Library) -> np.ndarray:
     obsm = library.table.obsm
     check_key(Keys.SPATIAL, obsm, "obsm slot", hint="It should hold the spot centres in full-resolution pixels.")
-    xy = np.asarray(obsm[Keys.SPATIAL], dtype=np.float64)
+    xy = stored_coordinates(library.table)
     if xy.ndim != 2 or xy.shape[1] != 2:
         raise ValueError(f"obsm['spatial'] must have shape (n_obs, 2), got {xy.shape}.")
     return xy[library.rows]
@@ -228,7 +216,7 @@ def _from_spatialdata(
         )
     system = _usual(shared, region)
     image = sdata.images[image_key]
-    levels = _levels(image, image_key)
+    levels = levels_of(image, image_key)
     pyramid = Pyramid(levels, np.linalg.inv(matrix_to(image, system)))
     xy, diameter = _element_spots(spots, library, system)
     return image_key, pyramid, xy, diameter, system
@@ -249,37 +237,24 @@ def _choose_image(library: Library, systems: set[str], image_key: str | None) ->
         return options[0]
     if "he_image" in options and is_xenium(library):
         return "he_image"
-    for suffix in READER_SUFFIXES:
-        # Visium HD names its bins after the dataset: <id>_square_008um belongs to <id>_full_image.
-        named = [name for name in options if name.endswith(suffix) and region.startswith(name.removesuffix(suffix))]
-        if named:
-            return max(named, key=len)
+    named = {found["size"]: name for name in options if (found := _OF_READER.match(name)) and _of_slide(region, found)}
+    for size in ("full", "hires", "lowres"):
+        if size in named:
+            return named[size]
     raise ValueError(
         f"There are several images of {region!r} and none is named: {names(options)}. Name one with `image_key`."
     )
 
 
-def _levels(image: Any, image_key: str) -> tuple[Any, ...]:
-    """Lazy arrays (c, y, x) of a single- or multi-scale image, finest first."""
-    from xarray import DataArray
+def _of_slide(region: str, picture: re.Match[str]) -> bool:
+    """Whether an element belongs to the slide of a picture.
 
-    scales = [image] if isinstance(image, DataArray) else [next(iter(node.values())) for node in image.values()]
-    for scale in scales:
-        if set(scale.dims) != {"c", "y", "x"}:
-            raise ValueError(f"Image {image_key!r} has axes {names(scale.dims)}; expected c, y and x.")
-    levels = [_in_order(scale.transpose("c", "y", "x")) for scale in scales]
-    for level in levels:
-        check_picture(level, f"Image {image_key!r}")
-    return tuple(sorted(levels, key=lambda level: -level.shape[1]))
-
-
-def _in_order(scale: Any) -> Any:
-    """Lazy array (c, y, x) whose channels are red, green and blue where the element names them so, else as they are."""
-    named = [_COLOURS.get(str(name).lower(), "") for name in scale.coords["c"].values] if "c" in scale.coords else []
-    if any(named.count(colour) != 1 for colour in "rgb"):
-        return scale.data
-    order = [named.index(colour) for colour in "rgb"]
-    return scale.data if order == [0, 1, 2] else scale.data[order]
+    Visium HD names its bins after the dataset: ``<id>_square_008um`` belongs to ``<id>_full_image``. What
+    `spatialdata.concatenate` appends must be the same.
+    """
+    slide, section = picture["slide"], picture["section"] or ""
+    own = region.removesuffix(section)
+    return region.endswith(section) and (own == slide or not slide or own.startswith(f"{slide}_"))
 
 
 def _element_spots(spots: Any, library: Library, system: str) -> tuple[np.ndarray, float]:

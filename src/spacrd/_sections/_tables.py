@@ -137,10 +137,23 @@ def _library(data: Any, table: AnnData, name: str, rows: np.ndarray, attrs: Mapp
     return Library(name, rows, table, data, str(regions[0]), instances)
 
 
+def stored_coordinates(table: AnnData) -> np.ndarray:
+    """``obsm["spatial"]`` as float64; of a DataFrame, x and y by the names of its columns."""
+    stored = table.obsm[Keys.SPATIAL]
+    if isinstance(stored, pd.DataFrame):
+        for pair in (["x", "y"], ["pxl_col_in_fullres", "pxl_row_in_fullres"]):
+            if set(pair) <= set(stored.columns):
+                stored = stored[pair]
+    try:
+        return np.asarray(stored, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"obsm['spatial'] must hold numbers, (n_obs, 2): {error}.") from error
+
+
 def coordinates(library: Library) -> np.ndarray:
     """Spot centres, (n, 2) float64, for distances within the section (pixels or micrometres, isotropic)."""
     if Keys.SPATIAL in library.table.obsm:
-        xy = np.asarray(library.table.obsm[Keys.SPATIAL], dtype=np.float64)[library.rows]
+        xy = stored_coordinates(library.table)[library.rows]
     elif library.sdata is not None and library.region is not None:
         xy = _element_centres(library)
     else:

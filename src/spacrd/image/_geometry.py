@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,10 @@ class _Lattice:
     source: str
     spot_um: float
     transposed: bool = False
+
+
+_MISFIT = _Lattice(float("nan"), "the spots do not lie as their array says", float("nan"))
+_UNKNOWN = _Lattice(float("nan"), "a square array that is not that of legacy ST", float("nan"))
 
 
 def find_scale(
@@ -97,6 +102,15 @@ def find_scale(
     lattice = None
     if array_row is not None and array_col is not None:
         lattice = _fit_lattice(np.asarray(xy, float), array_row, array_col, diameter, bin_um)
+    if lattice is _MISFIT:
+        warn(
+            "obs['array_row'] and obs['array_col'] do not fit the places of the spots. Were coordinates and rows of "
+            "the table joined in a wrong order, or several sections put into one?"
+        )
+    if lattice is _UNKNOWN:
+        diameter = float("nan")  # bins, or whatever: no Visium spots of 65 um
+    if lattice in (_MISFIT, _UNKNOWN):
+        lattice = None
     spot_um = lattice.spot_um if lattice else VISIUM_SPOT if np.isfinite(diameter) else float("nan")
     if mpp is not None:
         per_unit = float(mpp) * pixels_per_unit
@@ -122,6 +136,8 @@ def find_scale(
         )
     best = next(iter(found.values()))
     _warn_disagreement(found, pixels_per_unit)
+    if next(iter(found)) == "diameter":
+        _warn_no_visium(np.asarray(xy, float), best[0])
     per_pixel = best[0] / pixels_per_unit
     if not LIMITS[0] < per_pixel < LIMITS[1]:
         raise ValueError(
@@ -149,10 +165,23 @@ def _warn_disagreement(found: dict[str, tuple[float, str, float]], pixels_per_un
             )
 
 
+def _warn_no_visium(xy: np.ndarray, um_per_unit: float) -> None:
+    """A stored diameter says nothing but of Visium, whose spots are 100 um apart."""
+    xy = xy[np.isfinite(xy).all(axis=1)]
+    if len(np.unique(xy, axis=0)) < 2:
+        return
+    pitch = _nearest_step(xy, np.median) * um_per_unit
+    if not 0.85 < pitch / VISIUM_PITCH < 1.15:
+        warn(
+            f"The stored spot diameter is taken as {VISIUM_SPOT:g} um, that of Visium; then the spots are {pitch:.0f} "
+            f"um apart, and those of Visium {VISIUM_PITCH:g}. Pass `mpp` if they are another platform's."
+        )
+
+
 def _fit_lattice(
     xy: np.ndarray, array_row: np.ndarray, array_col: np.ndarray, diameter: float, bin_um: float | None
 ) -> _Lattice | None:
-    """Fit the array to the centres; None if the centres do not form the lattice that the array claims."""
+    """Fit the array to the centres; None if there is no array."""
     try:
         grid = np.column_stack([np.asarray(array_col, float), np.asarray(array_row, float)])
     except (TypeError, ValueError):
@@ -171,12 +200,12 @@ def _fit_lattice(
         transposed = bool(np.linalg.det(turn) < 0 and turn[0, 1] > 0.7 and turn[1, 0] > 0.7)
         return _Lattice(1 / scale, "array lattice (Visium, 100 um pitch)", VISIUM_SPOT, transposed)
     if square is None:
-        return None
+        return _MISFIT
     if bin_um is not None:
         return _Lattice(bin_um / square[0], f"array lattice (bins of {bin_um:g} um)", bin_um)
     if 0.35 < diameter / square[0] < 0.75:
         return _Lattice(ST_PITCH / square[0], "array lattice (legacy ST, 200 um pitch)", ST_SPOT)
-    return None
+    return _UNKNOWN
 
 
 def fit_similarity(grid: np.ndarray, xy: np.ndarray) -> tuple[float, float, np.ndarray] | None:
@@ -201,11 +230,12 @@ def fit_similarity(grid: np.ndarray, xy: np.ndarray) -> tuple[float, float, np.n
     return (float(scale), residual, turn) if residual < 0.3 * pitch else None
 
 
-def _nearest_step(grid: np.ndarray) -> float:
+def _nearest_step(grid: np.ndarray, of: Callable[[np.ndarray], Any] = np.min) -> float:
+    """Distance of neighbours, by default the smallest."""
     from scipy.spatial import cKDTree
 
     unique = np.unique(grid, axis=0)
-    return float(cKDTree(unique).query(unique, k=2)[0][:, 1].min())
+    return float(of(cKDTree(unique).query(unique, k=2)[0][:, 1]))
 
 
 def check_placement(pixels: np.ndarray, height: int, width: int, what: str = "the picture") -> np.ndarray:

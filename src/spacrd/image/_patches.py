@@ -169,6 +169,7 @@ class Cutter:
             window = np.empty((height, width, 3), np.uint8)
             reader.fill(row, window)
             patch[...] = _resample(window, self._centres[row] - low, self._linear, self._size)
+        reader.check_brightness()
         return rows, patches
 
 

@@ -15,6 +15,8 @@ TILE = 512
 """Chunks smaller than this are read together, to spare calls; larger ones as they are."""
 HELD_BYTES = 72 * 2**20
 """Decoded tiles kept in memory."""
+DARK = 2**12
+"""No tissue on a slide is as dark as this in 16 bits; pictures of 8 or 12 bits that are stored in 16 are."""
 
 
 def tile_edges(array: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -137,6 +139,7 @@ class TileReader:
         self._read = region_reader(windows.array)
         self._windows = windows
         self._needed = windows.needs(chosen)
+        self._brightest = 0
         self._held: OrderedDict[tuple[int, int], Future[np.ndarray]] = OrderedDict()
         self._lock = Lock()
 
@@ -162,6 +165,14 @@ class TileReader:
             pad = [(before[0], after[0]), (before[1], after[1]), (0, 0)]
             out[...] = np.pad(inner, pad, mode="symmetric")
 
+    def check_brightness(self) -> None:
+        """Refuse colour pictures of 8 or 12 bits in uint16, whose patches would be black."""
+        if 0 < self._brightest < DARK:
+            raise ValueError(
+                f"The picture is of type uint16, but it holds at most {self._brightest} of 65535, which is almost "
+                "black. Does it hold 8 or 12 bits? Convert it to uint8."
+            )
+
     def _tile(self, iy: int, ix: int) -> np.ndarray:
         """A tile, for one of the windows that need it."""
         key = iy, ix
@@ -180,7 +191,10 @@ class TileReader:
         if mine:
             try:
                 (y0, y1), (x0, x1) = (self._windows.edges[axis][i : i + 2] for axis, i in enumerate(key))
-                future.set_result(as_rgb(self._read(int(y0), int(y1), int(x0), int(x1))))
+                block = self._read(int(y0), int(y1), int(x0), int(x1))
+                if block.dtype == np.uint16 and len(block) >= 3:
+                    self._brightest = max(self._brightest, int(block[:3].max()))
+                future.set_result(as_rgb(block))
             except BaseException as error:
                 future.set_exception(error)
                 raise

@@ -40,8 +40,8 @@ def annotate(
 ) -> AnnData | SpatialData | None:
     """Give spots the class of the region that a pathologist drew around them.
 
-    Where regions overlap, the smallest one counts: a duct drawn inside a tumour is a duct. Holes are not part of a
-    region.
+    Where regions overlap, the smallest one counts: a duct drawn inside a tumour is a duct; of regions of one size, the
+    first. Holes are not part of a region.
 
     Parameters
     ----------
@@ -99,6 +99,8 @@ def annotate(
     ['Tumor']
     """
     check_result_key(key_added)
+    if default is not None and not isinstance(default, str):
+        raise TypeError(f"default must be the name of a class, got {default!r} ({type(default).__name__}).")
     check_choice(by, ("centroid", "area"), "by")
     if check_positive_number(min_share, "min_share") > 1:
         raise ValueError(f"min_share must be a share of the spot's area, above 0 to 1, got {min_share}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from .._keys import Keys
 from .._sections import Library, Stored, counts, get_table, split_libraries
 from .._sections._centres import transformations
 from .._sections._pictures import place_rows
+from ..image._geometry import ST_PITCH, VISIUM_PITCH
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 LATTICES = ("hexagonal", "square")
+OWN_COLUMNS = ("in_tissue", *(f"{name}_{axis}" for name in ("array", "lattice") for axis in ("row", "col")))
+OWN_COLUMNS += ("n_cells", "region", "spot_id")
+PLATFORMS = (("hexagonal", VISIUM_PITCH), ("square", ST_PITCH))
+"""Lattices that `array_row` and `array_col` stand for; those of other pitches have other names."""
 MAX_PLACES = 20_000_000
 """Places of a lattice, empty ones included: a slide of 5 cm at a pitch of 10 um has as many."""
 
@@ -72,9 +78,10 @@ def pseudospots(
 
     Returns
     -------
-    A new object of the same kind, with the same pictures. Its table holds the sums, ``obs["n_cells"]``,
-    ``obs["array_row"]`` and ``obs["array_col"]``; spots without any cell are left out. The spots of a SpatialData are
-    circles in ``shapes["<region>_pseudospots"]``. ``uns["spacrd"]["pseudospots"]`` says how they were made.
+    A new object of the same kind, with the same pictures. Its table holds the sums, ``obs["n_cells"]``, and row and
+    column of the lattice: ``obs["array_row"]`` and ``obs["array_col"]`` where it is that of Visium or legacy ST, else
+    ``obs["lattice_row"]`` and ``obs["lattice_col"]``. Spots without any cell are left out. The spots of a SpatialData
+    are circles in ``shapes["<region>_pseudospots"]``. ``uns["spacrd"]["pseudospots"]`` says how they were made.
 
     Raises
     ------
@@ -101,21 +108,31 @@ def pseudospots(
     table = get_table(data, table_key)
     if label_key is not None:
         check_key(label_key, table.obs.columns, "obs column")
+    for name, shared in ((label_key, ""), (library_key, "region")):
+        if name in OWN_COLUMNS and name != shared:
+            raise ValueError(f"obs[{name!r}] is a column that pseudospots writes. Rename yours.")
     libraries = split_libraries(data, table_key=table_key, library_key=library_key, region=region)
     if libraries[0].sdata is None and coordinate_system is not None:
         raise ValueError("coordinate_system is for SpatialData; an AnnData has none.")
     made = [_Spots.of(library, diameter_um, pitch_um, lattice, coordinate_system, mpp) for library in libraries]
+    regions = [spots.library.region for spots in made]
+    made = [replace(spots, alone=regions.count(spots.library.region) == 1) for spots in made]
     facts = {
         "diameter_um": float(diameter_um),
         "pitch_um": float(pitch_um),
         "lattice": lattice,
         "sections": {Keys.section(spots.name): spots.facts() for spots in made},
     }
-    whole = _table(made, table, layer, label_key, library_key)
+    axes = "array" if (lattice, float(pitch_um)) in PLATFORMS else "lattice"
+    whole = _table(made, table, layer, label_key, library_key, axes)
     whole.uns[Keys.UNS] = {Keys.PSEUDOSPOTS: facts}
     if libraries[0].sdata is None:
-        pictures = {name: _with_diameter(entry, made[0]) for name, entry in table.uns.get(Keys.SPATIAL, {}).items()}
-        whole.uns[Keys.SPATIAL] = pictures
+        pictures = table.uns.get(Keys.SPATIAL, {})
+        own = {spots.name: spots for spots in made}
+        own |= {name: made[0] for name in pictures if len(pictures) == len(made) == 1}
+        whole.uns[Keys.SPATIAL] = {
+            name: _with_diameter(entry, own[name]) for name, entry in pictures.items() if name in own
+        }
         return whole
     return _sdata(libraries[0].sdata, made, whole)
 
@@ -132,6 +149,8 @@ class _Spots:
     source: str
     system: str | None
     diameter: float
+    alone: bool = True
+    """Whether no other section lies in the same region."""
 
     @classmethod
     def of(
@@ -165,7 +184,10 @@ class _Spots:
     def name(self) -> str:
         """Name of the section of spots."""
         sdata, name = self.library.sdata, self.library.name
-        return name if sdata is None else f"{self.library.region}_pseudospots"
+        if sdata is None:
+            return name
+        section = "" if self.alone else "_" + re.sub(r"[^\w.-]", "_", name)
+        return f"{self.library.region}{section}_pseudospots"
 
     def facts(self) -> dict[str, Any]:
         """What is recorded."""
@@ -209,7 +231,7 @@ def _lattice(cells: np.ndarray, pitch: float, kind: str) -> tuple[np.ndarray, np
 
 
 def _table(
-    made: list[_Spots], table: AnnData, layer: str | None, label_key: str | None, library_key: str | None
+    made: list[_Spots], table: AnnData, layer: str | None, label_key: str | None, library_key: str | None, axes: str
 ) -> AnnData:
     import anndata as ad
     from scipy.sparse import vstack
@@ -218,7 +240,8 @@ def _table(
     for spots in made:
         cells = counts(spots.library, layer)
         sums.append(spots.member @ (cells[:] if isinstance(cells, Stored) else cells))
-        frame = pd.DataFrame({"in_tissue": 1, "array_row": spots.array[:, 0], "array_col": spots.array[:, 1]})
+        frame = pd.DataFrame(spots.array, columns=[f"{axes}_row", f"{axes}_col"])
+        frame.insert(0, "in_tissue", 1)
         frame["n_cells"] = np.diff(spots.member.indptr).astype(np.int64)
         frame.index = [f"{spots.name}_{row}x{column}" for row, column in spots.array]
         if label_key is not None:
@@ -257,6 +280,7 @@ def _sdata(sdata: SpatialData, made: list[_Spots], table: AnnData) -> SpatialDat
 
 
 def _with_diameter(entry: Any, spots: _Spots) -> Any:
-    """Pictures of an AnnData, and the diameter of the new spots."""
+    """Pictures of an AnnData, and the diameter of the new spots: they are no bins any more."""
     factors = {**entry.get("scalefactors", {}), "spot_diameter_fullres": spots.diameter}
+    factors.pop("bin_size_um", None)
     return {**entry, "scalefactors": factors}

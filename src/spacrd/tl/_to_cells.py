@@ -102,6 +102,11 @@ def to_cells(
             continue
         section, facts = scored[library.name]
         carried = _carry(library, section, facts, float(record["pitch_um"]))
+        if np.isfinite(section.likelihood).any() and not np.isfinite(carried.likelihood).any():
+            raise ValueError(
+                f"No cell of section {library.name!r} lies within a pitch of a scored spot. Were the spots made of "
+                "another section, or cells left out since?"
+            )
         rows = library.rows
         likelihood[rows], uncertainty[rows] = carried.likelihood, carried.uncertainty
         region[rows] = call_regions(carried.likelihood, carried.threshold, carried.interval())
