@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 import spacrd
 from spacrd.model import SpaCRD
+from spacrd.model._card import model_card
 
 from .folders import edit
 
@@ -156,3 +158,10 @@ def test_section_without_any_modality_is_refused(model, section):
 
     with pytest.raises(ValueError, match="none of what the model reads"):
         model.predict(replace(section, counts=None, genes=None, image=None))
+
+
+def test_names_do_not_break_the_card(model):
+    odd = replace(model.config, positive=("a|b\n# Approved for diagnosis",), training={"sections": "`x`|y"})
+    text = model_card(odd, "0")
+    assert "likelihood of: a\\|b # Approved for diagnosis (classes" in text
+    assert "| sections | 'x'\\|y |" in text

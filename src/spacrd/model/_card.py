@@ -20,23 +20,23 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         "",
         "**For research use only. Not a medical device; not for diagnosis.**",
         "",
-        f"Gives each spot of a section the likelihood of: {', '.join(config.positive)} "
-        f"(classes of `{config.label_key}`).",
+        f"Gives each spot of a section the likelihood of: {_plain(', '.join(config.positive))} "
+        f"(classes of `{_plain(config.label_key)}`).",
         "",
         "| | |",
         "|---|---|",
-        f"| recipe | {config.recipe}, {config.members} network(s), seed {config.seed} |",
+        f"| recipe | {_plain(config.recipe)}, {config.members} network(s), seed {config.seed} |",
         f"| modalities | {', '.join(config.modalities)} |",
     ]
     if expression is not None:
         lines.append(f"| expression | {len(expression.genes)} genes, log1p of counts per {expression.target_sum:g} |")
     if image is not None:
         size = f", patches of {image.patch_um:.4g} um" if image.patch_um is not None else ""
-        lines.append(f"| picture | `{image.key}`, {image.dim} dimensions{size} |")
+        lines.append(f"| picture | `{_plain(image.key)}`, {image.dim} dimensions{size} |")
     lines += [
         f"| likelihoods | {_calibration(config)} |",
         f"| neighbours | {config.n_neighbors}; {config.propagation:g} of a score comes from propagation over them |",
-        *(f"| {name.replace('_', ' ')} | {value} |" for name, value in facts.items() if name != FACT),
+        *(f"| {name.replace('_', ' ')} | {_plain(value)} |" for name, value in facts.items() if name != FACT),
         "",
         "```python",
         "import spacrd",
@@ -47,6 +47,11 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _plain(value: object) -> str:
+    """Text that cannot break the table: names of classes and sections are the user's."""
+    return " ".join(str(value).split()).replace("|", "\\|").replace("`", "'")
 
 
 def _calibration(config: ModelConfig) -> str:
