@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 class Keys:
     """Names of the slots spacrd writes to. ``{key}`` stands for ``key_added``."""
@@ -27,7 +29,12 @@ class Keys:
     @staticmethod
     def embedding(encoder: str) -> str:
         """``.obsm`` slot of the patch embedding made by ``encoder``."""
-        return f"X_{encoder}"
+        return f"X_{Keys.plain(encoder)}"
+
+    @staticmethod
+    def plain(encoder: str) -> str:
+        """Name of an encoder without the characters of paths and hub ids that AnnData forbids."""
+        return re.sub(r"[/:\\\s]+", "_", encoder)
 
     @staticmethod
     def likelihood(key: str = DEFAULT) -> str:
@@ -87,7 +94,7 @@ class Keys:
     @staticmethod
     def patches(region: str, encoder: str) -> str:
         """``.shapes`` slot of the patch squares of one region."""
-        return f"{region}_{encoder}_patches"
+        return f"{region}_{Keys.plain(encoder)}_patches"
 
 
 NORMAL = "normal"

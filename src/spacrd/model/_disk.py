@@ -52,7 +52,7 @@ def write_folder(
     """Write the folder beside its place first, then move it there: an interrupted save leaves the old state."""
     from safetensors.torch import save_file
 
-    target = _free_place(path, overwrite=overwrite)
+    target = free_place(path, overwrite=overwrite)
     settings, epochs = config.to_dict(), _without_nan(history)
     # What is saved can be loaded.
     ModelConfig.from_dict(settings)
@@ -80,7 +80,7 @@ def write_folder(
         raise
 
 
-def _free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Absolute path of the folder to make; refused if anything but a spacrd model stands there."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise TypeError(f"path must name the folder to make, got {path!r}.")

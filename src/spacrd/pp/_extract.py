@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,8 +142,7 @@ def extract_patches(
     if client is not None:
         check_client(client)
     spec = encoders.get(encoder)
-    short = re.sub(r"[/:\\\s]+", "_", spec.name)
-    key = check_result_key(key_added if key_added is not None else Keys.embedding(short))
+    key = check_result_key(key_added if key_added is not None else Keys.embedding(spec.name))
     if key == Keys.SPATIAL:
         raise ValueError("key_added='spatial' would replace the coordinates of the spots. Choose another name.")
     items = as_list(data)
@@ -152,7 +150,7 @@ def extract_patches(
     for table in tables:
         result_record(table, key)  # refuse a slot that cannot be kept up before the work, not after it
     groups = [split_libraries(item, table_key=table_key, library_key=library_key, region=region) for item in items]
-    shapes = [shape_names(group, store_shapes, short) for group in groups]
+    shapes = [shape_names(group, store_shapes, spec.name) for group in groups]
     libraries = [library for group in groups for library in group]
     find = functools.partial(open_picture, image_key=image_key, coordinate_system=coordinate_system, mpp=mpp)
     pictures = list(map(find, libraries))

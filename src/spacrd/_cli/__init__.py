@@ -1,0 +1,5 @@
+"""The command line: ``spacrd demo | patches | fit | score | evaluate | report``."""
+
+from ._main import main
+
+__all__ = ["main"]

@@ -1,0 +1,117 @@
+"""Run a command; errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .. import __version__
+from . import _demo, _evaluate, _fit, _patches, _score
+from ._console import Console, settings_of
+from ._options import in_options
+from ._parser import build_parser
+
+COMMANDS = (_demo.COMMAND, _patches.COMMAND, _fit.COMMAND, _score.COMMAND, _evaluate.COMMAND)
+UNEXPECTED, USER_ERROR, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
+
+
+def is_users(error: Exception) -> bool:
+    """Whether the user can mend it: files, missing packages, and what spacrd itself refuses.
+
+    The same kinds of error raised inside another library are not meant for the user.
+    """
+    if isinstance(error, OSError | ImportError):
+        return True
+    if not isinstance(error, ValueError | KeyError | TypeError):
+        return False
+    last = list(traceback.walk_tb(error.__traceback__))[-1][0]
+    return str(last.f_globals.get("__name__", "")).split(".")[0] == "spacrd"
+
+
+def _message(error: Exception, arguments: argparse.Namespace) -> str:
+    text = error.args[0] if isinstance(error, KeyError) and error.args else error
+    return in_options(" ".join(str(text).split()), settings_of(arguments))
+
+
+@contextlib.contextmanager
+def _tidy_when_terminated() -> Iterator[None]:
+    """Let SIGTERM, which schedulers send, end the program the way Ctrl-C does: unfinished output is removed."""
+
+    def end(*args: Any) -> None:
+        raise SystemExit(TERMINATED)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _versions() -> str:
+    from importlib.metadata import version
+
+    names = ("anndata", "scanpy", "spatialdata", "spatialdata-io", "torch", "numpy")
+    return ", ".join([f"python {sys.version.split()[0]}", *(f"{name} {version(name)}" for name in names)])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        arguments = _parse(argv)
+        console = Console(arguments.quiet, arguments.verbose, arguments.json, sys.stdout)
+        facts = {"spacrd": __version__, "command": arguments.command, "settings": settings_of(arguments)}
+        with _tidy_when_terminated():
+            return _run(arguments, console, facts)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain again when it closes the stream.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return build_parser(COMMANDS).parse_args(argv)
+    except SystemExit:
+        sys.stdout.flush()  # of --version or --help: at the end of the program Python complains by itself
+        raise
+
+
+def _run(arguments: argparse.Namespace, console: Console, facts: dict[str, Any]) -> int:
+    try:
+        with console.listening():
+            if arguments.verbose:
+                console.say(f"spacrd {__version__}; {_versions()}")
+                for name, value in facts["settings"].items():
+                    console.say(f"  {name} = {value!r}")
+            outcome = arguments.run(arguments, console)
+        console.finish(outcome, facts)
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        print("spacrd: interrupted; unfinished output was removed", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        code = USER_ERROR if is_users(error) else UNEXPECTED
+        text = _message(error, arguments)
+        if code == UNEXPECTED:
+            text = f"unexpected {type(error).__name__}: {text}"
+        if arguments.debug:
+            traceback.print_exc()
+        elif code == UNEXPECTED:
+            text += " (run again with --debug to see where, and report it, please)"
+        print(f"spacrd: {text}", file=sys.stderr)
+        if console.as_json:
+            console.write_json({**facts, "error": {"type": type(error).__name__, "message": text, "exit_code": code}})
+        return code
+    return 0

@@ -1,0 +1,114 @@
+"""Writing results: to a new place, all at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .._checks import names
+from ._inputs import Input, Kind, is_zarr
+from ._options import Group
+
+
+def add_outputs(parser: argparse.ArgumentParser, *, required: bool = False) -> Group:
+    """Options that say where data are written; returns their group."""
+    group = parser.add_argument_group("what is written")
+    where = group.add_mutually_exclusive_group(required=required)
+    where.add_argument(
+        "--out", metavar="PATH", help="file or store to write: .h5ad or .zarr for AnnData, .zarr for SpatialData"
+    )
+    where.add_argument("--out-dir", metavar="DIR", help="folder to write to, each input under its own name")
+    group.add_argument("--overwrite", action="store_true", help="replace what is there, be it the input itself")
+    return group
+
+
+def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace) -> list[Path]:
+    """Where each input's result goes, checked before the work; empty if nothing is to be written."""
+    if arguments.out_dir is not None:
+        folder = Path(arguments.out_dir).expanduser()
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(f"{str(folder)!r} is a file; --out-dir must name a folder.")
+        targets = [folder / f"{source.name}{'.h5ad' if source.kind is Kind.H5AD else '.zarr'}" for source in inputs]
+        if twice := sorted({target.name for target in targets if targets.count(target) > 1}):
+            raise ValueError(f"Several inputs would be written to {names(twice)}. Write them one by one with --out.")
+    elif arguments.out is not None:
+        if len(inputs) > 1:
+            raise ValueError(f"--out names one place for {len(inputs)} inputs. Name a folder with --out-dir.")
+        targets = [Path(arguments.out).expanduser()]
+    else:
+        return []
+    for source, target in zip(inputs, targets, strict=True):
+        suffixes = (".h5ad", ".zarr") if source.kind.is_anndata else (".zarr",)
+        if target.suffix not in suffixes:
+            what = "AnnData" if source.kind.is_anndata else "SpatialData"
+            raise ValueError(
+                f"{str(target)!r} cannot hold the result of {source.given!r}, which is {what}: end it in "
+                f"{' or '.join(suffixes)}."
+            )
+        check_free(target, overwrite=arguments.overwrite)
+    return targets
+
+
+def check_free(target: Path, *, overwrite: bool) -> None:
+    """Refuse a place that is taken, or that cannot be written to."""
+    store = target.suffix == ".zarr"
+    if target.exists():
+        if not overwrite:
+            raise FileExistsError(f"{str(target)!r} exists. Name another place, or replace it with --overwrite.")
+        if (store and not (target.is_dir() and is_zarr(target))) or (not store and not target.is_file()):
+            what = "a zarr store" if store else "a file"
+            raise FileExistsError(
+                f"{str(target)!r} exists and is not {what}, so it is not replaced. Name another place."
+            )
+    check_writable(target)
+
+
+def check_writable(target: Path) -> None:
+    """Refuse a place in a folder that cannot be written to."""
+    there = next(folder for folder in target.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise PermissionError(f"{str(target)!r} cannot be written: {str(there)!r} is no folder you may write to.")
+
+
+def write(target: Path, make: Callable[[Path], object]) -> None:
+    """Have ``make`` write beside ``target``, then move it there, so that nobody sees it half done.
+
+    What ``target`` held before is removed last: ``make`` may still read from it.
+    """
+    target = target.resolve()  # through links, to the place itself
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".spacrd-", dir=target.parent) as folder:
+        made, old = Path(folder) / target.name, Path(folder) / "old"
+        make(made)
+        if target.is_dir():
+            target.rename(old)  # a folder cannot replace another at once
+            try:
+                made.rename(target)
+            except BaseException:
+                old.rename(target)
+                raise
+        else:
+            made.replace(target)
+
+
+def write_data(data: Any, target: Path) -> None:
+    """Write an AnnData or SpatialData."""
+    import anndata
+
+    from .._sections import is_spatialdata
+
+    def make(path: Path) -> None:
+        # Strings that pandas holds as nullable come from newer versions; they can be written all the same.
+        with anndata.settings.override(allow_write_nullable_strings=True):
+            if is_spatialdata(data):
+                data.write(path)
+            elif target.suffix == ".h5ad":
+                data.write_h5ad(path, compression="gzip")
+            else:
+                data.write_zarr(path)
+
+    write(target, make)

@@ -1,0 +1,157 @@
+"""``spacrd score``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._console import Console, Outcome, table_text
+from ._inputs import Input
+from ._options import add_options, given
+from ._outputs import add_outputs, check_free, plan_outputs, write, write_data
+from ._parser import Command
+from ._read import add_inputs, find_inputs, read
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .._sections import ScoredLibrary
+    from ..model import SpaCRD
+
+READ = ("table_key", "library_key", "layer")
+CALL = ("threshold", "on_mismatch")
+NAMES = ("key_added",)
+COMPUTED = ("batch_size", "device", "precision")
+ARGUMENTS = (*READ, *CALL, *NAMES, *COMPUTED)
+HUB = "hf-hub:"
+
+
+def _threshold(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+CHANGES: Mapping[str, Mapping[str, Any]] = {
+    "threshold": {"type": _threshold, "metavar": "gmm|NUMBER"},
+    "key_added": {"metavar": "NAME"},
+}
+
+
+def _fill(parser: argparse.ArgumentParser) -> None:
+    from ..tl import score
+
+    reading = add_inputs(parser, "sections to score", folders=True)
+    parser.add_argument_group("model").add_argument(
+        "--model", required=True, metavar="DIR", help=f"folder of the model, or {HUB}user/name"
+    )
+    add_options(reading, score, READ, **CHANGES)
+    add_options(parser.add_argument_group("calling"), score, CALL, **CHANGES)
+    writing = add_outputs(parser)
+    writing.add_argument("--csv", metavar="FILE", help="table of all spots to write: place, likelihood, region")
+    add_options(writing, score, NAMES, **CHANGES)
+    add_options(parser.add_argument_group("computing"), score, COMPUTED, **CHANGES)
+
+
+def _load(given: str) -> SpaCRD:
+    """Read a model; only ``hf-hub:`` asks the network, so that a mistyped folder does not."""
+    from ..model import SpaCRD
+
+    if given.startswith(HUB):
+        return SpaCRD.load(given.removeprefix(HUB))
+    path = Path(given).expanduser()
+    if not path.exists():
+        raise FileNotFoundError(
+            f"There is no model folder {given!r}. Fit one with spacrd fit; one of the Hugging Face hub is written "
+            f"{HUB}user/name."
+        )
+    return SpaCRD.load(path)
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
+    sources = find_inputs(arguments)
+    targets = plan_outputs(sources, arguments)
+    csv = None if arguments.csv is None else Path(arguments.csv).expanduser()
+    if csv is not None:
+        check_free(csv, overwrite=arguments.overwrite)
+    elif not targets:
+        raise ValueError("Nothing would be written. Name a place with --out, --out-dir or --csv.")
+    from .._sections import scored_libraries
+    from ..tl import score
+
+    model = _load(arguments.model)
+    rows: list[dict[str, Any]] = []
+    tables: list[pd.DataFrame] = []
+    for number, source in enumerate(sources):
+        data = read(source, arguments, console)
+        console.say(f"Scoring {source.given}")
+        score(data, model, **given(arguments, ARGUMENTS))
+        for scored in scored_libraries(
+            data, key=arguments.key_added, table_key=arguments.table_key, library_key=arguments.library_key
+        ):
+            rows.append(_row(source, scored))
+            if csv is not None:
+                tables.append(_spots(source, scored))
+        if targets:
+            console.say(f"Writing {targets[number]}")
+            write_data(data, targets[number])
+    outputs = [str(target) for target in targets]
+    if csv is not None:
+        import pandas as pd
+
+        write(csv, lambda path: pd.concat(tables).to_csv(path, index=False))
+        outputs.append(str(csv))
+    shown = ["section", "verdict", "n_scored", "share_cancer", "share_uncertain", "expected_share", "threshold"]
+    text = f"{table_text(rows, shown)}\nScores are in {', '.join(outputs)}"
+    return Outcome({"outputs": outputs, "model": model.id, "sections": rows}, text)
+
+
+def _row(source: Input, scored: ScoredLibrary) -> dict[str, Any]:
+    """One section: what was recorded of it, and the shares of its scored spots."""
+    from .._keys import CANCER, UNCERTAIN
+
+    n = np.isfinite(scored.likelihood).sum()
+    shares = {
+        f"share_{region}": float((scored.region == region).sum() / n) if n else float("nan")
+        for region in (CANCER, UNCERTAIN)
+    }
+    return {"input": source.given, "section": scored.library.name, **shares, **scored.report}
+
+
+def _spots(source: Input, scored: ScoredLibrary) -> pd.DataFrame:
+    import pandas as pd
+
+    from .._sections import coordinates
+
+    library = scored.library
+    xy = coordinates(library)
+    return pd.DataFrame(
+        {
+            "input": source.given,
+            "section": library.name,
+            "spot": library.table.obs_names[library.rows],
+            "x": xy[:, 0],
+            "y": xy[:, 1],
+            "likelihood": scored.likelihood.astype(np.float32),
+            "uncertainty": scored.uncertainty.astype(np.float32),
+            "region": scored.region,
+        }
+    )
+
+
+COMMAND = Command(
+    "score",
+    "score every spot with the likelihood of cancer and call regions",
+    _fill,
+    _run,
+    """\
+  spacrd score patches.zarr --model model --out scored.zarr
+  spacrd score patches.h5ad --model model --csv spots.csv --json
+  spacrd score one.h5ad two.h5ad --model model --out-dir scored --threshold 0.5
+""",
+)

@@ -1,0 +1,165 @@
+"""Exit codes, and what is said when something goes wrong."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spacrd
+from spacrd._checks import SpacrdWarning
+from spacrd._cli import _console
+
+from .conftest import LABELS
+
+
+def one_line(said) -> str:
+    assert said.code == 2 and not said.out
+    *progress, line = said.err.splitlines()
+    assert line.startswith("spacrd: ") and not any(text.startswith("spacrd") for text in progress)
+    return line
+
+
+def test_a_mistake_of_the_user_is_one_line_in_words_of_the_command_line(toys: Path, tmp_path: Path, cli) -> None:
+    section, out = toys / "toy_3.zarr", tmp_path / "model"
+    line = one_line(cli("fit", section, "--label-key", "pathologis", "--positive", "x", "--out", out))
+    assert "Did you mean 'pathologist'?" in line
+    line = one_line(cli("patches", section, "--table-key", "tables", "--out", tmp_path / "x.zarr"))
+    assert "'table'" in line and "--table-key" in line and "table_key" not in line
+    line = one_line(cli("evaluate", section, *LABELS))
+    assert "no result 'spacrd'" in line
+    line = one_line(cli("fit", section, *LABELS, "--recipe", "none", "--out", out))
+    assert "'published'" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_model_asks_no_network(toys: Path, tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacrd.model._hub.download", lambda *a, **k: pytest.fail("the network was asked"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/model", "model", "../model"):
+        line = one_line(cli("score", toys / "toy_3.zarr", "--model", name, "--csv", "x.csv"))
+        assert f"no model folder {name!r}" in line and "hf-hub:" in line
+    (tmp_path / "empty").mkdir()
+    assert "'config.json'" in one_line(cli("score", toys / "toy_3.zarr", "--model", "empty", "--csv", "x.csv"))
+
+
+def test_the_hub_is_asked_by_its_prefix(toys: Path, tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(spacrd.SpaCRD, "load", lambda name: asked.append(name) or pytest.skip.Exception("x"))
+    cli("score", toys / "toy_3.zarr", "--model", "hf-hub:someone/model", "--csv", tmp_path / "x.csv")
+    assert asked == ["someone/model"]
+
+
+def test_genes_must_be_a_file(toys: Path, tmp_path: Path, cli) -> None:
+    words = ["fit", toys / "toy_3.zarr", *LABELS, "--out", tmp_path / "m", "--genes", "ERBB2"]
+    assert "no file of genes 'ERBB2'" in one_line(cli(*words))
+
+
+@pytest.fixture
+def evaluate_raises(toys: Path, cli, monkeypatch: pytest.MonkeyPatch):
+    def call(error: BaseException, *words: str):
+        @functools.wraps(spacrd.metrics.evaluate)  # options are made of its signature
+        def fail(*args: object, **kwargs: object) -> None:
+            raise error
+
+        monkeypatch.setattr(spacrd.metrics, "evaluate", fail)
+        return cli("evaluate", toys / "toy_3.h5ad", *LABELS, *words)
+
+    return call
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("broken"), KeyError("broken"), ValueError("broken"), TypeError("broken")]
+)
+def test_errors_of_other_libraries_are_unexpected(error: Exception, evaluate_raises) -> None:
+    said = evaluate_raises(error)
+    assert said.code == 1 and not said.out
+    assert f"unexpected {type(error).__name__}: broken" in said.err and "--debug" in said.err
+    assert "Traceback" not in said.err
+    said = evaluate_raises(error, "--debug")
+    assert said.code == 1 and "Traceback" in said.err and "run again" not in said.err
+
+
+def test_errors_in_json(evaluate_raises, tmp_path: Path, cli) -> None:
+    said = evaluate_raises(RuntimeError("broken"), "--json")
+    assert said.json["error"]["exit_code"] == said.code == 1
+    said = cli("evaluate", tmp_path / "absent", *LABELS, "--json")
+    assert said.code == 2 and "absent" in said.json["error"]["message"] and said.json["warnings"] == []
+
+
+def test_interrupted(evaluate_raises) -> None:
+    said = evaluate_raises(KeyboardInterrupt())
+    assert said.code == 130 and said.err.endswith("spacrd: interrupted; unfinished output was removed\n")
+
+
+def test_terminated_cleans_up(toys: Path, model: Path, tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import anndata as ad
+
+    def write(self: object, path: Path, **kwargs: object) -> None:
+        path.write_text("half")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(ad.AnnData, "write_h5ad", write)
+    assert cli("score", toys / "toy_3.h5ad", "--model", model, "--out", tmp_path / "out.h5ad").code == 143
+    assert not list(tmp_path.iterdir())
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("words", [["--version"], ["fit"]], ids=" ".join)
+def test_as_a_program(words: list[str]) -> None:
+    """Nobody reads the version; an error has its code."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "spacrd", *words]
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=env, check=False)
+    os.close(writer)
+    assert done.returncode == (141 if words == ["--version"] else 2)
+    assert "Error" not in done.stderr and "Traceback" not in done.stderr
+
+
+def test_nobody_reads_the_result(toys: Path, model: Path, tmp_path: Path, cli, monkeypatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stdout", Closed())
+    said = cli("score", toys / "toy_3.h5ad", "--model", model, "--csv", tmp_path / "x.csv", "--quiet", "--json")
+    assert said.code == 141 and "Error" not in said.err
+    assert (tmp_path / "x.csv").is_file()
+
+
+def test_other_libraries_are_heard_with_verbose_alone(evaluate_raises, toys: Path, cli, monkeypatch) -> None:
+    import warnings
+
+    @functools.wraps(spacrd.metrics.evaluate)
+    def noisy(*args: object, **kwargs: object) -> None:
+        print("noise on stdout")
+        warnings.warn("noise of a library", FutureWarning, stacklevel=1)
+        warnings.warn("ours", SpacrdWarning, stacklevel=1)
+        warnings.warn("ours", SpacrdWarning, stacklevel=1)
+        raise OSError("done")
+
+    monkeypatch.setattr(spacrd.metrics, "evaluate", noisy)
+    progress, verbosity = spacrd.settings.progress, spacrd.settings.verbosity
+    said = cli("evaluate", toys / "toy_3.h5ad", *LABELS, "--json")
+    assert said.json["warnings"] == ["ours"] and said.err.count("ours") == 1
+    assert "noise on stdout" in said.err and "noise of a library" not in said.err
+    loud = cli("evaluate", toys / "toy_3.h5ad", *LABELS, "--verbose")
+    assert "FutureWarning: noise of a library" in loud.err
+    assert "label_key = 'pathologist'" in loud.err and "anndata" in loud.err
+    assert (spacrd.settings.progress, spacrd.settings.verbosity) == (progress, verbosity)
+
+
+def test_json_has_no_nan() -> None:
+    import numpy as np
+
+    value = {"a": float("nan"), "b": np.float32(1.5), "c": np.array([1, 2]), "d": (True, None), "e": Path("x")}
+    assert _console.as_plain(value) == {"a": None, "b": 1.5, "c": [1, 2], "d": [True, None], "e": "x"}

@@ -1,0 +1,111 @@
+"""From a section on disk to its metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import spatialdata
+
+import spacrd
+
+from .conftest import LABELS
+
+
+def test_patches_to_zarr(toys: Path, tmp_path: Path, cli) -> None:
+    out = tmp_path / "patches.zarr"
+    said = cli("patches", toys / "raw_3.zarr", "--out", out, "--json", "--store-shapes")
+    assert said.code == 0, said.err
+    found = said.json
+    assert found["command"] == "patches" and found["spacrd"] == spacrd.__version__
+    assert found["outputs"] == [str(out)] and found["warnings"] == []
+    assert found["settings"]["patch_um"] is None and found["settings"]["encoder"] == "handcrafted"
+    assert found["sections"][0]["mpp"] == pytest.approx(1, rel=1e-3)
+    written, before = spatialdata.read_zarr(out), spatialdata.read_zarr(toys / "toy_3.zarr")
+    assert "toy_3_handcrafted_patches" in written.shapes
+    np.testing.assert_array_equal(
+        written.tables["table"].obsm[found["embedding"]], before.tables["table"].obsm["X_handcrafted"]
+    )
+    np.testing.assert_array_equal(*(np.asarray(s.images["toy_3_hires_image"]) for s in (written, before)))
+    assert [item.name for item in tmp_path.iterdir()] == ["patches.zarr"]
+
+
+def test_fit_saves_the_model_and_sums_it_up(toys: Path, model: Path, cli) -> None:
+    assert spacrd.SpaCRD.load(model).config.positive == ("invasive cancer", "cancer in situ")
+    genes = toys / "genes.txt"
+    genes.write_text("\n".join(spatialdata.read_zarr(toys / "toy_1.zarr").tables["table"].var_names[:20]) + "\n")
+    words = ["fit", toys / "toy_1.zarr", toys / "toy_2.zarr", *LABELS, "--modality", "expression", "--genes", genes]
+    said = cli(*words, "--members", 1, "--max-epochs", 1, "--out", toys / "gene_model")
+    assert said.code == 0, said.err
+    loaded = spacrd.SpaCRD.load(toys / "gene_model")
+    assert loaded.id in said.out and len(loaded.config.expression.genes) == 20
+    assert "Fitting" in said.err and "Fitting" not in said.out
+
+
+@pytest.mark.parametrize("name", ["toy_3.zarr", "toy_3.h5ad"])
+def test_score_and_evaluate(name: str, toys: Path, model: Path, tmp_path: Path, cli) -> None:
+    out, csv = tmp_path / name, tmp_path / "spots.csv"
+    said = cli("score", toys / name, "--model", model, "--out", out, "--csv", csv, "--json")
+    assert said.code == 0, said.err
+    (section,) = said.json["sections"]
+    assert section["section"] == "toy_3" and section["verdict"] in {"tumour", "no tumour", "unclear"}
+    if name.endswith(".zarr"):
+        scored = spatialdata.read_zarr(out)
+        direct = spatialdata.read_zarr(toys / name)
+    else:
+        scored, direct = ad.read_h5ad(out), ad.read_h5ad(toys / name)
+    table = scored if isinstance(scored, ad.AnnData) else scored.tables["table"]
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", spacrd.SpacrdWarning)
+        spacrd.tl.score(direct, spacrd.SpaCRD.load(model))
+    expected = (direct if isinstance(direct, ad.AnnData) else direct.tables["table"]).obs
+    np.testing.assert_array_equal(table.obs["spacrd_likelihood"], expected["spacrd_likelihood"])
+    assert section["share_cancer"] == pytest.approx((expected["spacrd_region"] == "cancer").mean())
+    assert section["threshold"] == pytest.approx(table.uns["spacrd"]["spacrd"]["sections"]["toy_3"]["threshold"])
+    spots = pd.read_csv(csv)
+    assert list(spots["spot"]) == list(table.obs_names)
+    np.testing.assert_allclose(spots["likelihood"], expected["spacrd_likelihood"], rtol=1e-5)
+    np.testing.assert_allclose(spots[["x", "y"]], table.obsm["spatial"])
+
+    direct_metrics = spacrd.metrics.evaluate(scored, "pathologist", positive=["invasive cancer", "cancer in situ"])
+    found = cli("evaluate", out, *LABELS, "--json")
+    assert found.json["sections"][0]["auc"] == pytest.approx(direct_metrics["auc"].iloc[0])
+    shown = cli("evaluate", out, *LABELS, "--quiet")
+    assert "auc" in shown.out and not shown.err
+
+
+def test_several_sections_into_a_folder(toys: Path, model: Path, tmp_path: Path, cli) -> None:
+    words = ["score", toys / "toy_2.zarr", toys / "toy_3.h5ad", "--model", model, "--out-dir", tmp_path / "scored"]
+    said = cli(*words, "--json", "--quiet", "--csv", tmp_path / "all.csv")
+    assert said.code == 0, said.err
+    assert sorted(item.name for item in (tmp_path / "scored").iterdir()) == ["toy_2.zarr", "toy_3.h5ad"]
+    assert pd.read_csv(tmp_path / "all.csv")["input"].nunique() == 2
+    assert any("'toy_2' is one that the model was fitted on" in text for text in said.json["warnings"])
+    assert all(line.startswith("spacrd: warning:") for line in said.err.splitlines())  # quiet is not deaf
+    both = cli("evaluate", *sorted((tmp_path / "scored").iterdir()), *LABELS)
+    assert both.out.count("toy_") == 4  # input and section of each
+
+
+def test_anndata_as_zarr(toys: Path, model: Path, tmp_path: Path, cli) -> None:
+    store = tmp_path / "flat.zarr"
+    assert cli("score", toys / "toy_3.h5ad", "--model", model, "--out", store).code == 0
+    again = cli("score", store, "--model", model, "--key-added", "again", "--out", tmp_path / "back.h5ad")
+    assert again.code == 0, again.err
+    obs = ad.read_h5ad(tmp_path / "back.h5ad").obs
+    assert (obs["again_likelihood"] == obs["spacrd_likelihood"]).all()
+
+
+def test_paths_with_spaces_and_other_letters(toys: Path, model: Path, tmp_path: Path, cli, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = Path("Ünïcode Schnitte 切片")
+    folder.mkdir()
+    (folder / "toy 3.h5ad").write_bytes((toys / "toy_3.h5ad").read_bytes())
+    out = folder / "new ordner" / "bewertet é.h5ad"
+    said = cli("score", folder / "toy 3.h5ad", "--model", model, "--out", out, "--json")
+    assert said.code == 0 and said.out.isascii() and said.json["outputs"] == [str(out)]
+    assert out.is_file()
