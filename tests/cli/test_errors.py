@@ -28,7 +28,7 @@ def one_line(said) -> str:
 
 def test_a_mistake_of_the_user_is_one_line_in_words_of_the_command_line(toys: Path, tmp_path: Path, cli) -> None:
     section, out = toys / "toy_3.zarr", tmp_path / "model"
-    line = one_line(cli("fit", section, "--label-key", "pathologis", "--positive", "x", "--out", out))
+    line = one_line(cli("fit", section, "--label-key", "pathologists", "--positive", "x", "--out", out))
     assert "Did you mean 'pathologist'?" in line
     line = one_line(cli("patches", section, "--table-key", "tables", "--out", tmp_path / "x.zarr"))
     assert "'table'" in line and "--table-key" in line and "table_key" not in line

@@ -115,7 +115,7 @@ def score(toys: Path, model: Path, cli):
     ("source", "words", "says"),
     [
         ("toy_3.zarr", ["--out", "x.h5ad"], "end it in .zarr"),
-        ("toy_3.h5ad", ["--out", "x.csv"], "end it in .h5ad or .zarr"),
+        ("toy_3.h5ad", ["--out", "x.csv"], "end it in .zarr or .h5ad"),
         ("toy_3.h5ad", ["--out", "there.h5ad"], "'there.h5ad' exists"),
         ("toy_3.h5ad", ["--out", "there.zarr", "--overwrite"], "not a zarr store"),
         ("toy_3.zarr", ["--out", "there.zarr", "--overwrite"], "not a zarr store"),

@@ -10,7 +10,7 @@ import shlex
 import pytest
 
 import spacrd
-from spacrd._cli import _evaluate, _fit, _main, _patches, _score
+from spacrd._cli import _evaluate, _fit, _main, _patches, _report, _score
 from spacrd._cli._options import in_options
 
 CALLS = {
@@ -18,12 +18,14 @@ CALLS = {
     "fit": (spacrd.tl.fit, _fit.ARGUMENTS, {"data", "callbacks"}),
     "score": (spacrd.tl.score, _score.ARGUMENTS, {"data", "model", "copy"}),
     "evaluate": (spacrd.metrics.evaluate, _evaluate.ARGUMENTS, {"data"}),
+    "report": (spacrd.report, _report.ARGUMENTS, {"data", "path", "model", "overwrite"}),
 }
 NEEDED = {
     "patches": ["--out", "x.zarr"],
     "fit": ["--label-key", "k", "--positive", "p", "--out", "m"],
     "score": ["--model", "m"],
     "evaluate": ["--label-key", "k", "--positive", "p"],
+    "report": ["--out", "x.html"],
 }
 
 

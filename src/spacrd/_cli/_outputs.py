@@ -13,26 +13,29 @@ from .._checks import names
 from ._inputs import Input, Kind, is_zarr
 from ._options import Group
 
+DATA = "file or store to write: .h5ad or .zarr for AnnData, .zarr for SpatialData"
 
-def add_outputs(parser: argparse.ArgumentParser, *, required: bool = False) -> Group:
-    """Options that say where data are written; returns their group."""
+
+def add_outputs(parser: argparse.ArgumentParser, what: str = DATA, *, required: bool = False) -> Group:
+    """Options that say where results are written; returns their group."""
     group = parser.add_argument_group("what is written")
     where = group.add_mutually_exclusive_group(required=required)
-    where.add_argument(
-        "--out", metavar="PATH", help="file or store to write: .h5ad or .zarr for AnnData, .zarr for SpatialData"
-    )
-    where.add_argument("--out-dir", metavar="DIR", help="folder to write to, each input under its own name")
+    where.add_argument("--out", metavar="PATH", help=what)
+    where.add_argument("--out-dir", metavar="DIR", help="folder to write to, one for each input, under its name")
     group.add_argument("--overwrite", action="store_true", help="replace what is there, be it the input itself")
     return group
 
 
-def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace) -> list[Path]:
-    """Where each input's result goes, checked before the work; empty if nothing is to be written."""
+def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace, suffix: str | None = None) -> list[Path]:
+    """Where each input's result goes, checked before the work; empty if nothing is to be written.
+
+    Results end in ``suffix``; without it they are data, in the container of their input.
+    """
     if arguments.out_dir is not None:
         folder = Path(arguments.out_dir).expanduser()
         if folder.exists() and not folder.is_dir():
             raise FileExistsError(f"{str(folder)!r} is a file; --out-dir must name a folder.")
-        targets = [folder / f"{source.name}{'.h5ad' if source.kind is Kind.H5AD else '.zarr'}" for source in inputs]
+        targets = [folder / f"{source.name}{suffix or _suffixes(source)[-1]}" for source in inputs]
         if twice := sorted({target.name for target in targets if targets.count(target) > 1}):
             raise ValueError(f"Several inputs would be written to {names(twice)}. Write them one by one with --out.")
     elif arguments.out is not None:
@@ -42,15 +45,22 @@ def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace) -> list
     else:
         return []
     for source, target in zip(inputs, targets, strict=True):
-        suffixes = (".h5ad", ".zarr") if source.kind.is_anndata else (".zarr",)
-        if target.suffix not in suffixes:
-            what = "AnnData" if source.kind.is_anndata else "SpatialData"
+        known = (suffix,) if suffix else _suffixes(source)
+        if target.suffix not in known:
+            what = "a report" if suffix else "AnnData" if source.kind.is_anndata else "SpatialData"
             raise ValueError(
                 f"{str(target)!r} cannot hold the result of {source.given!r}, which is {what}: end it in "
-                f"{' or '.join(suffixes)}."
+                f"{' or '.join(known)}."
             )
         check_free(target, overwrite=arguments.overwrite)
     return targets
+
+
+def _suffixes(source: Input) -> tuple[str, ...]:
+    """Suffixes of files that can hold the container of an input, its own last."""
+    if not source.kind.is_anndata:
+        return (".zarr",)
+    return (".zarr", ".h5ad") if source.kind is Kind.H5AD else (".h5ad", ".zarr")
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:

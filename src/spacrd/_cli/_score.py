@@ -11,6 +11,7 @@ import numpy as np
 
 from ._console import Console, Outcome, table_text
 from ._inputs import Input
+from ._models import add_model, load_model
 from ._options import add_options, given
 from ._outputs import add_outputs, check_free, plan_outputs, write, write_data
 from ._parser import Command
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .._sections import ScoredLibrary
-    from ..model import SpaCRD
 
 READ = ("table_key", "library_key", "layer")
 CALL = ("threshold", "on_mismatch")
 NAMES = ("key_added",)
 COMPUTED = ("batch_size", "device", "precision")
 ARGUMENTS = (*READ, *CALL, *NAMES, *COMPUTED)
-HUB = "hf-hub:"
 
 
 def _threshold(text: str) -> str | float:
@@ -47,30 +46,13 @@ def _fill(parser: argparse.ArgumentParser) -> None:
     from ..tl import score
 
     reading = add_inputs(parser, "sections to score", folders=True)
-    parser.add_argument_group("model").add_argument(
-        "--model", required=True, metavar="DIR", help=f"folder of the model, or {HUB}user/name"
-    )
+    add_model(parser, required=True, text="folder of the model")
     add_options(reading, score, READ, **CHANGES)
     add_options(parser.add_argument_group("calling"), score, CALL, **CHANGES)
     writing = add_outputs(parser)
     writing.add_argument("--csv", metavar="FILE", help="table of all spots to write: place, likelihood, region")
     add_options(writing, score, NAMES, **CHANGES)
     add_options(parser.add_argument_group("computing"), score, COMPUTED, **CHANGES)
-
-
-def _load(given: str) -> SpaCRD:
-    """Read a model; only ``hf-hub:`` asks the network, so that a mistyped folder does not."""
-    from ..model import SpaCRD
-
-    if given.startswith(HUB):
-        return SpaCRD.load(given.removeprefix(HUB))
-    path = Path(given).expanduser()
-    if not path.exists():
-        raise FileNotFoundError(
-            f"There is no model folder {given!r}. Fit one with spacrd fit; one of the Hugging Face hub is written "
-            f"{HUB}user/name."
-        )
-    return SpaCRD.load(path)
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
@@ -84,7 +66,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     from .._sections import scored_libraries
     from ..tl import score
 
-    model = _load(arguments.model)
+    model = load_model(arguments.model)
     rows: list[dict[str, Any]] = []
     tables: list[pd.DataFrame] = []
     for number, source in enumerate(sources):
