@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
 
 import spacrd
+from spacrd._sections import gene_names
 
 LABELS = {"label_key": "pathologist", "positive": ["invasive cancer", "cancer in situ"]}
 
@@ -77,3 +81,32 @@ def test_names_that_match_are_not_looked_for_elsewhere(sections, model, recwarn)
     table.var["other"] = table.var_names[::-1].to_numpy()
     spacrd.tl.score(table, model)
     assert not [w for w in recwarn if "matched by" in str(w.message)]
+
+
+@pytest.mark.parametrize("column", [None, "gene_id"])
+def test_versions_of_ensembl_ids_make_no_other_genes(sections, column):
+    """Trained on ids with one version, scored with another and with none; as names and in a column."""
+    trained = [by_ensembl(section, keep=None) for section in sections]
+    for table in trained:
+        table.var_names = table.var_names + ".5"
+    model = spacrd.tl.fit(trained, **LABELS, modality="expression", max_epochs=2)
+    spacrd.tl.score(trained[1], model)
+    for version in ("", ".12"):
+        table = by_ensembl(sections[1], keep=None)
+        names = table.var_names + version
+        table.var_names = names
+        if column:
+            table.var[column] = names
+            table.var_names = [f"gene{i}" for i in range(table.n_vars)]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Section .* is one that the model|.*matched by var")
+            spacrd.tl.score(table, model)
+        report = next(iter(table.uns["spacrd"]["spacrd"]["sections"].values()))
+        assert report["gene_coverage"] == 1.0
+        assert np.allclose(table.obs["spacrd_likelihood"], trained[1].obs["spacrd_likelihood"], atol=1e-6)
+
+
+def test_of_two_versions_of_a_gene_the_first_counts():
+    table = ad.AnnData(np.zeros((1, 4), np.float32), var=pd.DataFrame(index=["ENSG1.2", "ENSG1.3", "ENSG2.1", "ACTB"]))
+    found, source = gene_names(table, ["ENSG1.1", "ENSG2.1", "ENSMUSG3.1"])
+    assert source is None and list(found) == ["ENSG1.1", "ENSG1.3", "ENSG2.1", "ACTB"]

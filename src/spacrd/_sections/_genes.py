@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 ENOUGH = 0.5
 """Share of the wanted genes from which the names of the table are taken as they are."""
+_VERSIONED = re.compile(r"(ENS[A-Z]*G\d+)\.\d+")
+"""An Ensembl id with the version of its annotation, which does not make another gene of it."""
 
 
 def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.ndarray, str | None]:
@@ -22,7 +25,7 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
 
     Readers name genes by symbol and keep Ensembl ids beside them, or the other way round. Where ``var_names`` hold less
     than half of the ``wanted`` genes, the column of texts that holds most is read instead. In such a column a name may
-    occur twice; the first gene keeps it.
+    occur twice; the first gene keeps it. Versions of Ensembl ids make no other genes: ids take those of ``wanted``.
 
     Raises
     ------
@@ -33,8 +36,8 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
     if not own.is_unique:
         twice = own[own.duplicated()].unique()
         raise ValueError(f"Gene names are not unique: {names(twice, 5)}. Call `adata.var_names_make_unique()`.")
-    found = own.to_numpy(dtype=str)
     looked_for = pd.Index([] if wanted is None else [str(gene) for gene in wanted]).unique()
+    found = _spelled_as(own.to_numpy(dtype=str), looked_for)
     if not len(looked_for) or (most := int(looked_for.isin(found).sum())) >= ENOUGH * len(looked_for):
         return found, None
     source = None
@@ -45,6 +48,27 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
         if not pd.api.types.is_string_dtype(values.dtype) and values.dtype != object:
             continue
         texts = values.where(values.notna() & ~values.duplicated(), pd.Series(own, index=own)).astype(str)
-        if (shared := int(looked_for.isin(texts).sum())) > most:
-            most, source, found = shared, str(column), texts.to_numpy(dtype=str)
+        spelled = _spelled_as(texts.to_numpy(dtype=str), looked_for)
+        if (shared := int(looked_for.isin(spelled).sum())) > most:
+            most, source, found = shared, str(column), spelled
     return found, source
+
+
+def _spelled_as(found: np.ndarray, wanted: pd.Index) -> np.ndarray:
+    """Names, with Ensembl ids in the versions that are wanted; the first of several versions of a gene."""
+    spelling = {_plain(name): name for name in reversed(wanted) if name.startswith("ENS")}
+    if not spelling:
+        return found
+    taken = set(found)
+    spelled = list(found)
+    for place, name in enumerate(found):
+        new = spelling.get(_plain(name), name)
+        if new not in taken:
+            spelled[place] = new
+            taken.add(new)
+    return np.array(spelled, dtype=str)
+
+
+def _plain(name: str) -> str:
+    versioned = _VERSIONED.fullmatch(name)
+    return versioned[1] if versioned else name
