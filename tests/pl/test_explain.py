@@ -27,9 +27,16 @@ def explained():
 def test_strongest_genes_of_the_region_stand_on_top(explained, tmp_path):
     ax = spacrd.pl.explain(explained, n_genes=6, save=tmp_path / "genes.png", show=False)
     names = [text.get_text() for text in ax.get_yticklabels()]
-    assert names == ["gene29", "gene28", "gene27", "gene2", "gene1", "gene0"]
+    assert names == ["image", "expression", "base", "gene29", "gene28", "gene27", "gene2", "gene1", "gene0"]
+    assert list(ax.get_yticks()) == [9, 8, 7, 5, 4, 3, 2, 1, 0]
+    (upper,) = [other for other in ax.figure.axes if other is not ax]
+    assert [bar.get_width() for bar in upper.patches] == [0.5, 1.0, 0.0]
+    assert [bar.get_width() for bar in ax.patches] == pytest.approx([1, 27 / 29, 25 / 29, -25 / 29, -27 / 29, -1])
+    for scale in (ax, upper):  # nought lies at one place
+        low, high = scale.get_xlim()
+        assert -low / (high - low) == pytest.approx(0.5)
     assert (tmp_path / "genes.png").stat().st_size > 5_000
-    assert "60 spots" in ax.child_axes[0].get_title()
+    assert "60 spots" in ax.get_title()
 
 
 def test_axes_of_ones_own(explained):

@@ -57,6 +57,7 @@ PLOTS: dict[str, Callable[[], object]] = {
     "likelihood": lambda: pl.likelihood(scored_adata(), outline=True),
     "likelihood_grid": lambda: pl.likelihood(with_gaps()),
     "likelihood_region": lambda: pl.likelihood(with_gaps(), color="region"),
+    "likelihood_labels": lambda: pl.likelihood(with_gaps(), color=[None, "label", "likelihood"], outline=True),
     "likelihood_raster": lambda: pl.likelihood(scored_adata(60_000)),
     "distribution": lambda: pl.distribution(scored_adata(300)),
     "distribution_classes": lambda: pl.distribution(scored_adata(300), label_key="label"),

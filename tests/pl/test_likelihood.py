@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from anndata import AnnData
 from matplotlib.collections import EllipseCollection
 
 from spacrd import datasets, pl
@@ -73,6 +75,53 @@ def test_several_sections() -> None:
     assert pl.likelihood(adata, ax=given)[1] is given[1]
 
 
+def with_column(adata: AnnData, name: str, values: object) -> AnnData:
+    changed = adata.copy()
+    changed.obs[name] = values
+    return changed
+
+
+def test_side_by_side_with_labels_and_the_picture() -> None:
+    adata = scored_adata(libraries=("a", "b"), picture=True)
+    adata.obs.loc[adata.obs_names[:3], "label"] = None
+    adata.obs["label"] = adata.obs["label"].astype("category")
+    adata.uns["label_colors"] = ["#112233", "#445566"]
+    axes = pl.likelihood(adata, color=[None, "label", "likelihood", "region"], outline=True)
+    assert len(axes) == 8
+    assert [ax.get_title() for ax in axes[:4]] == ["picture", "label", "cancer likelihood", "called region"]
+    assert [axes[0].get_ylabel(), axes[4].get_ylabel()] == ["a", "b"]
+    assert [len(circles(ax)) for ax in axes] == [0, 3, 1, 2, 0, 2, 1, 2]  # unlabelled spots on their own
+    labelled = circles(axes[5])
+    assert [mpl.colors.to_hex(spots.get_facecolor()[0]) for spots in labelled] == ["#112233", "#445566"]
+    for name, spots in zip(("invasive", "stroma"), labelled, strict=True):
+        own = adata[(adata.obs["library"] == "b") & (adata.obs["label"] == name)]
+        np.testing.assert_array_equal(spots.get_offsets(), own.obsm["spatial"])
+    assert [text.get_text() for text in axes[5].get_legend().get_texts()] == ["invasive", "stroma"]
+    assert all(len(ax.images) == 1 for ax in axes)
+    assert all(any(not isinstance(item, EllipseCollection) for item in ax.collections) for ax in axes)  # outlines
+    (bar,) = axes[6].child_axes
+    assert bar.get_xlim() == (0, 1)
+
+
+def test_uncertainty_has_its_own_scale() -> None:
+    adata = with_column(scored_adata(), "spacrd_uncertainty", np.float32(0.1))
+    (spots,) = circles(pl.likelihood(adata, color="uncertainty"))
+    assert spots.get_clim() == (0, 0.5)
+    np.testing.assert_allclose(spots.get_array(), 0.1)
+
+
+def test_names_with_dollars_are_no_mathematics() -> None:
+    adata = scored_adata(libraries=("$\\frac$", "b"), picture=True)
+    adata.obs["label"] = adata.obs["label"].replace("stroma", "$\\sqrt$")
+    for axes in (
+        pl.likelihood(adata),
+        pl.likelihood(adata, color=["label", "likelihood"]),
+        pl.distribution(adata),
+        pl.distribution(adata, label_key="label"),
+    ):
+        axes[0].figure.canvas.draw()
+
+
 def test_spatialdata_with_a_scale_bar() -> None:
     sdata = datasets.toy_visium(n_rows=10, n_cols=10, n_genes=20)
     add_scores(sdata.tables["table"], "toy")
@@ -100,8 +149,12 @@ def test_errors() -> None:
         pl.likelihood(adata, image_key="best")
     with pytest.raises(ValueError, match="no image"):
         pl.likelihood(scored_adata(), image_key="hires")
-    with pytest.raises(ValueError, match="color='red'"):
+    with pytest.raises(KeyError, match=r"no colour 'red'.*'likelihood', 'uncertainty', 'region', 'library', 'label'"):
         pl.likelihood(adata, color="red")
+    with pytest.raises(TypeError, match=r"obs\['n'\] holds numbers \(int64\)"):
+        pl.likelihood(with_column(adata, "n", 3), color="n")
+    with pytest.raises(ValueError, match="color is empty"):
+        pl.likelihood(adata, color=[])
     with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):
         pl.likelihood(adata, key="none")
 

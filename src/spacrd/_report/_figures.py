@@ -13,7 +13,7 @@ import numpy as np
 from .._keys import CANCER
 from .._sections import ScoredLibrary
 from ..pl._distribution import draw_histogram
-from ..pl._map import Style, draw_section, draw_tissue
+from ..pl._map import Style, draw_outline, draw_section, draw_tissue
 from ..pl._tissue import Tissue
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def map_figure(scored: ScoredLibrary, tissue: Tissue, alt: str) -> Drawn:
 
     def draw(figure: Figure) -> None:
         ax = figure.subplots()
-        drawn = draw_section(ax, scored, tissue, Style(outline=True))
+        drawn = draw_section(ax, scored.likelihood, tissue, Style())
+        draw_outline(ax, scored, tissue)
         bar: Any = figure.colorbar(drawn, ax=ax, label="cancer likelihood", location="bottom", fraction=0.05, aspect=30)
         bar.solids.set(alpha=1)
 

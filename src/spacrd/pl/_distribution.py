@@ -12,7 +12,7 @@ import numpy as np
 from .._checks import check_key
 from .._keys import CANCER, NORMAL, REGION_COLORS
 from .._sections import ScoredLibrary, get_table, labels, scored_libraries
-from ._figure import finish, ink, open_spines, panels
+from ._figure import finish, ink, open_spines, panels, plain
 from ._violin import class_order, draw_classes
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def draw_histogram(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
             ha="right" if right else "left",
             va="top",
         )
-    ax.set_title(scored.library.name)
+    ax.set_title(plain(scored.library.name))
     ax.set_xlabel("cancer likelihood")
     ax.set_ylabel(f"spots (of {known.size})")
     open_spines(ax)

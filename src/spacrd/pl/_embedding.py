@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_key, check_positive_int
-from .._keys import REGION_COLORS, Keys
+from .._keys import Keys
 from .._sections import get_table
-from ._figure import MISSING_COLOR, PALETTE, finish, panels
+from ._figure import MISSING_COLOR, finish, light_table, open_spines, panels
+from ._layers import class_colors
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -36,25 +37,6 @@ def _laid_out(latent: np.ndarray, n_neighbors: int, seed: int) -> AnnData:
         sc.pp.neighbors(layout, n_neighbors=min(n_neighbors, len(latent) - 1), use_rep="X", random_state=seed)
         sc.tl.umap(layout, random_state=seed)
     return layout
-
-
-def _palette(table: AnnData, column: str) -> dict[str, Any] | None:
-    """Colours of the classes of a column: those stored with the data, else ours; None for numbers."""
-    values = table.obs[column]
-    if values.dtype.kind in "fiu":
-        return None
-    classes = [str(name) for name in values.astype("category").cat.categories]
-    if set(classes) <= set(REGION_COLORS):
-        return {name: REGION_COLORS[name] for name in classes}
-    stored = list(table.uns.get(f"{column}_colors", []))
-    if len(stored) == len(classes):
-        return dict(zip(classes, stored, strict=True))
-    ours = [color for color in PALETTE if color != "#000000"]
-    if len(classes) <= len(ours):
-        return dict(zip(classes, ours, strict=False))
-    import matplotlib as mpl
-
-    return dict(zip(classes, mpl.colormaps["viridis"](np.linspace(0, 1, len(classes))), strict=True))
 
 
 def embedding(
@@ -154,7 +136,7 @@ def _draw(
 
     size = float(np.clip(POINT_AREA / len(rows), 1.0, 60.0))
     for panel, column in zip(axes, columns, strict=True):
-        colors = _palette(table, column)
+        colors = None if table.obs[column].dtype.kind in "fiu" else class_colors(table, column)
         values = table.obs[column].iloc[rows]
         layout.obs[column] = (values if colors is None else values.astype("category").cat.rename_categories(str)).array
         bounds = {"vmin": 0, "vmax": 1} if column == likelihood else {}
@@ -162,4 +144,5 @@ def _draw(
             layout, color=column, ax=panel, show=False, size=size, palette=colors, cmap=cmap, na_color=MISSING_COLOR,
             frameon=True, **bounds,
         )  # fmt: skip
-        panel.spines[["top", "right"]].set_visible(False)
+        open_spines(panel)
+        light_table(panel)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_key
-from ._figure import finish, ink, line_style, open_spines, panels
+from ._figure import finish, ink, line_style, open_spines, panels, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]
             raise ValueError("No section has labelled spots of both classes, so there is no curve to draw.")
         # The model drawn first is the one looked for: on top, and stronger.
         style = line_style(number) | {"linewidth": 2.2 if number == 0 else 1.4, "zorder": 4 - number / 100}
-        roc.plot(GRID, np.mean([_roc(*run) for run in both], axis=0), label=model, **style)
+        roc.plot(GRID, np.mean([_roc(*run) for run in both], axis=0), label=plain(model), **style)
         precision.plot(GRID, np.mean([_precision_recall(*run) for run in both], axis=0), **style)
         bins = _calibration(runs)
         calibration.plot(bins[:, 0], bins[:, 1], **style)
@@ -114,10 +114,10 @@ def _table(ax: Axes, table: pd.DataFrame, metric: str) -> None:
         else:
             ax.text(column, row, "-", ha="center", va="center", color=ink())
     ax.axvline(table.shape[1] - 1.5, color=ax.get_facecolor(), linewidth=3)
-    names = [str(name) for name in table.columns]
+    names = [plain(name) for name in table.columns]
     slanted = max(map(len, names)) * len(names) > 32
     ax.set_xticks(range(len(names)), names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
-    ax.set_yticks(range(len(table)), [textwrap.fill(str(name), 14) for name in table.index])
+    ax.set_yticks(range(len(table)), [textwrap.fill(plain(name), 14) for name in table.index])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(f"{metric.upper() if len(metric) < 4 else metric} by section")

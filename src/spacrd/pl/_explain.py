@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import check_key, check_positive_int
 from .._keys import CANCER, Keys
 from .._sections import get_table, result_record
-from ._figure import MISSING_COLOR, PALETTE, finish, ink, open_spines, panels
+from ._figure import MISSING_COLOR, PALETTE, finish, ink, open_spines, panels, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 AGAINST, TOWARDS = PALETTE[0], PALETTE[1]
 
 
-def _bars(ax: Axes, values: pd.Series) -> None:
-    """One bar for each value, the first on top; the sign shows as side and as colour."""
-    rows = np.arange(len(values))[::-1]
-    ax.barh(rows, values, color=np.where(values > 0, TOWARDS, AGAINST), height=0.72)
-    ax.set_yticks(rows, list(values.index))
-    ax.set_ylim(-0.6, len(values) - 0.4)
-    ax.axvline(0.0, color=ink(), linewidth=0.8)
+def _bars(ax: Axes, values: pd.Series, rows: np.ndarray) -> None:
+    """One bar for each value; the sign shows as side and as colour."""
+    colors = np.where(values > 0, TOWARDS, AGAINST)
+    ax.barh(rows, values, color=np.where(values.index == "base", MISSING_COLOR, colors), height=0.72)
     ax.locator_params(axis="x", nbins=6)
-    ax.tick_params(axis="y", length=0)
     open_spines(ax)
     ax.spines["left"].set_visible(False)
+
+
+def _align(axes: list[Axes], values: list[pd.Series]) -> None:
+    """Limits of scales of their own with nought at the same place."""
+    longest = [max(float(part.abs().max()), 1e-12) if len(part) else 1.0 for part in values]
+    shares = np.concatenate([part.to_numpy(float) / most for part, most in zip(values, longest, strict=True)])
+    low, high = min(shares.min(), 0.0) - 0.04, max(shares.max(), 0.0) + 0.04
+    for ax, most in zip(axes, longest, strict=True):
+        ax.set_xlim(low * most, high * most)
 
 
 def _top(genes: pd.Series, n_genes: int) -> pd.Series:
@@ -71,7 +76,7 @@ def explain(
     table_key
         Table of a SpatialData.
     ax
-        Axes to draw the genes on, with the modalities in an inset above; a new figure by default.
+        Axes to draw on, modalities above and genes below; a new figure by default.
     show
         Whether to show the figure. It is returned either way.
     save
@@ -79,7 +84,7 @@ def explain(
 
     Returns
     -------
-    The Axes of the genes; of the modalities, for a model that reads no genes.
+    The Axes; where there are genes, the modalities have a scale of their own on top of it.
 
     Raises
     ------
@@ -100,28 +105,34 @@ def explain(
         raise KeyError(f"There is no explanation {key!r} in uns['spacrd']: run spacrd.tl.explain first.")
     regions = record["regions"]
     check_key(region, regions.index, "region")
-    row = regions.loc[region].drop("n_spots")
+    spots, means = regions.loc[region, "n_spots"], regions.loc[region].drop("n_spots")
     # What no input adds is nought where nothing is missing, and says nothing then.
-    modalities = row if record.get("attention") == "votes" or not record.get("calibrated") else row.drop("base")
+    modalities = means if record.get("attention") == "votes" or not record.get("calibrated") else means.drop("base")
     stored = table.varm.get(Keys.contributions(key))
     genes = None if stored is None else _top(stored[region].dropna(), n_genes)
-    drawn = len(modalities) if genes is None else len(genes)
-    (panel,) = panels(1, ax, size=(4.8, 1.5 + 0.21 * max(drawn, 4)))
-    upper: Any = panel
-    if genes is not None:
-        _bars(panel, genes)
-        panel.set_xlabel("mean contribution of a gene (logit)")
-        tall = 0.8 * len(modalities) / max(drawn, 4)
-        upper = panel.inset_axes((0.0, 1.0 + 1.4 / max(drawn, 4), 1.0, tall))
-        upper.tick_params(axis="x", labelsize="small")
-    _bars(upper, modalities.astype(float))
+    blocks = [modalities.astype(float), *([] if genes is None else [genes])]
+    n = sum(map(len, blocks)) + len(blocks) - 1
+    (panel,) = panels(1, ax, size=(4.8, 1.4 + 0.23 * max(n, 4)))
+    scales = [panel] if genes is None else [panel.twiny(), panel]
+    top, rows = n - 1, []
+    for scale, values in zip(scales, blocks, strict=True):
+        rows.append(np.arange(top, top - len(values), -1))
+        _bars(scale, values, rows[-1])
+        top -= len(values) + 1  # an empty row parts modalities from genes
+    _align(scales, blocks)
+    panel.set_yticks(np.concatenate(rows), [plain(name) for values in blocks for name in values.index])
+    panel.set_ylim(-0.6, n - 0.4)
+    panel.tick_params(axis="y", length=0)
+    panel.axvline(0.0, color=ink(), linewidth=0.8)
     if genes is None:
         panel.set_xlabel("mean contribution (logit)")
-    base = list(modalities.index)
-    if "base" in base:
-        upper.patches[base.index("base")].set_color(MISSING_COLOR)
-    upper.set_title(
-        f"{region} ({int(regions.loc[region, 'n_spots'])} spots): blue against, red for cancer", fontsize="medium"
+    else:
+        panel.set_xlabel("mean contribution of a gene (logit)")
+        scales[0].spines["top"].set_visible(True)
+        scales[0].set_xlabel("mean contribution of a modality (logit)")
+        panel.axhline(len(genes), color=ink(), linewidth=0.8, alpha=0.4)
+    panel.set_title(
+        f"{plain(region)} ({int(spots)} spots)\nto the left: against cancer, to the right: for it", fontsize="medium"
     )
     finished = finish([panel], show=show, save=save)
     assert not isinstance(finished, list)

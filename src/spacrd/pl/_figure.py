@@ -22,6 +22,11 @@ def ink() -> str:
     return str(mpl.rcParams["text.color"])
 
 
+def plain(text: object) -> str:
+    """A user's name as it stands: matplotlib would set what is between dollars as mathematics."""
+    return str(text).replace("$", r"\$")
+
+
 def line_style(number: int) -> dict[str, Any]:
     """Colour and dashes of the ``number``-th line; both differ, so that a print without colours can be read too."""
     color = PALETTE[number % len(PALETTE)]
@@ -30,7 +35,12 @@ def line_style(number: int) -> dict[str, Any]:
 
 
 def panels(
-    n: int, ax: Axes | Sequence[Axes] | None, *, size: tuple[float, float], ncols: int | None = None, **subplot_kw: Any
+    n: int,
+    ax: Axes | Sequence[Axes] | None,
+    *,
+    size: tuple[float, float],
+    ncols: int | None = None,
+    layout: str = "constrained",
 ) -> list[Axes]:
     """``n`` Axes: the ones given, or those of a new figure of panels of ``size`` inches, about as wide as high."""
     import matplotlib.pyplot as plt
@@ -48,9 +58,8 @@ def panels(
         nrows,
         ncols,
         figsize=(size[0] * ncols, size[1] * nrows),
-        layout="constrained",
+        layout=layout,
         squeeze=False,
-        subplot_kw=subplot_kw,
     )
     axes = list(grid.flat)
     for spare in axes[n:]:
@@ -73,3 +82,11 @@ def finish(axes: list[Axes], *, show: bool | None, save: str | os.PathLike[str] 
 def open_spines(ax: Axes) -> None:
     """Remove the lines that carry no scale."""
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def light_table(ax: Axes) -> None:
+    """Make dark axes light, where the dark end of a colour map would not be seen."""
+    from matplotlib.colors import to_rgb
+
+    if max(to_rgb(ax.get_facecolor())) < 0.5:
+        ax.set_facecolor("#E8E8E8")

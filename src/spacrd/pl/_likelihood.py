@@ -3,38 +3,84 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._checks import check_choice
-from .._keys import REGION_COLORS, Keys
 from .._sections import get_table, scored_libraries
-from ._figure import MISSING_COLOR, finish, panels
-from ._map import Style, draw_section
-from ._tissue import tissue_of
+from ._figure import finish, panels, plain
+from ._layers import Layer, classes_in, layers_of
+from ._map import Style, draw_outline, draw_section, draw_tissue
+from ._tissue import Tissue, tissue_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from spatialdata import SpatialData
 
+    from .._sections import ScoredLibrary
 
-def region_colors(table: AnnData, key: str) -> dict[str, str]:
-    column = table.obs.get(Keys.region(key))
-    if column is None:
-        raise KeyError(f"There is no .obs[{Keys.region(key)!r}]: run spacrd.tl.score or spacrd.tl.threshold first.")
-    categories = [str(name) for name in column.astype("category").cat.categories]
-    stored = list(table.uns.get(Keys.region_colors(key), []))
-    if len(stored) != len(categories):
-        stored = [REGION_COLORS.get(name, MISSING_COLOR) for name in categories]
-    return dict(zip(categories, stored, strict=True))
+
+GAP, SCALE_BAR = 4.0, 24.0
+"""Points between a panel and what explains its colours, without and with a scale bar between them."""
+
+
+def _draw_layer(ax: Axes, layer: Layer, scored: ScoredLibrary, tissue: Tissue, style: Style) -> Any:
+    if layer.name is not None:
+        return draw_section(ax, layer.values(scored), tissue, style)
+    draw_tissue(ax, tissue, scale_bar=style.scale_bar)
+    return None
+
+
+def _label_grid(axes: list[Axes], sections: list[ScoredLibrary], layers: list[Layer]) -> None:
+    """Titles of the panels, which are sections by layers; where there is one of either, the other is the title."""
+    for number, panel in enumerate(axes):
+        row, column = divmod(number, len(layers))
+        if len(layers) == 1:
+            panel.set_title(plain(sections[row].library.name))
+        elif row == 0:
+            panel.set_title(plain(layers[column].title))
+        if len(layers) > 1 and len(sections) > 1 and column == 0:
+            panel.set_ylabel(plain(sections[row].library.name))
+
+
+def _below(ax: Axes, points: float) -> Any:
+    """Coordinates of the axes, moved down by so many points, whatever the size of the panel."""
+    from matplotlib.transforms import ScaledTranslation
+
+    figure: Any = ax.get_figure(root=True)
+    return ax.transAxes + ScaledTranslation(0, -points / 72, figure.dpi_scale_trans)
+
+
+def _color_bar(axes: list[Axes], drawn: Any, layer: Layer, below: float | None) -> None:
+    figure: Any = axes[0].get_figure(root=True)
+    label = "uncertainty" if layer.name == "uncertainty" else "cancer likelihood"
+    if below is None:
+        bar = figure.colorbar(drawn, ax=axes, label=label, fraction=0.05, shrink=0.8)
+    else:
+        place = axes[-1].inset_axes((0.05, -0.04, 0.9, 0.04), transform=_below(axes[-1], below))
+        bar = figure.colorbar(drawn, cax=place, orientation="horizontal")
+        place.tick_params(labelsize="small")
+    bar.solids.set(alpha=1)
+
+
+def _legend(ax: Axes, colors: Mapping[str, Any], below: float | None) -> None:
+    from matplotlib.lines import Line2D
+
+    dots = [Line2D([], [], marker="o", linestyle="", color=shade) for shade in colors.values()]
+    look: dict[str, Any] = {"frameon": False, "handlelength": 1, "handletextpad": 0.4, "borderaxespad": 0.2}
+    if below is None:
+        look |= {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+    else:
+        look |= {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": _below(ax, below)}
+        look |= {"ncols": 2, "columnspacing": 1.0, "fontsize": "small"}
+    ax.legend(dots, [plain(name) for name in colors], **look)
 
 
 def likelihood(
     data: AnnData | SpatialData,
     *,
     key: str = "spacrd",
-    color: str = "likelihood",
+    color: str | Sequence[str | None] | None = "likelihood",
     library_key: str | None = None,
     table_key: str = "table",
     image_key: str | None = None,
@@ -48,7 +94,7 @@ def likelihood(
     show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> Axes | list[Axes]:
-    """Draw the cancer map: every spot at its place on the tissue, coloured by likelihood or called region.
+    """Draw the cancer map: every spot at its place on the tissue, coloured by likelihood, called region or class.
 
     The colour scale always spans 0 to 1, so that sections can be compared. Spots have their true diameter over
     the picture, which is read at low resolution; without a picture they stand alone and nearly touch. Spots without a
@@ -62,7 +108,8 @@ def likelihood(
     key
         Name of the result, ``key_added`` of :func:`spacrd.tl.score`.
     color
-        ``"likelihood"`` or ``"region"``.
+        ``"likelihood"``, ``"uncertainty"``, ``"region"``, a column of ``.obs`` that holds classes, or None for the
+        picture alone. Several make one panel each, side by side: ``[None, "pathologist", "likelihood"]``.
     library_key
         Column of ``.obs`` that tells sections apart. By default as in scoring.
     table_key
@@ -76,13 +123,13 @@ def likelihood(
     size
         Multiple of the spot diameter.
     alpha
-        Opacity of the spots; by default slightly translucent over a picture.
+        Opacity of the spots; by default numbers are slightly translucent over a picture.
     outline
         Whether to draw a line around the spots called cancer.
     scale_bar
         Whether to draw a scale bar, if micrometres per pixel are known.
     ax
-        Axes to draw on, as many as there are sections; a new figure by default.
+        Axes to draw on, as many as there are sections, times the colours; a new figure by default.
     show
         Whether to show the figure. It is returned either way.
     save
@@ -90,38 +137,49 @@ def likelihood(
 
     Returns
     -------
-    The Axes; a list of them for several sections.
+    The Axes; a list of them for several sections or colours, all colours of a section in line.
 
     Raises
     ------
     KeyError
-        If the result, the picture or the coordinate system does not exist.
+        If the result, the column, the picture or the coordinate system does not exist.
+    TypeError
+        If a column to colour by holds numbers.
 
     Examples
     --------
     After the :ref:`setup of the examples <examples>`:
 
     >>> ax = spacrd.pl.likelihood(section, save="map.png")
+    >>> picture, labels, map = spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"], outline=True)
     """
-    check_choice(color, ("likelihood", "region"), "color")
-    colors = region_colors(get_table(data, table_key), key) if color == "region" else None
+    layers = layers_of(get_table(data, table_key), color, key)
     sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
     tissues = [tissue_of(scored.library, image_key, coordinate_system) for scored in sections]
-    axes = panels(len(sections), ax, size=(5.2, 4.6) if len(sections) == 1 else (3.5, 3.2))
-    style = Style(colors=colors, cmap=cmap, size=size, alpha=alpha, outline=outline, scale_bar=scale_bar)
-    drawn = [
-        draw_section(panel, scored, tissue, style)
-        for panel, scored, tissue in zip(axes, sections, tissues, strict=True)
-    ]
-    for panel, scored in zip(axes, sections, strict=True):
-        panel.set_title(scored.library.name)
-    figure: Any = axes[0].get_figure(root=True)
-    if colors is None:
-        bar = figure.colorbar(drawn[0], ax=axes, label="cancer likelihood", fraction=0.05, shrink=0.8)
-        bar.solids.set(alpha=1)
-    else:
-        from matplotlib.lines import Line2D
-
-        dots = [Line2D([], [], marker="o", linestyle="", color=shade) for shade in colors.values()]
-        axes[-1].legend(dots, list(colors), frameon=False, handlelength=1, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    several = len(layers) > 1
+    axes = panels(
+        len(sections) * len(layers),
+        ax,
+        size=(5.2, 4.6) if len(sections) == len(layers) == 1 else (3.5, 3.2),
+        ncols=len(layers) if several else None,
+        layout="compressed",
+    )
+    for column, layer in enumerate(layers):
+        # One scale bar in a line of panels, which all have its scale.
+        style = Style(layer.colors, layer.limits, cmap, size, alpha, scale_bar and column == 0)
+        own = axes[column :: len(layers)]
+        below = None if not several else SCALE_BAR if style.scale_bar else GAP
+        drawn = [
+            _draw_layer(panel, layer, scored, tissue, style)
+            for panel, scored, tissue in zip(own, sections, tissues, strict=True)
+        ]
+        if outline:
+            for panel, scored, tissue in zip(own, sections, tissues, strict=True):
+                draw_outline(panel, scored, tissue)
+        if layer.colors is not None:
+            seen = classes_in(layer, sections)
+            _legend(own[-1], {name: shade for name, shade in layer.colors.items() if name in seen}, below)
+        elif layer.name is not None:
+            _color_bar(own, drawn[0], layer, below)
+    _label_grid(axes, sections, layers)
     return finish(axes, show=show, save=save)

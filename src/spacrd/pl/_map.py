@@ -10,7 +10,7 @@ import numpy as np
 
 from .._keys import CANCER
 from .._sections import ScoredLibrary
-from ._figure import MISSING_COLOR, ink
+from ._figure import MISSING_COLOR, ink, light_table
 from ._raster import cell_size, mean_raster, outline_field
 from ._tissue import Tissue, nearest_distance
 
@@ -25,12 +25,13 @@ MANY = 50_000
 class Style:
     """How a section is drawn."""
 
-    colors: Mapping[str, str] | None = None
-    """Colour of every region; None for likelihoods."""
+    colors: Mapping[str, Any] | None = None
+    """Colour of every class; None for numbers."""
+    limits: tuple[float, float] = (0.0, 1.0)
+    """Numbers at the ends of the colour map."""
     cmap: Any = "viridis"
     size: float = 1.0
     alpha: float | None = None
-    outline: bool = False
     scale_bar: bool = True
 
 
@@ -62,44 +63,42 @@ def _scale_bar(ax: Axes, um_per_unit: float, width: float) -> None:
     ax.add_artist(bar)
 
 
-def _as_circles(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style, alpha: float) -> Any:
+def _as_circles(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style, alpha: float) -> Any:
     diameter = tissue.diameter * style.size
     drawn = None
     if style.colors is None:
-        known = np.isfinite(scored.likelihood)
+        known = np.isfinite(values)
         drawn = _spots(ax, tissue.xy[known], diameter, cmap=style.cmap, alpha=alpha)
-        drawn.set_array(scored.likelihood[known])
-        drawn.set_clim(0, 1)
+        drawn.set_array(values[known])
+        drawn.set_clim(*style.limits)
     else:
-        known = np.array([region is not None for region in scored.region])
+        known = np.array([name is not None for name in values])
         for name, color in style.colors.items():
-            _spots(ax, tissue.xy[scored.region == name], diameter, facecolor=color, alpha=alpha)
+            _spots(ax, tissue.xy[values == name], diameter, facecolor=color, alpha=alpha)
     if not known.all():
         _spots(ax, tissue.xy[~known], diameter, facecolor="none", edgecolor=MISSING_COLOR, linewidth=0.4)
     return drawn
 
 
-def _as_raster(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style, alpha: float) -> Any:
+def _as_raster(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style, alpha: float) -> Any:
     from matplotlib.colors import to_rgba
 
     low, high = tissue.limits
     cell = cell_size(low, high, nearest_distance(tissue.xy))
     if style.colors is None:
-        values, extent = mean_raster(tissue.xy, scored.likelihood, low, high, cell)
-        look = {"cmap": style.cmap, "vmin": 0, "vmax": 1}
+        cells, extent = mean_raster(tissue.xy, values, low, high, cell)
+        look = {"cmap": style.cmap, "vmin": style.limits[0], "vmax": style.limits[1]}
     else:
-        layers = [
-            mean_raster(tissue.xy, (scored.region == name).astype(float), low, high, cell) for name in style.colors
-        ]
+        layers = [mean_raster(tissue.xy, (values == name).astype(float), low, high, cell) for name in style.colors]
         shares, extent = np.stack([layer for layer, _ in layers]), layers[0][1]
-        values = np.array([to_rgba(color) for color in style.colors.values()])[shares.argmax(axis=0)]
-        values[~(shares.max(axis=0) > 0)] = 0.0
+        cells = np.array([to_rgba(color) for color in style.colors.values()])[shares.argmax(axis=0)]
+        cells[~(shares.max(axis=0) > 0)] = 0.0
         look = {}
-    return ax.imshow(values, extent=extent, interpolation="nearest", alpha=alpha, zorder=1, **look)
+    return ax.imshow(cells, extent=extent, interpolation="nearest", alpha=alpha, zorder=1, **look)
 
 
-def _outline(ax: Axes, scored: ScoredLibrary, tissue: Tissue) -> None:
-    """Line around the spots called cancer, dark with a light rim so that it is seen on any colour."""
+def draw_outline(ax: Axes, scored: ScoredLibrary, tissue: Tissue) -> None:
+    """Draw a line around the spots called cancer, dark with a light rim so that it is seen on any colour."""
     from matplotlib.patheffects import withStroke
 
     field = outline_field(tissue.xy, scored.region == CANCER, nearest_distance(tissue.xy))
@@ -117,6 +116,8 @@ def draw_tissue(ax: Axes, tissue: Tissue, *, scale_bar: bool = True) -> None:
         height, width = tissue.image.shape[:2]
         shown = ax.imshow(tissue.image, extent=(0, width, height, 0), interpolation="bilinear")
         shown.set_transform(Affine2D(tissue.image_to_xy) + ax.transData)
+    else:
+        light_table(ax)
     ax.set_aspect("equal")
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(high[1], low[1])
@@ -129,12 +130,14 @@ def draw_tissue(ax: Axes, tissue: Tissue, *, scale_bar: bool = True) -> None:
         _scale_bar(ax, tissue.um_per_unit, float(high[0] - low[0]))
 
 
-def draw_section(ax: Axes, scored: ScoredLibrary, tissue: Tissue, style: Style) -> Any:
-    """Draw a section; returns what a colour bar is made for, None for regions."""
-    alpha = style.alpha if style.alpha is not None else (1.0 if tissue.image is None else 0.85)
+def draw_section(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style) -> Any:
+    """Draw a section by numbers, NaN where unknown, or by names of classes, None where unknown.
+
+    Returns what a colour bar is made for, None for classes.
+    """
+    # Translucent colours are others: a scale is still read, classes are not told apart.
+    alpha = style.alpha if style.alpha is not None else 0.85 if tissue.image is not None and not style.colors else 1.0
     draw = _as_raster if len(tissue.xy) > MANY else _as_circles
-    drawn = draw(ax, scored, tissue, style, alpha)
-    if style.outline:
-        _outline(ax, scored, tissue)
+    drawn = draw(ax, values, tissue, style, alpha)
     draw_tissue(ax, tissue, scale_bar=style.scale_bar)  # last: it sets the limits that the raster moves
     return drawn

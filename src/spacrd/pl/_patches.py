@@ -13,7 +13,7 @@ from .._keys import Keys
 from .._sections import Library, ScoredLibrary, recorded_embeddings, result_record, scored_libraries
 from .._sections._pictures import open_picture
 from ..image import Cutter
-from ._figure import finish, ink, panels
+from ._figure import finish, ink, panels, plain
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -88,7 +88,7 @@ def _title(scored: ScoredLibrary, row: int, several: bool) -> str:
     text = f"{scored.likelihood[row]:.2f}"
     if np.isfinite(scored.uncertainty[row]):
         text += f" ± {scored.uncertainty[row]:.2f}"
-    return f"{scored.library.name}\n{text}" if several else text
+    return f"{plain(scored.library.name)}\n{text}" if several else text
 
 
 def patches(
@@ -166,6 +166,9 @@ def patches(
         panel.set_xticks([])
         panel.set_yticks([])
         panel.spines[:].set_color("0.6")
+    last = sections[shown[-1][0]].library
+    side = float(result_record(last.table, rep)["sections"][Keys.section(last.name)]["patch_um"])
+    axes[-1].set_xlabel(f"{side:.3g} µm wide", fontsize="small")
     for panel, title in zip(axes[::n], groups, strict=True):
         panel.set_ylabel(title.replace(" to the ", " to\nthe ").replace("most ", "most\n"), color=ink())
     finished = finish(axes, show=show, save=save)

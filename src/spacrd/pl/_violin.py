@@ -9,7 +9,7 @@ import numpy as np
 
 from .._checks import check_key
 from .._sections import ScoredLibrary
-from ._figure import MISSING_COLOR, PALETTE, ink, open_spines
+from ._figure import MISSING_COLOR, PALETTE, ink, open_spines, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def draw_classes(ax: Axes, scored: ScoredLibrary, column: pd.Series, names: Sequ
     ticks = []
     for row, name in enumerate(names):
         values = scored.likelihood[finite & (named == name)]
-        ticks.append(f"{name} ({len(values)})")
+        ticks.append(f"{plain(name)} ({len(values)})")
         color = MISSING_COLOR if name == UNLABELLED else PALETTE[0]
         if len(values) < FEW or np.ptp(values) < 1e-9:
             ax.plot(values, np.full(len(values), row), "o", color=color, markersize=4)
@@ -83,6 +83,6 @@ def draw_classes(ax: Axes, scored: ScoredLibrary, column: pd.Series, names: Sequ
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(-0.01, 1.01)
     ax.set_xlabel("cancer likelihood")
-    ax.set_title(scored.library.name, pad=16)
+    ax.set_title(plain(scored.library.name), pad=16)
     open_spines(ax)
     ax.spines["left"].set_visible(False)
