@@ -9,6 +9,10 @@ from pathlib import Path
 os.environ.setdefault("SPACRD_PROGRESS", "0")
 os.environ.setdefault("SPACRD_DEVICE", "cpu")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# One thread a process, before anything starts its own: processes beside each other use the cores, and small networks
+# train several times faster so. numba counts too: where it starts, torch takes over its number of threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 
 import matplotlib
 
@@ -17,7 +21,18 @@ matplotlib.use("Agg")
 import pytest
 from pytest_socket import disable_socket
 
+MAX_PROCESSES = 4
+"""Each holds torch, scanpy and its own fitted models: about 1 GB."""
+
 REAL_DATA = Path(os.environ.get("SPACRD_DATA") or Path(__file__).parents[1].parent / "shared" / "data")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many processes as this one may use cores; none beside it for single files, which start sooner so."""
+    if all(argument.split("::")[0].endswith(".py") for argument in config.args):
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MAX_PROCESSES) if cores > 1 else 0
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
