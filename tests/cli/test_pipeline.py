@@ -105,7 +105,7 @@ def test_paths_with_spaces_and_other_letters(toys: Path, model: Path, tmp_path: 
     folder = Path("Ünïcode Schnitte 切片")
     folder.mkdir()
     (folder / "toy 3.h5ad").write_bytes((toys / "toy_3.h5ad").read_bytes())
-    out = folder / "new ordner" / "bewertet é.h5ad"
+    out = folder / "новая папка" / "bewertet é.h5ad"
     said = cli("score", folder / "toy 3.h5ad", "--model", model, "--out", out, "--json")
     assert said.code == 0 and said.out.isascii() and said.json["outputs"] == [str(out)]
     assert out.is_file()
