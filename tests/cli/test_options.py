@@ -10,10 +10,11 @@ import shlex
 import pytest
 
 import spacrd
-from spacrd._cli import _evaluate, _fit, _main, _patches, _report, _score
+from spacrd._cli import _annotate, _evaluate, _fit, _main, _patches, _report, _score
 from spacrd._cli._options import in_options
 
 CALLS = {
+    "annotate": (spacrd.pp.annotate, _annotate.ARGUMENTS, {"data", "copy"}),
     "patches": (spacrd.pp.extract_patches, _patches.ARGUMENTS, {"data", "client", "copy"}),
     "fit": (spacrd.tl.fit, _fit.ARGUMENTS, {"data", "callbacks"}),
     "score": (spacrd.tl.score, _score.ARGUMENTS, {"data", "model", "copy"}),
@@ -21,6 +22,7 @@ CALLS = {
     "report": (spacrd.report, _report.ARGUMENTS, {"data", "path", "model", "overwrite"}),
 }
 NEEDED = {
+    "annotate": ["--regions", "r.geojson", "--key-added", "k", "--out", "x.zarr"],
     "patches": ["--out", "x.zarr"],
     "fit": ["--label-key", "k", "--positive", "p", "--out", "m"],
     "score": ["--model", "m"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import anndata as ad
@@ -31,6 +32,25 @@ def test_patches_to_zarr(toys: Path, tmp_path: Path, cli) -> None:
     )
     np.testing.assert_array_equal(*(np.asarray(s.images["toy_3_hires_image"]) for s in (written, before)))
     assert [item.name for item in tmp_path.iterdir()] == ["patches.zarr"]
+
+
+def test_regions_become_labels(toys: Path, tmp_path: Path, cli) -> None:
+    xy = spatialdata.read_zarr(toys / "raw_3.zarr").tables["table"].obsm["spatial"]
+    right = float(np.median(xy[:, 0])) + 1
+    corners = [[right, 0], [9999, 0], [9999, 9999], [right, 9999], [right, 0]]
+    region = {"type": "Polygon", "coordinates": [corners]}
+    drawn = {"type": "Feature", "geometry": region, "properties": {"classification": {"name": "Tumor"}}}
+    (tmp_path / "drawn.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [drawn]}))
+    words = ["annotate", toys / "raw_3.zarr", "--regions", tmp_path / "drawn.geojson", "--key-added", "qupath"]
+    said = cli(*words, "--out", tmp_path / "labelled.zarr", "--json")
+    assert said.code == 0, said.err
+    n = int((xy[:, 0] > right).sum())
+    assert said.json["classes"] == {"Tumor": n} and said.json["unlabelled"] == len(xy) - n
+    labels = spatialdata.read_zarr(tmp_path / "labelled.zarr").tables["table"].obs["qupath"]
+    np.testing.assert_array_equal(labels == "Tumor", xy[:, 0] > right)
+    words[3] = "absent.geojson"
+    said = cli(*words, "--out", tmp_path / "again.zarr")
+    assert said.code == 2 and "absent.geojson" in said.err
 
 
 def test_fit_saves_the_model_and_sums_it_up(toys: Path, model: Path, cli) -> None:

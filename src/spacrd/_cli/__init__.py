@@ -1,4 +1,4 @@
-"""The command line: ``spacrd demo | patches | fit | score | evaluate | report``."""
+"""The command line: ``spacrd demo | annotate | patches | fit | score | evaluate | report``."""
 
 from ._main import main
 

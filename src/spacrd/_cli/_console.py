@@ -48,6 +48,7 @@ class Console:
     as_json: bool
     stdout: TextIO
     warnings: list[str] = field(default_factory=list)
+    _shown: set[str] = field(default_factory=set, repr=False)
 
     def say(self, text: str) -> None:
         """Say how far the work is."""
@@ -73,13 +74,15 @@ class Console:
 
     def _show(self, message: Warning | str, category: type[Warning], *args: Any, **kwargs: Any) -> None:
         text = " ".join(str(message).split())
-        if not issubclass(category, SpacrdWarning):
-            text = f"{category.__name__}: {text}"
-        elif text in self.warnings:
+        if text in self._shown:
             return
-        else:
+        self._shown.add(text)
+        if issubclass(category, SpacrdWarning):
             self.warnings.append(text)
-        print(f"spacrd: warning: {text}", file=sys.stderr, flush=True)
+            text = f"spacrd: warning: {text}"
+        else:
+            text = f"{category.__name__}: {text}"
+        print(text, file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:

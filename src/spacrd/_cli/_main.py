@@ -13,12 +13,20 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import __version__
-from . import _demo, _evaluate, _fit, _patches, _report, _score
+from . import _annotate, _demo, _evaluate, _fit, _patches, _report, _score
 from ._console import Console, settings_of
 from ._options import in_options
 from ._parser import build_parser
 
-COMMANDS = (_demo.COMMAND, _patches.COMMAND, _fit.COMMAND, _score.COMMAND, _evaluate.COMMAND, _report.COMMAND)
+COMMANDS = (
+    _demo.COMMAND,
+    _annotate.COMMAND,
+    _patches.COMMAND,
+    _fit.COMMAND,
+    _score.COMMAND,
+    _evaluate.COMMAND,
+    _report.COMMAND,
+)
 UNEXPECTED, USER_ERROR, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 FOLDERS = ", or an output folder of Space Ranger (Visium, Visium HD) or Xenium"
 
 
-def add_inputs(parser: argparse.ArgumentParser, what: str, *, folders: bool = False) -> Group:
+def add_inputs(parser: argparse.ArgumentParser, what: str, *, folders: bool = False, nargs: str | int = "+") -> Group:
     """Argument and options that say what is read, output folders of instruments too or not; returns their group."""
     text = f"{what}: .h5ad or .zarr (AnnData or SpatialData)"
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help=text + FOLDERS * folders)
+    parser.add_argument("inputs", nargs=nargs, metavar="INPUT", help=text + FOLDERS * folders)
     group = parser.add_argument_group("what is read")
     if not folders:
         parser.set_defaults(fullres_image=None)
