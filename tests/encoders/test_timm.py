@@ -143,7 +143,7 @@ ConnectError.__module__ = "httpx"
 def online(monkeypatch):
     """The hub as it would be with a network; what it answers is set by the test."""
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: None)
     calls = []
 
     def answer(error):
@@ -197,6 +197,7 @@ def test_hub_models_get_their_arguments(monkeypatch):
     assert asked == {
         "name": "hf-hub:MahmoodLab/uni",
         "pretrained": True,
+        "pretrained_cfg_overlay": {"hf_hub_filename": ""},
         "init_values": 1e-5,
         "dynamic_img_size": True,
         "num_classes": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,16 @@ def seal(folder: Path) -> None:
     """Make the checksum fit, as somebody does who means harm."""
     history = json.loads((folder / HISTORY).read_text())
     edit(folder, lambda c: c.update({CHECKSUM: checksum(c, history, folder / WEIGHTS)}))
+
+
+def header(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change the table of tensors, and leave the tensors."""
+    raw = (folder / WEIGHTS).read_bytes()
+    length = struct.unpack("<Q", raw[:8])[0]
+    table = json.loads(raw[8 : 8 + length])
+    change(table)
+    text = json.dumps(table).encode()
+    (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + length :])
 
 
 @contextmanager

@@ -128,24 +128,6 @@ def test_missing_parts_are_named(model, tmp_path):
         SpaCRD.load(tmp_path / "m")
 
 
-def test_hub_is_asked_only_for_hub_names_and_errors_are_clear(monkeypatch):
-    from huggingface_hub.errors import RepositoryNotFoundError
-
-    asked = []
-
-    def snapshot_download(repo_id, **_):
-        asked.append(repo_id)
-        raise RepositoryNotFoundError("no", response=type("R", (), {"headers": {}, "request": None})())
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    with pytest.raises(FileNotFoundError):
-        SpaCRD.load("a/b/c")
-    assert not asked
-    with pytest.raises(FileNotFoundError, match="neither a local folder nor a model on the hub"):
-        SpaCRD.load("lab/model")
-    assert asked == ["lab/model"]
-
-
 def test_card_and_repr_name_the_essentials(model):
     text = repr(model)
     assert model.id in text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import struct
@@ -18,7 +17,7 @@ from spacrd.model import SpaCRD
 from spacrd.model._disk import CONFIG, FILES, HISTORY, WEIGHTS
 from spacrd.model._files import MAX_JSON
 
-from .folders import edit, memory, seal
+from .folders import edit, header, memory, seal
 
 LIMIT = 50_000_000
 """Bytes that refusing a small folder may take at most."""
@@ -140,18 +139,8 @@ def test_networks_of_terabytes_are_refused_before_anything_is_allocated(folder, 
 
 
 def test_many_networks_are_refused_without_being_made(folder):
-    edit(folder, lambda c: c.update(members=100, jackknife=100))
+    edit(folder, lambda c: c.update(members=100))
     refused(folder, "does not fit its config: missing")
-
-
-def header(folder: Path, change) -> None:
-    """Change the table of tensors, and leave the tensors."""
-    raw = (folder / WEIGHTS).read_bytes()
-    length = struct.unpack("<Q", raw[:8])[0]
-    table = json.loads(raw[8 : 8 + length])
-    change(table)
-    text = json.dumps(table).encode()
-    (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + length :])
 
 
 NAME = "0.classifier.0.weight"

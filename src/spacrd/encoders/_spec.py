@@ -46,7 +46,7 @@ class EncoderSpec:
     mpp
         Micrometres per pixel it was trained on; NaN if there is no one value.
     revision
-        Version of the features or weights; empty if it is the newest.
+        Version of the features or weights, on the hub a commit; empty for the newest, until it is loaded.
     licence
         Licence of the weights.
     gated

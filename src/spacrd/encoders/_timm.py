@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from .._hub import answer
 from .._settings import logger, settings
-from ._hub import check_access, hub_error, hub_repository
+from ._hub import HUB_PREFIXES, check_access, hub_error, hub_repository, what_was_loaded
 from ._memory import Halving
 from ._spec import FULL, PRECISIONS, Encoder, EncoderSpec
 
@@ -64,7 +65,8 @@ def load_timm(
         file = _weights_file(folder)
         model, source, sha256 = _from_folder(timm, spec, folder, file), file.name, _sha256(file)
     else:
-        model, source = _from_hub(timm, spec), spec.model
+        model, commit, sha256 = _from_hub(timm, spec)
+        spec, source = dataclasses.replace(spec, revision=commit or spec.revision), spec.model
     model = model.eval().requires_grad_(False).to(target)
     spec = _complete(timm, spec, model)
     encode = Halving(functools.partial(_encode, model, spec, target, precision), spec.name)
@@ -191,18 +193,30 @@ def _from_folder(timm: Any, spec: EncoderSpec, folder: Path, file: Path) -> Any:
     return _fill(model, spec, file)
 
 
-def _from_hub(timm: Any, spec: EncoderSpec) -> Any:
-    repository = hub_repository(timm, spec.model)
+def _from_hub(timm: Any, spec: EncoderSpec) -> tuple[Any, str, str]:
+    """Model, the commit it is of, and the SHA-256 of its weights."""
+    repository, revision = hub_repository(timm, spec.model)
+    revision = revision or spec.revision or None
     if repository:
-        check_access(spec, repository)
-    try:
-        model = timm.create_model(spec.model, pretrained=True, **_arguments(spec, architecture=False))
-    except Exception as error:
-        raise hub_error(error, spec, repository) from error
+        check_access(spec, repository, revision)
+    wanted = f"{repository}@{revision}" if revision else repository
+    name, overlay = spec.model, {"hf_hub_id": wanted} if revision else {}
+    if name.startswith(HUB_PREFIXES):
+        # A repository may name a file of its own, which earlier versions of timm unpickle.
+        name, overlay = f"hf-hub:{wanted}", {"hf_hub_filename": ""}
+    create = functools.partial(
+        timm.create_model,
+        name,
+        pretrained=True,
+        pretrained_cfg_overlay=overlay,
+        **_arguments(spec, architecture=False),
+    )
+    model = answer(create, functools.partial(hub_error, spec=spec, repository=repository))
+    commit, sha256 = what_was_loaded(repository, revision) if repository else ("", "")
     # Only now: without a classifier from the start, timm would not insist that every layer is in the file.
     if spec.pooling == "model" and model.num_classes:
         model.reset_classifier(0)
-    return model
+    return model, commit, sha256
 
 
 def _complete(timm: Any, spec: EncoderSpec, model: Any) -> EncoderSpec:

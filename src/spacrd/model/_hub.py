@@ -3,37 +3,77 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from .._checks import names
+from .._hub import answer, check_hash, reason, without_token
+from .._settings import logger
+from ._disk import CONFIG, FILES, HISTORY, WEIGHTS
+from ._files import MAX_JSON
+from ._weights import MAX_HEADER, MAX_WEIGHTS
 
 if TYPE_CHECKING:
     from ._model import SpaCRD
 
+LIMITS = {CONFIG: MAX_JSON, HISTORY: MAX_JSON, WEIGHTS: MAX_HEADER + MAX_WEIGHTS}
 
-def download(repo_id: str, *, revision: str | None, token: str | None) -> Path:
-    """Fetch the model's files into the hub cache and return their folder."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
+def download(repo_id: str, *, revision: str | None, token: str | None) -> tuple[Path, str]:
+    """Fetch a model into the hub's cache.
+
+    What the repository holds is looked at first: only the files of a model are fetched, of one commit, and none of
+    absurd size; then they are compared with the hashes that the hub gives. Without the hub, what is in the cache is
+    taken.
+
+    Returns
+    -------
+    The folder, and the commit it is.
+
+    Raises
+    ------
+    FileNotFoundError, PermissionError, ConnectionError, ValueError
+        That never repeat a token.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+
+    fetch = partial(snapshot_download, repo_id, token=token, allow_patterns=list(FILES))
+    explain = partial(_explained, repo_id=repo_id, revision=revision, token=token)
+    look = partial(HfApi(token=token).model_info, repo_id, revision=revision, files_metadata=True, timeout=30)
     try:
-        return Path(
-            snapshot_download(
-                repo_id,
-                revision=revision,
-                token=token,
-                allow_patterns=["config.json", "model.safetensors", "history.json", "README.md"],
-            )
+        info = answer(look, explain)
+    except OSError as error:
+        try:
+            folder = Path(answer(partial(fetch, revision=revision, local_files_only=True), explain))
+        except OSError:
+            raise error from None
+        logger.info("%s is taken from the cache: %s", repo_id, error)
+        return folder, folder.name
+    held = {file.rfilename: file for file in info.siblings or ()}
+    _check_listing(f"{repo_id} at {info.sha}", held)
+    # By its name, which the cache then knows without a network.
+    folder = Path(answer(partial(fetch, revision=revision), explain))
+    if folder.name != info.sha:
+        raise OSError(f"{repo_id} on the hub changed while it was fetched. Load it again.")
+    for name in set(FILES) & set(held):
+        lfs = held[name].lfs
+        check_hash(folder / name, (lfs.sha256 if lfs else held[name].blob_id) or "")
+    logger.info("%s at revision %s; pass it as `revision` to get the same files again", repo_id, info.sha)
+    return folder, folder.name
+
+
+def _check_listing(where: str, held: dict[str, Any]) -> None:
+    """Refuse what is no model of spacrd before it is fetched."""
+    if missing := [name for name in LIMITS if name not in held]:
+        raise FileNotFoundError(
+            f"{where} on the hub is not a spacrd model: {names(missing)} is missing, found {names(sorted(held), 10)}."
         )
-    except RepositoryNotFoundError as error:
-        raise FileNotFoundError(
-            f"There is neither a local folder nor a model on the hub called {repo_id!r}. "
-            "A private model needs a token: `hf auth login`."
-        ) from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise FileNotFoundError(
-            f"There is no local folder {repo_id!r}, and the hub could not be asked for it ({type(error).__name__}). "
-            "Check the path, or the network and HF_HUB_OFFLINE."
-        ) from error
+    for name, limit in LIMITS.items():
+        if (size := held[name].size or 0) > limit:
+            raise ValueError(
+                f"{where} on the hub: {name} has {size / 1e6:,.0f} MB, at most {limit / 1e6:,.0f} are read."
+            )
 
 
 def upload(model: SpaCRD, repo_id: str, *, private: bool, token: str | None) -> str:
@@ -41,7 +81,35 @@ def upload(model: SpaCRD, repo_id: str, *, private: bool, token: str | None) -> 
     from huggingface_hub import HfApi
 
     api = HfApi(token=token)
-    api.create_repo(repo_id, private=private, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder) / "model")
-        return str(api.upload_folder(repo_id=repo_id, folder_path=Path(folder) / "model"))
+    explain = partial(_explained, repo_id=repo_id, revision=None, token=token, writing=True)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "model"
+        model.save(folder)
+        answer(partial(api.create_repo, repo_id, private=private, exist_ok=True), explain)
+        return str(answer(partial(api.upload_folder, repo_id=repo_id, folder_path=folder), explain))
+
+
+def _explained(
+    error: Exception, repo_id: str, revision: str | None, token: str | None, *, writing: bool = False
+) -> OSError:
+    """What the user can do about an error of the hub."""
+    at = f" at {without_token(revision, token)!r}" if revision else ""
+    match reason(error):
+        case "gated":
+            return PermissionError(
+                f"The model {repo_id!r} is gated. Accept the terms at https://huggingface.co/{repo_id} and log in with "
+                "`hf auth login` (or set HF_TOKEN)."
+            )
+        case "unreachable":
+            return ConnectionError(
+                f"There is no local folder {repo_id!r}, and the hub cannot be reached. Check the path, or the network "
+                "and HF_HUB_OFFLINE."
+            )
+        case "absent" if not writing:
+            return FileNotFoundError(
+                f"There is neither a local folder nor a model on the hub called {repo_id!r}{at}. A private model needs "
+                "a token: `hf auth login`."
+            )
+    said = without_token(error, token)
+    hint = "Log in with a token that may write: `hf auth login`." if writing else "Try again later."
+    return OSError(f"The hub refused {repo_id!r}{at}: {type(error).__name__}: {said}. {hint}")

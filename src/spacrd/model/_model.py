@@ -91,6 +91,8 @@ class SpaCRD:
         Weights by name, as :func:`spacrd.tl.fit` makes them.
     history
         One dictionary of losses per epoch, with its stage and network.
+    source
+        Where it was loaded from on the hub, ``"user/name@commit"``; empty if it was not.
 
     Examples
     --------
@@ -102,10 +104,13 @@ class SpaCRD:
     ('invasive cancer', 'cancer in situ')
     """
 
-    def __init__(self, config: ModelConfig, modules: dict[str, Module], history: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, config: ModelConfig, modules: dict[str, Module], history: list[dict[str, Any]], *, source: str = ""
+    ) -> None:
         self.config = config
         self.modules = {name: module.cpu().eval() for name, module in modules.items()}
         self.history = history
+        self.source = source
 
     @property
     def networks(self) -> list[SpaCRDNetwork]:
@@ -123,9 +128,10 @@ class SpaCRD:
         image = f", {c.image.key} ({c.image.dim})" if c.image else ""
         n = c.calibration.n_sections
         calibrated = f"calibrated on {n} sections" if n else "not calibrated"
+        source = f", from {self.source}" if self.source else ""
         return (
             f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}, "
-            f"{c.members} network(s), {calibrated}"
+            f"{c.members} network(s), {calibrated}{source}"
         )
 
     def predict(
@@ -176,6 +182,11 @@ class SpaCRD:
                 description=f"score {section.name}",
             )
         ]
+        if not all(np.isfinite(scores.votes[scores.counted]).all() for scores in each):
+            raise ValueError(
+                f"Section {section.name!r}: the model gives scores that are no numbers. Its weights are absurd, or the "
+                "values it reads are."
+            )
         scores = mean_scores(each[: c.members])
         blind = ~np.asarray(scores.counted.any(axis=1))
         names = ["level", *(f"jackknife.{number}.level" for number in range(c.jackknife))]
@@ -230,14 +241,16 @@ class SpaCRD:
         Parameters
         ----------
         path
-            Folder to make.
+            Folder to make. It is written beside its place and moved there when it is whole.
         overwrite
-            Replace an existing model folder.
+            Replace an existing model folder; a folder that holds anything else stays as it is.
 
         Raises
         ------
         FileExistsError
             If the folder is not empty and ``overwrite`` is False.
+        ValueError
+            If the place is no folder, holds anything but a spacrd model, or :meth:`load` would refuse the model.
         """
         write_folder(path, self.config, self.modules, self.history, overwrite=overwrite)
 
@@ -249,21 +262,24 @@ class SpaCRD:
         ----------
         path
             A folder, or a hub id ``"user/name"``. Only a name of that form which is no local path asks the network.
+            The files of a stranger are checked before they are used, and nothing in them is executed.
         revision
-            Commit or tag on the hub.
+            Commit, branch or tag on the hub; the newest if None. The commit that was loaded is part of ``.source``.
         token
-            Hub token for a private model.
+            Hub token for a private model; the stored login if None. No message repeats it.
 
         Raises
         ------
         FileNotFoundError
             If there is no such folder or a file is missing.
         ValueError
-            If the folder is damaged, contradicts itself or was written by a newer format.
+            If the folder is damaged, contradicts itself, was changed after it was saved or has a newer format.
+        PermissionError, ConnectionError, OSError
+            If the hub asks for a login, cannot be reached and the cache has no copy, or fails.
         """
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
             raise TypeError(f"path must name a model folder or a hub id 'user/name', got {path!r}.")
-        folder = Path(path)
+        folder, source = Path(path), ""
         if not folder.exists():
             name = os.fspath(path)
             parts = name.split("/")
@@ -271,10 +287,11 @@ class SpaCRD:
                 raise FileNotFoundError(f"There is no model folder {name!r}.")
             from ._hub import download
 
-            folder = download(name, revision=revision, token=token)
+            folder, commit = download(name, revision=revision, token=token)
+            source = f"{name}@{commit}"
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder} is a file; a spacrd model is a folder.")
-        return cls(*read_folder(folder))
+        return cls(*read_folder(folder), source=source)
 
     def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> str:
         """Upload the model folder to the Hugging Face hub.
@@ -286,11 +303,20 @@ class SpaCRD:
         private
             Whether a newly made repository is private.
         token
-            Hub token; the stored login if None.
+            Hub token; the stored login if None. No message repeats it.
 
         Returns
         -------
         Address of the commit.
+
+        Raises
+        ------
+        PermissionError, ConnectionError, OSError
+            If the hub does not take it.
+
+        Examples
+        --------
+        >>> model.push_to_hub("lab/model")  # doctest: +SKIP
         """
         from ._hub import upload
 

@@ -56,7 +56,7 @@ def start(
                 )
             before = result_record(table, key)
             for name, value in identity(encoder).items():
-                if str(before.get(name, value)) != value:
+                if value and before.get(name) and str(before[name]) != value:  # what is unknown fits everything
                     raise ValueError(
                         f"obsm[{key!r}] was made with {name}={before[name]!r}, not {value!r}: sections would not be "
                         "comparable. Choose another `key_added`, or extract all sections again."

@@ -158,6 +158,7 @@ def score(
         uns={
             key_added: {
                 "model": model.id,
+                "model_source": model.source,
                 "recipe": model.config.recipe,
                 "positive": list(model.config.positive),
                 "version": version("spacrd"),

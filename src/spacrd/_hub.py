@@ -1,0 +1,107 @@
+"""What the Hugging Face hub may have against a request, told without the token it was made with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
+Reason = Literal["gated", "unreachable", "absent", "other"]
+
+
+def reason(error: BaseException, *, gated: bool = False) -> Reason:
+    """Why a request failed, as far as the error and those behind it tell.
+
+    ``"gated"``: not without a login and accepted terms; ``"unreachable"``: offline, or no connection; ``"absent"``: no
+    such repository, revision or file, or not for this user. With ``gated``, a known property of the repository, the
+    hub's refusal alone says enough.
+    """
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+
+    def any_is(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(link, kinds) for link in chain)
+
+    status = {getattr(getattr(link, "response", None), "status_code", None) for link in chain}
+    if any_is(GatedRepoError) or (gated and status & {401, 403}):
+        return "gated"
+    client = any(type(link).__module__.startswith(("httpx", "requests")) for link in chain)
+    offline = any_is(OfflineModeIsEnabled, LocalEntryNotFoundError, ConnectionError, TimeoutError)
+    if (client or offline) and not any_is(HfHubHTTPError):
+        return "unreachable"
+    if any_is(RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError):
+        return "absent"
+    return "other"
+
+
+def answer(ask: Callable[[], T], explain: Callable[[Exception], Exception]) -> T:
+    """What the hub's client answers; its error only as ``explain`` tells it.
+
+    That is raised where the client's error is no longer being handled, or a traceback would show its text, token and
+    all.
+    """
+    try:
+        return ask()
+    except Exception as error:
+        wrong = explain(error)
+    raise wrong
+
+
+def without_token(text: object, token: str | None = None) -> str:
+    """First line of a text, at most 300 characters, with access tokens taken out."""
+    import huggingface_hub
+
+    known = (token, os.environ.get("HF_TOKEN"), os.environ.get("HUGGING_FACE_HUB_TOKEN"), huggingface_hub.get_token())
+    shown = next(iter(str(text).strip().splitlines()), "")
+    for secret in filter(None, known):
+        shown = shown.replace(secret, "<token>")
+    return re.sub(r"hf_\w{4,}|(?i:bearer)\s+\S+", "<token>", shown)[:300]
+
+
+def check_hash(file: Path, expected: str) -> str:
+    """SHA-256 of a file, or its name in git, compared with what the hub says it is.
+
+    Parameters
+    ----------
+    file
+        A downloaded file.
+    expected
+        64 hex digits of SHA-256, 40 of git's SHA-1; anything else is not compared.
+
+    Raises
+    ------
+    ValueError
+        If the file is another one.
+    """
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        found = sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    if re.fullmatch(r"[0-9a-f]{40}", expected):
+        digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        with file.open("rb") as stream:
+            while piece := stream.read(1 << 20):
+                digest.update(piece)
+        found = digest.hexdigest()
+    elif not re.fullmatch(r"[0-9a-f]{64}", expected):
+        return sha256
+    if found != expected:
+        raise ValueError(
+            f"{file} is not the file that the hub has (hash {found[:12]}, expected {expected[:12]}): it was damaged on "
+            "the way or in the cache. Delete it and load again."
+        )
+    return sha256

@@ -1,0 +1,118 @@
+"""A hub that answers from memory, to the hub's own client: no network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+
+TOKEN = "hf_" + "NotForAnyEye" * 3
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+
+
+class FakeHub:
+    """Repositories by name, each a dictionary of files.
+
+    Attributes
+    ----------
+    files
+        What is held: repository to file name to content.
+    requests
+        What was asked for: method and path.
+    tokens
+        Tokens that came with the requests.
+    status, body
+        Answer to every request, if ``status`` is set.
+    error
+        Raised on every request, if it is set.
+    unreachable
+        What the client raises without a connection.
+    """
+
+    def __init__(self) -> None:
+        self.files: dict[str, dict[str, bytes]] = {}
+        self.requests: list[str] = []
+        self.tokens: set[str] = set()
+        self.status = 0
+        self.body = ""
+        self.headers: dict[str, str] = {}
+        self.error: Exception | None = None
+        self.unreachable: Exception = ConnectionError("no route")
+
+    def entry(self, name: str, content: bytes) -> dict[str, Any]:
+        """A file as the hub lists it: large ones by SHA-256, others by their hash in git."""
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        listed: dict[str, Any] = {"size": len(content), "blobId": blob, "oid": blob}
+        if name.endswith(".safetensors"):
+            sha256 = hashlib.sha256(content).hexdigest()
+            listed["lfs"] = {"sha256": sha256, "oid": sha256, "size": len(content), "pointerSize": 130}
+        return listed
+
+    def answer(self, http: Any, request: Any) -> Any:
+        path = request.url.path
+        self.requests.append(f"{request.method} {path}")
+        self.tokens.add(request.headers.get("authorization", ""))
+        if self.error is not None:
+            raise self.error
+        if self.status:
+            return http.Response(self.status, text=self.body, headers=self.headers)
+        repository = "/".join(path.removeprefix("/api/models").strip("/").split("/")[:2])
+        files = self.files.get(repository)
+        if files is None:
+            return http.Response(404, headers={"x-error-code": "RepoNotFound"})
+        if "/tree/" in path:
+            return http.Response(200, json=[{"type": "file", "path": n, **self.entry(n, c)} for n, c in files.items()])
+        if path.startswith("/api/models"):
+            if "/revision/" in path and path.rsplit("/", 1)[1] not in (COMMIT, "main"):
+                return http.Response(404, headers={"x-error-code": "RevisionNotFound"})
+            siblings = [{"rfilename": n, **self.entry(n, c)} for n, c in files.items()]
+            return http.Response(200, json={"id": repository, "sha": COMMIT, "siblings": siblings})
+        name = path.split("/resolve/")[1].split("/", 1)[1]
+        if name not in files:
+            return http.Response(404, headers={"x-error-code": "EntryNotFound"})
+        content, listed = files[name], self.entry(name, files[name])
+        etag = listed["lfs"]["sha256"] if "lfs" in listed else listed["oid"]
+        headers = {"etag": f'"{etag}"', "x-repo-commit": COMMIT, "content-length": str(len(content))}
+        return http.Response(200, headers=headers, content=b"" if request.method == "HEAD" else content)
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
+    """The hub, reached by its own client, with a login and an empty cache."""
+    factory = getattr(huggingface_hub, "set_client_factory", None)
+    if factory is None:
+        pytest.skip("this version of huggingface_hub takes no other transport")
+    made_by = import_module("huggingface_hub.utils._http").default_client_factory
+    http = import_module(made_by().__class__.__module__.split(".")[0])
+    fake = FakeHub()
+    fake.unreachable = http.ConnectError("no route")
+    transport = http.MockTransport(lambda request: fake.answer(http, request))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+
+    def client() -> Any:
+        made = made_by()  # with all that the hub's client does before it sends
+        made._transport = transport
+        return made
+
+    factory(client)
+    yield fake
+    factory(made_by)
+
+
+def shown(error: BaseException, captured: Any, *logged: str) -> str:
+    """Everything that a user may see of an error."""
+    import traceback
+
+    chain, told = error, []
+    while chain is not None:
+        told += traceback.format_exception(chain) + [repr(chain), json.dumps(str(chain))]
+        chain = chain.__cause__ or chain.__context__
+    return "\n".join([*told, captured.out, captured.err, *logged])

@@ -1,0 +1,170 @@
+"""Models on the hub: one commit, checked files, no token in any message, and the cache without a network."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+from huggingface_hub import constants
+
+import spacrd
+from spacrd.model import SpaCRD
+from spacrd.model._disk import CONFIG, FILES, WEIGHTS
+
+from ..hub import COMMIT, TOKEN, FakeHub, hub, shown
+
+__all__ = ["hub"]
+
+
+@pytest.fixture
+def shared(hub: FakeHub, saved: Path) -> FakeHub:
+    hub.files["lab/model"] = {name: (saved / name).read_bytes() for name in FILES}
+    hub.files["lab/model"] |= {"setup.py": b"raise SystemExit", "pytorch_model.bin": b"pickle"}
+    return hub
+
+
+def test_a_commit_is_pinned_recorded_and_taken_from_the_cache(shared, model, section, caplog):
+    caplog.set_level(logging.INFO, logger="spacrd")
+    loaded = SpaCRD.load("lab/model")
+    assert loaded.id == model.id
+    assert loaded.source == f"lab/model@{COMMIT}"
+    assert f"from lab/model@{COMMIT}" in repr(loaded)
+    assert f"at revision {COMMIT}" in caplog.text
+    # Files are asked for by commit, and no others than those of a model.
+    fetched = {request.rsplit("/", 1)[1] for request in shared.requests if "/resolve/" in request}
+    assert fetched == set(FILES)
+    assert all(COMMIT in request for request in shared.requests if "/resolve/" in request)
+    assert any(TOKEN in token for token in shared.tokens)  # the token did travel
+    shared.requests.clear()
+    assert SpaCRD.load("lab/model", revision=COMMIT).source == loaded.source
+    assert not [request for request in shared.requests if request.startswith("GET /lab")]
+    assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["a/b/c", "./a", "../a", "~/a", "a\\b/c", "a", "/a/b", "a/"])
+def test_the_hub_is_asked_for_names_of_the_hub_alone(hub, name):
+    with pytest.raises(FileNotFoundError, match="no model folder"):
+        SpaCRD.load(name)
+    assert not hub.requests
+
+
+def test_the_source_is_recorded_with_the_scores(shared, monkeypatch):
+    from ..data.models.make import HERE, read_section
+
+    shared.files["lab/golden"] = {path.name: path.read_bytes() for path in (HERE / "v3" / "published").iterdir()}
+    table = read_section(HERE / "v3" / "section.csv")
+    spacrd.tl.score(table, SpaCRD.load("lab/golden"))
+    assert table.uns["spacrd"]["spacrd"]["model_source"] == f"lab/golden@{COMMIT}"
+    spacrd.tl.score(table, SpaCRD.load(HERE / "v3" / "published"))
+    assert table.uns["spacrd"]["spacrd"]["model_source"] == ""
+
+
+def test_offline_takes_the_cache_and_asks_nobody(shared, model, monkeypatch):
+    SpaCRD.load("lab/model")
+    shared.requests.clear()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    loaded = SpaCRD.load("lab/model")
+    assert (loaded.id, loaded.source) == (model.id, f"lab/model@{COMMIT}")
+    with pytest.raises(ConnectionError, match="no local folder 'lab/other'.*HF_HUB_OFFLINE"):
+        SpaCRD.load("lab/other")
+    assert not shared.requests
+
+
+def test_without_a_connection_the_cache_is_taken_or_it_is_said(shared, model):
+    SpaCRD.load("lab/model")
+    shared.error = shared.unreachable
+    assert SpaCRD.load("lab/model").id == model.id
+    with pytest.raises(ConnectionError, match="cannot be reached"):
+        SpaCRD.load("lab/other")
+
+
+def test_files_of_the_cache_that_were_changed_are_refused(shared, saved):
+    SpaCRD.load("lab/model")
+    file = Path(huggingface_hub.try_to_load_from_cache("lab/model", CONFIG)).resolve()
+    file.write_bytes(file.read_bytes().replace(b'"seed": 0', b'"seed": 1'))
+    with pytest.raises(ValueError, match="not the file that the hub has.*Delete it"):
+        SpaCRD.load("lab/model")
+    file.write_bytes((saved / CONFIG).read_bytes())
+    file = Path(huggingface_hub.try_to_load_from_cache("lab/model", WEIGHTS)).resolve()
+    raw = bytearray(file.read_bytes())
+    raw[-1] ^= 1
+    file.write_bytes(raw)
+    with pytest.raises(ValueError, match="not the file that the hub has"):
+        SpaCRD.load("lab/model")
+
+
+def test_other_models_and_absurd_sizes_are_refused_unfetched(shared, monkeypatch):
+    shared.files["lab/bert"] = {CONFIG: b"{}", WEIGHTS: b"weights", "tokenizer.json": b"{}"}
+    with pytest.raises(FileNotFoundError, match=r"not a spacrd model: 'history\.json' is missing"):
+        SpaCRD.load("lab/bert")
+    listed = shared.entry
+    monkeypatch.setattr(shared, "entry", lambda name, content: {**listed(name, content), "size": 2**40})
+    with pytest.raises(ValueError, match="1,099,512 MB"):
+        SpaCRD.load("lab/model")
+    assert not [request for request in shared.requests if "/resolve/" in request]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "message"),
+    [
+        (404, "RepoNotFound", FileNotFoundError, "neither a local folder nor a model on the hub called 'lab/model'"),
+        (401, "", FileNotFoundError, "hf auth login"),
+        (403, "GatedRepo", PermissionError, "gated. Accept the terms at https://huggingface.co/lab/model"),
+        (404, "RevisionNotFound", FileNotFoundError, "called 'lab/model' at 'v2'"),
+        (400, "", OSError, "The hub refused 'lab/model'"),
+        (500, "", OSError, "The hub refused 'lab/model'"),
+    ],
+)
+def test_refusals_say_what_to_do_and_never_the_token(hub, status, code, kind, message, capsys, caplog):
+    caplog.set_level(logging.DEBUG, logger="spacrd")
+    hub.status, hub.body = status, f"You sent Authorization: Bearer {TOKEN}, which is wrong"
+    hub.headers = {"x-error-code": code, "x-error-message": f"token {TOKEN} is wrong"}
+    for token in (None, TOKEN, "another-secret"):
+        with pytest.raises(kind, match=message) as caught:
+            SpaCRD.load("lab/model", revision="v2", token=token)
+        seen = shown(caught.value, capsys.readouterr(), caplog.text)
+        assert TOKEN not in seen.replace(f"token={TOKEN}", "")
+        assert "another-secret" not in seen
+
+
+@pytest.mark.parametrize("token", [None, "a-token-of-no-known-form"])
+def test_errors_of_the_client_that_hold_the_token_are_told_without_it(hub, token, capsys, caplog):
+    secret = token or TOKEN
+    hub.error = RuntimeError(f"401 with headers {{'authorization': 'Bearer {secret}'}} and {secret}")
+    with pytest.raises(OSError, match="RuntimeError: 401 with headers") as caught:
+        SpaCRD.load("lab/model", token=token)
+    assert secret not in shown(caught.value, capsys.readouterr(), caplog.text)
+
+
+def test_pushing_writes_the_four_files_and_tells_no_token(model, monkeypatch, capsys):
+    asked = []
+
+    def create_repo(self, repo_id, **options):
+        asked.append((self.token, repo_id, options))
+
+    def upload_folder(self, *, repo_id, folder_path):
+        asked.append((repo_id, sorted(path.name for path in Path(folder_path).iterdir())))
+        return "https://huggingface.co/lab/new/commit/1"
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", create_repo)
+    monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", upload_folder)
+    assert model.push_to_hub("lab/new", token=TOKEN) == "https://huggingface.co/lab/new/commit/1"
+    assert asked == [(TOKEN, "lab/new", {"private": True, "exist_ok": True}), ("lab/new", sorted(FILES))]
+
+    def refuse(self, *_, **__):
+        raise RuntimeError(f"403 for Bearer {TOKEN}")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", refuse)
+    with pytest.raises(OSError, match="403 for <token>.*token that may write") as caught:
+        model.push_to_hub("lab/new", token=TOKEN)
+    assert TOKEN not in shown(caught.value, capsys.readouterr())
+
+
+def test_a_model_that_could_not_be_loaded_makes_no_repository(model, monkeypatch):
+    from dataclasses import replace
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *_, **__: pytest.fail("asked"))
+    with pytest.raises(ValueError, match="n_neighbors"):
+        SpaCRD(replace(model.config, n_neighbors=5000), model.modules, []).push_to_hub("lab/new")
