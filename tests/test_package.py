@@ -1,0 +1,82 @@
+"""What other programs read of this project agrees with itself, and the tests are as strict as they say."""
+
+from __future__ import annotations
+
+import re
+import socket
+import tomllib
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pytest_socket import SocketBlockedError
+
+import spacrd
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def read(name: str) -> dict[str, Any]:
+    return yaml.safe_load((ROOT / name).read_text(encoding="utf-8"))
+
+
+def test_one_version_everywhere() -> None:
+    wanted = PROJECT["project"]["version"]
+    assert spacrd.__version__ == version("spacrd") == wanted
+    assert read("CITATION.cff")["version"] == read("docs/scverse/meta.yaml")["version"] == wanted
+    headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    released = [name for name in headings if name != "Unreleased"]
+    assert released[:1] in ([], [wanted])
+
+
+def test_entry_of_the_ecosystem_list() -> None:
+    entry = read("docs/scverse/meta.yaml")
+    texts = ("name", "description", "project_home", "documentation_home", "license", "version", "primary_category")
+    assert all(isinstance(entry[field], str) and entry[field] for field in texts)
+    assert all(isinstance(entry[field], list) and entry[field] for field in ("tags", "contact"))
+    assert entry["name"] == entry["install"]["pypi"] == PROJECT["project"]["name"]
+    assert entry["license"] == PROJECT["project"]["license"] == read("CITATION.cff")["license"]
+    assert entry["test_command"] in (ROOT / "README.md").read_text(encoding="utf-8").replace(".venv/bin/", "")
+
+
+def test_workflows_test_what_hatch_tests() -> None:
+    wanted = {
+        (f"py{python}-{deps}", python)
+        for part in PROJECT["tool"]["hatch"]["envs"]["hatch-test"]["matrix"]
+        for deps in part["deps"]
+        for python in part["python"]
+    }
+    matrix = read(".github/workflows/check.yml")["jobs"]["tests"]["strategy"]["matrix"]["include"]
+    assert {(entry["environment"], entry["python"]) for entry in matrix} == wanted
+    spoken = {line.rpartition(" ")[2] for line in PROJECT["project"]["classifiers"] if ":: 3." in line}
+    assert {python for _, python in wanted} == spoken
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_may_little_and_trust_no_tag(workflow: Path) -> None:
+    jobs = read(str(workflow.relative_to(ROOT)))
+    assert jobs["permissions"] == {"contents": "read"}
+    used = re.findall(r"uses: (.+)", workflow.read_text(encoding="utf-8"))
+    assert used and all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in used)
+
+
+def warn_at(module: str) -> None:
+    """Warn of a line in ``module``."""
+    warnings.warn_explicit("old", DeprecationWarning, "file.py", 1, module=module)
+
+
+def test_a_warning_of_our_own_lines_fails_a_test() -> None:
+    with pytest.raises(DeprecationWarning, match="old"):
+        warn_at("spacrd.tl._fit")
+    with pytest.warns(DeprecationWarning, match="old"):
+        warn_at("pandas.core.frame")
+
+
+def test_sockets_are_blocked() -> None:
+    with pytest.raises(SocketBlockedError):
+        socket.socket()
