@@ -50,10 +50,11 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     keywords = given(arguments, ARGUMENTS)
     if (file := Path(arguments.regions).expanduser()).is_file():
         keywords["regions"] = file
-    data = read(sources[0], arguments, console)
+    (source,) = sources
+    data = read(source, arguments, console)
     annotate(data, **keywords)
     console.say(f"Writing {target}")
-    write_data(data, target)
+    write_data(data, target, source, [arguments.table_key])
     labels = get_table(data, arguments.table_key).obs[arguments.key_added]
     classes = {str(name): int(number) for name, number in labels.value_counts().items()}
     record = {"outputs": [str(target)], "classes": classes, "unlabelled": int(labels.isna().sum())}

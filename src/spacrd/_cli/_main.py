@@ -53,6 +53,7 @@ def _tidy_when_terminated() -> Iterator[None]:
     """Let SIGTERM, which schedulers send, end the program the way Ctrl-C does: unfinished output is removed."""
 
     def end(*args: Any) -> None:
+        print("spacrd: terminated; unfinished output is removed", file=sys.stderr)
         raise SystemExit(TERMINATED)
 
     if threading.current_thread() is not threading.main_thread():

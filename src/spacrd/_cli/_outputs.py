@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from .._checks import names
 from ._inputs import Input, Kind, is_zarr
 from ._options import Group
+from ._stores import copy_with
 
 DATA = "file or store to write: .h5ad or .zarr for AnnData, .zarr for SpatialData"
 
@@ -105,8 +106,8 @@ def write(target: Path, make: Callable[[Path], object]) -> None:
             made.replace(target)
 
 
-def write_data(data: Any, target: Path) -> None:
-    """Write an AnnData or SpatialData."""
+def write_data(data: Any, target: Path, source: Input, changed: Collection[str]) -> None:
+    """Write an AnnData or SpatialData; of the elements of a SpatialData, only ``changed`` differ from ``source``."""
     import anndata
 
     from .._sections import is_spatialdata
@@ -114,7 +115,9 @@ def write_data(data: Any, target: Path) -> None:
     def make(path: Path) -> None:
         # Strings that pandas holds as nullable come from newer versions; they can be written all the same.
         with anndata.settings.override(allow_write_nullable_strings=True):
-            if is_spatialdata(data):
+            if source.kind is Kind.SPATIALDATA:
+                copy_with(source.path, path, data, changed)
+            elif is_spatialdata(data):
                 data.write(path)
             elif target.suffix == ".h5ad":
                 data.write_h5ad(path, compression="gzip")

@@ -54,17 +54,23 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
 
     key = arguments.key_added or Keys.embedding(encoders.get(arguments.encoder).name)
     sections = read_all(sources, arguments, console)
+    before = [_shapes(data) for data in sections]
     console.say(f"Embedding patches with {arguments.encoder}")
     extract_patches(sections, **given(arguments, ARGUMENTS))
     rows = []
-    for source, data, target in zip(sources, sections, targets, strict=True):
+    for source, data, target, old in zip(sources, sections, targets, before, strict=True):
         rows += _rows(source, data, arguments.table_key, key)
         console.say(f"Writing {target}")
-        write_data(data, target)
+        squares = [name for name, element in _shapes(data).items() if old.get(name) is not element]
+        write_data(data, target, source, [arguments.table_key, *squares])
     text = table_text(rows, ["section", "n_patches", "n_off_image", "patch_um", "mpp", "image"])
     outputs = [str(target) for target in targets]
     record = {"outputs": outputs, "embedding": key, "sections": rows}
     return Outcome(record, f"{text}\nobsm[{key!r}] is in {', '.join(outputs)}")
+
+
+def _shapes(data: Any) -> dict[str, Any]:
+    return dict(getattr(data, "shapes", {}))
 
 
 def _rows(source: Input, data: Any, table_key: str, key: str) -> list[dict[str, Any]]:

@@ -81,7 +81,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
                 tables.append(_spots(source, scored))
         if targets:
             console.say(f"Writing {targets[number]}")
-            write_data(data, targets[number])
+            write_data(data, targets[number], source, [arguments.table_key])
     outputs = [str(target) for target in targets]
     if csv is not None:
         import pandas as pd
