@@ -1,0 +1,171 @@
+"""Make the pictures of the pages from the sections of the README example: ``python docs/figures/make.py``.
+
+All tissue in them is simulated. The architecture is drawn by ``architecture.py``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.patches import Circle, ConnectionPatch, Rectangle
+
+import spacrd
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from spatialdata import SpatialData
+
+HERE = Path(__file__).parent
+CANCER = ["invasive cancer", "cancer in situ"]
+CLASS_COLORS = {"invasive cancer": "#D55E00", "cancer in situ": "#E69F00"}
+INK, QUIET = "#222222", "#666666"
+
+
+def score_example() -> SpatialData:
+    """The third section of the README, scored and explained by a model of the first two."""
+    first, second, new = (spacrd.datasets.toy_visium(library_id=f"toy_{i}", seed=i) for i in range(3))
+    for section in (first, second, new):
+        spacrd.pp.extract_patches(section)
+    model = spacrd.tl.fit([first, second], "pathologist", positive=CANCER)
+    spacrd.tl.score(new, model)
+    spacrd.tl.explain(new, model)
+    return new
+
+
+def picture(section: SpatialData) -> np.ndarray:
+    """Full-resolution H&E, rows by columns by RGB."""
+    name = next(name for name in section.images if name.endswith("full_image"))
+    return np.moveaxis(section.images[name]["scale0"]["image"].to_numpy(), 0, 2)
+
+
+def dots(ax: Axes, section: SpatialData, values: np.ndarray, **kwargs: object) -> None:
+    """Spots coloured by a value, on nothing."""
+    xy = section["table"].obsm["spatial"]
+    ax.scatter(*xy.T, c=values, s=13, linewidths=0, **kwargs)
+    ax.set(aspect="equal", xticks=[], yticks=[])
+    ax.invert_yaxis()
+    ax.axis("off")
+
+
+def middle_spot(section: SpatialData) -> tuple[np.ndarray, np.ndarray]:
+    """A spot at the edge of the cancer and its neighbourhood: centre, and centres of the seven spots."""
+    table = section["table"]
+    xy = np.asarray(table.obsm["spatial"], dtype=float)
+    likelihood = table.obs["spacrd_likelihood"].to_numpy()
+    distance = np.linalg.norm(xy - xy.mean(axis=0), axis=1) / np.ptp(xy) + np.abs(likelihood - 0.6)
+    centre = xy[np.argmin(distance)]
+    nearest = np.argsort(np.linalg.norm(xy - centre, axis=1))[:7]
+    return centre, xy[nearest]
+
+
+def draw_method(section: SpatialData) -> Figure:
+    """The method in five steps, each with what it makes of the example."""
+    table = section["table"]
+    fig = plt.figure(figsize=(13, 5.4))
+    width, gap = 0.168, 0.036
+    left = [0.012 + i * (width + gap) for i in range(5)]
+    titles = ["1  Read", "2  Vote", "3  Listen to neighbours", "4  Calibrate", "5  Call"]
+    texts = [
+        "counts of every spot, and the\nH&E patch around it as numbers;\nscaled within the section",
+        "picture and genes each say\nhow much a spot and its six\nneighbours look like cancer",
+        "votes spread over the section:\nsingle spots are noisy,\ntissue is contiguous",
+        "how many spots are cancer?\na second classifier says;\nlogits become probabilities",
+        "a threshold without labels;\nspots too close to it\nare uncertain",
+    ]
+    for x, title, text in zip(left, titles, texts, strict=True):
+        fig.text(x, 0.955, title, fontsize=14, weight="bold", color=INK)
+        fig.text(x, 0.915, text, fontsize=9.5, color=QUIET, va="top", linespacing=1.4)
+
+    def panel(column: int, row: int, height: float = 0.33) -> Axes:
+        return fig.add_axes((left[column], 0.41 if row == 0 else 0.03, width, height))
+
+    he, zoom = panel(0, 0), panel(0, 1)
+    rgb = picture(section)
+    centre, seven = middle_spot(section)
+    reach = 1.6 * np.linalg.norm(seven - centre, axis=1).max()
+    he.imshow(rgb)
+    he.add_patch(Rectangle(centre - reach, 2 * reach, 2 * reach, fill=False, color=INK, lw=1.5))
+    zoom.imshow(rgb)
+    zoom.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] + reach, centre[1] - reach))
+    radius = section.shapes[next(iter(section.shapes))]["radius"].iloc[0]
+    for spot in seven:
+        zoom.add_patch(Circle(spot, radius, fill=False, color=INK, lw=1.6))
+    zoom.add_patch(Rectangle(centre - radius, 2 * radius, 2 * radius, fill=False, color="#0072B2", lw=2))
+    for ax in (he, zoom):
+        ax.set(xticks=[], yticks=[])
+    for corner in (-reach, reach):
+        link = ConnectionPatch(centre + [corner, reach], (0.5 + corner / 2 / reach, 1), "data", "axes fraction", he, zoom)
+        link.set(color=INK, lw=0.8)
+        fig.add_artist(link)
+
+    parts = table.obsm["spacrd_contributions"]
+    bound = float(np.nanquantile(np.abs(parts[["image", "expression"]].to_numpy()), 0.98))
+    for row, (name, title) in enumerate({"image": "what the picture says", "expression": "what the genes say"}.items()):
+        ax = panel(1, row)
+        dots(ax, section, parts[name].to_numpy(), cmap="PuOr_r", vmin=-bound, vmax=bound)
+        ax.set_title(title, fontsize=9.5, color=INK, pad=3)
+    where = table.obsm["spacrd_sources"]
+    for row, (name, title) in enumerate({"own": "the spot's own part", "propagation": "what others add"}.items()):
+        ax = panel(2, row)
+        dots(ax, section, where[name].to_numpy(), cmap="PuOr_r", vmin=-bound, vmax=bound)
+        ax.set_title(title, fontsize=9.5, color=INK, pad=3)
+    ax = panel(3, 0)
+    spacrd.pl.distribution(section, ax=ax)
+    ax.set(title="", ylabel="")
+    ax.set_yticks([])
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    if ax.get_legend() is not None:
+        ax.get_legend().remove()
+    ax = panel(3, 1)
+    dots(ax, section, table.obs["spacrd_likelihood"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
+    ax.set_title("likelihood, 0 to 1", fontsize=9.5, color=INK, pad=3)
+    called = table.obs["spacrd_region"]
+    colors = dict(zip(called.cat.categories, table.uns["spacrd_region_colors"], strict=True))
+    ax = panel(4, 0)
+    dots(ax, section, called.map(colors).astype(str).to_numpy())
+    ax.set_title("called: " + ", ".join(colors), fontsize=9.5, color=INK, pad=3)
+    ax = panel(4, 1)
+    labels = table.obs["pathologist"].astype(str)
+    dots(ax, section, labels.map(CLASS_COLORS).fillna("#0072B2").to_numpy())
+    ax.set_title("the truth of this simulation", fontsize=9.5, color=INK, pad=3)
+    return fig
+
+
+def draw_example(section: SpatialData) -> Figure:
+    """H&E, annotation and likelihood of the example, side by side."""
+    table = section["table"]
+    fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", width_ratios=(1, 1, 1.2))
+    rgb = picture(section)
+    xy = table.obsm["spatial"]
+    for ax, title in zip(axes, ("H&E (simulated)", "pathologist (held out)", "likelihood of cancer"), strict=True):
+        if title != "likelihood of cancer":
+            ax.imshow(rgb)
+        ax.set(title=title, xticks=[], yticks=[])
+    labels = table.obs["pathologist"].astype(object).where(table.obs["pathologist"].notna(), "unlabelled")
+    palette = ["#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#999999"]
+    order = [*CANCER, *sorted(set(labels) - {*CANCER, "unlabelled"})]
+    for name, color in zip(order, palette, strict=False):
+        axes[1].scatter(*xy[(labels == name).to_numpy()].T, s=16, color=color, label=name, linewidths=0)
+    axes[1].legend(fontsize=7, loc="upper left", framealpha=0.9, markerscale=1.3)
+    spacrd.pl.likelihood(section, ax=axes[2])
+    axes[2].set_title("likelihood of cancer")
+    return fig
+
+
+def main() -> None:
+    """Write every picture beside this file."""
+    spacrd.settings.progress = False
+    plt.switch_backend("Agg")
+    section = score_example()
+    draw_method(section).savefig(HERE / "method.png", dpi=110, facecolor="white")
+    draw_example(section).savefig(HERE / "example.png", dpi=110, facecolor="white")
+    spacrd.pl.likelihood(section, save=HERE / "map.png")
+    spacrd.pl.distribution(section, save=HERE / "distribution.png")
+
+
+if __name__ == "__main__":
+    main()
