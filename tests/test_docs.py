@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 
 import pytest
-
-import spacrd
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -17,19 +14,6 @@ PAGES = sorted(
     for page in ROOT.glob(pattern)
     if "_build" not in page.parts
 )
-
-
-def test_readme_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.DOTALL)
-    smaller = code.replace("toy_visium(", "toy_visium(n_rows=10, n_cols=10, n_genes=60, ")
-    assert smaller != code
-    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, members=1, max_epochs=2))
-    monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {}
-    exec(smaller, names)  # the example is part of this repository
-    assert (tmp_path / "map.png").stat().st_size > 10_000
-    assert (tmp_path / "cancer_model" / "model.safetensors").exists()
-    assert "spacrd_likelihood" in names["new"].tables["table"].obs
 
 
 @pytest.mark.real_data

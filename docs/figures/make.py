@@ -5,12 +5,14 @@ All tissue in them is simulated. The architecture is drawn by ``architecture.py`
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Circle, ConnectionPatch, Rectangle
+from PIL import Image
 
 import spacrd
 
@@ -68,7 +70,7 @@ def draw_method(section: SpatialData) -> Figure:
     fig = plt.figure(figsize=(13, 5.4))
     width, gap = 0.168, 0.036
     left = [0.012 + i * (width + gap) for i in range(5)]
-    titles = ["1  Read", "2  Vote", "3  Listen to neighbours", "4  Calibrate", "5  Call"]
+    titles = ["1  Read", "2  Vote", "3  Spread", "4  Calibrate", "5  Call"]
     texts = [
         "counts of every spot, and the\nH&E patch around it as numbers;\nscaled within the section",
         "picture and genes each say\nhow much a spot and its six\nneighbours look like cancer",
@@ -98,25 +100,29 @@ def draw_method(section: SpatialData) -> Figure:
     for ax in (he, zoom):
         ax.set(xticks=[], yticks=[])
     for corner in (-reach, reach):
-        link = ConnectionPatch(centre + [corner, reach], (0.5 + corner / 2 / reach, 1), "data", "axes fraction", he, zoom)
+        start, end = centre + [corner, reach], (0.5 + corner / 2 / reach, 1)
+        link = ConnectionPatch(start, end, "data", "axes fraction", axesA=he, axesB=zoom)
         link.set(color=INK, lw=0.8)
         fig.add_artist(link)
 
-    parts = table.obsm["spacrd_contributions"]
-    bound = float(np.nanquantile(np.abs(parts[["image", "expression"]].to_numpy()), 0.98))
-    for row, (name, title) in enumerate({"image": "what the picture says", "expression": "what the genes say"}.items()):
-        ax = panel(1, row)
-        dots(ax, section, parts[name].to_numpy(), cmap="PuOr_r", vmin=-bound, vmax=bound)
+    parts, where = table.obsm["spacrd_contributions"], table.obsm["spacrd_sources"]
+    evidence = [
+        (1, 0, parts["image"], "what the picture says"),
+        (1, 1, parts["expression"], "what the genes say"),
+        (2, 0, where["own"] + where["neighbours"], "from the seven spots"),
+        (2, 1, where["propagation"], "from farther away"),
+    ]
+    for column, row, values, title in evidence:
+        ax = panel(column, row)
+        bound = float(np.nanquantile(np.abs(values), 0.98))
+        dots(ax, section, values.to_numpy(), cmap="PuOr_r", vmin=-bound, vmax=bound)
         ax.set_title(title, fontsize=9.5, color=INK, pad=3)
-    where = table.obsm["spacrd_sources"]
-    for row, (name, title) in enumerate({"own": "the spot's own part", "propagation": "what others add"}.items()):
-        ax = panel(2, row)
-        dots(ax, section, where[name].to_numpy(), cmap="PuOr_r", vmin=-bound, vmax=bound)
-        ax.set_title(title, fontsize=9.5, color=INK, pad=3)
-    ax = panel(3, 0)
+    ax = fig.add_axes((left[3], 0.5, width, 0.24))
     spacrd.pl.distribution(section, ax=ax)
-    ax.set(title="", ylabel="")
-    ax.set_yticks([])
+    ax.set(title="likelihoods and threshold", xlabel="", ylabel="", yticks=[])
+    ax.title.set(fontsize=9.5, color=INK)
+    for text in [*ax.texts]:
+        text.remove()
     ax.spines[["top", "right", "left"]].set_visible(False)
     if ax.get_legend() is not None:
         ax.get_legend().remove()
@@ -138,7 +144,7 @@ def draw_method(section: SpatialData) -> Figure:
 def draw_example(section: SpatialData) -> Figure:
     """H&E, annotation and likelihood of the example, side by side."""
     table = section["table"]
-    fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", width_ratios=(1, 1, 1.2))
+    fig, axes = plt.subplots(1, 3, figsize=(12, 4), width_ratios=(1, 1, 1.1))
     rgb = picture(section)
     xy = table.obsm["spatial"]
     for ax, title in zip(axes, ("H&E (simulated)", "pathologist (held out)", "likelihood of cancer"), strict=True):
@@ -150,9 +156,16 @@ def draw_example(section: SpatialData) -> Figure:
     order = [*CANCER, *sorted(set(labels) - {*CANCER, "unlabelled"})]
     for name, color in zip(order, palette, strict=False):
         axes[1].scatter(*xy[(labels == name).to_numpy()].T, s=16, color=color, label=name, linewidths=0)
-    axes[1].legend(fontsize=7, loc="upper left", framealpha=0.9, markerscale=1.3)
+    legend = axes[1].legend(
+        fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=3, frameon=False, markerscale=1.4
+    )
+    legend.set_in_layout(False)
     spacrd.pl.likelihood(section, ax=axes[2])
     axes[2].set_title("likelihood of cancer")
+    for ax in axes[:2]:
+        ax.set(xlim=axes[2].get_xlim(), ylim=axes[2].get_ylim())
+        ax.axis("off")
+    fig.subplots_adjust(left=0.01, right=0.95, top=0.93, bottom=0.1, wspace=0.05)
     return fig
 
 
@@ -161,10 +174,21 @@ def main() -> None:
     spacrd.settings.progress = False
     plt.switch_backend("Agg")
     section = score_example()
-    draw_method(section).savefig(HERE / "method.png", dpi=110, facecolor="white")
-    draw_example(section).savefig(HERE / "example.png", dpi=110, facecolor="white")
-    spacrd.pl.likelihood(section, save=HERE / "map.png")
-    spacrd.pl.distribution(section, save=HERE / "distribution.png")
+    figures = {
+        "method": draw_method(section),
+        "example": draw_example(section),
+        "map": spacrd.pl.likelihood(section).figure,
+        "distribution": spacrd.pl.distribution(section).figure,
+    }
+    for name, figure in figures.items():
+        keep(figure, HERE / f"{name}.png")
+
+
+def keep(figure: Figure, path: Path) -> None:
+    """Write a picture in 256 colours, which the eye does not miss and the repository does."""
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=110, facecolor="white")
+    Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ def test_untrained_models_are_reproducible():
     assert np.allclose(values[:1], one.encode(p[:1]), atol=1e-5)
 
 
+def test_features_may_be_widened_after_pooling():
+    encoder = encoders.load("mobilenetv3_small_050", weights=False, device="cpu")
+    assert encoder.encode(patches(encoder.spec.size)).shape == (3, encoder.spec.dim) == (3, 1024)
+
+
 def test_loading_an_untrained_model_leaves_the_random_state_alone():
     torch.manual_seed(5)
     first = torch.rand(1)

@@ -221,7 +221,9 @@ def _from_hub(timm: Any, spec: EncoderSpec) -> tuple[Any, str, str]:
 
 def _complete(timm: Any, spec: EncoderSpec, model: Any) -> EncoderSpec:
     """Fill in what only the model knows, and check what the catalogue claims."""
-    dim = int(model.num_features) * (2 if spec.pooling == "cls+mean" else 1)
+    # Some networks widen their features after pooling (MobileNetV3): what comes out is the head's width.
+    width = int(getattr(model, "head_hidden_size", model.num_features))
+    dim = width * (2 if spec.pooling == "cls+mean" else 1)
     if spec.dim and dim != spec.dim:
         raise ValueError(f"Encoder {spec.name!r} gives {dim} values per patch, not {spec.dim}: it is another model.")
     if spec.size:
