@@ -144,7 +144,7 @@ def draw_method(section: SpatialData) -> Figure:
 def draw_example(section: SpatialData) -> Figure:
     """H&E, annotation and likelihood of the example, side by side."""
     table = section["table"]
-    fig, axes = plt.subplots(1, 3, figsize=(12, 4), width_ratios=(1, 1, 1.1))
+    fig, axes = plt.subplots(1, 3, figsize=(12, 3.7), layout="constrained", width_ratios=(1, 1, 1.13))
     rgb = picture(section)
     xy = table.obsm["spatial"]
     for ax, title in zip(axes, ("H&E (simulated)", "pathologist (held out)", "likelihood of cancer"), strict=True):
@@ -165,7 +165,7 @@ def draw_example(section: SpatialData) -> Figure:
     for ax in axes[:2]:
         ax.set(xlim=axes[2].get_xlim(), ylim=axes[2].get_ylim())
         ax.axis("off")
-    fig.subplots_adjust(left=0.01, right=0.95, top=0.93, bottom=0.1, wspace=0.05)
+    fig.get_layout_engine().set(rect=(0, 0.07, 1, 0.93))
     return fig
 
 
@@ -188,7 +188,7 @@ def keep(figure: Figure, path: Path) -> None:
     """Write a picture in 256 colours, which the eye does not miss and the repository does."""
     buffer = BytesIO()
     figure.savefig(buffer, dpi=110, facecolor="white")
-    Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    Image.open(buffer).convert("RGB").quantize(256, kmeans=4, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
