@@ -144,7 +144,7 @@ def draw_method(section: SpatialData) -> Figure:
 def draw_example(section: SpatialData) -> Figure:
     """H&E, annotation and likelihood of the example, side by side."""
     table = section["table"]
-    fig, axes = plt.subplots(1, 3, figsize=(12, 3.7), layout="constrained", width_ratios=(1, 1, 1.13))
+    fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", width_ratios=(1, 1, 1.13))
     rgb = picture(section)
     xy = table.obsm["spatial"]
     for ax, title in zip(axes, ("H&E (simulated)", "pathologist (held out)", "likelihood of cancer"), strict=True):
@@ -165,7 +165,7 @@ def draw_example(section: SpatialData) -> Figure:
     for ax in axes[:2]:
         ax.set(xlim=axes[2].get_xlim(), ylim=axes[2].get_ylim())
         ax.axis("off")
-    fig.get_layout_engine().set(rect=(0, 0.07, 1, 0.93))
+    fig.get_layout_engine().set(rect=(0, 0.05, 1, 0.93))
     return fig
 
 
@@ -175,20 +175,24 @@ def main() -> None:
     plt.switch_backend("Agg")
     section = score_example()
     figures = {
-        "method": draw_method(section),
-        "example": draw_example(section),
-        "map": spacrd.pl.likelihood(section).figure,
-        "distribution": spacrd.pl.distribution(section).figure,
+        "method.png": draw_method(section),
+        "example.jpg": draw_example(section),
+        "map.jpg": spacrd.pl.likelihood(section).figure,
+        "distribution.png": spacrd.pl.distribution(section).figure,
     }
     for name, figure in figures.items():
-        keep(figure, HERE / f"{name}.png")
+        keep(figure, HERE / name)
 
 
 def keep(figure: Figure, path: Path) -> None:
-    """Write a picture in 256 colours, which the eye does not miss and the repository does."""
+    """Write a picture small: a JPEG of what shows H&E large, 256 colours of the others."""
     buffer = BytesIO()
     figure.savefig(buffer, dpi=110, facecolor="white")
-    Image.open(buffer).convert("RGB").quantize(256, kmeans=4, dither=Image.Dither.NONE).save(path, optimize=True)
+    pixels = Image.open(buffer).convert("RGB")
+    if path.suffix == ".jpg":
+        pixels.save(path, quality=85, optimize=True, subsampling=0)
+    else:
+        pixels.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 if __name__ == "__main__":
