@@ -53,7 +53,6 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     square = {"type": "Polygon", "coordinates": [[[0, 0], [500, 0], [500, 500], [0, 500], [0, 0]]]}
     feature = {"type": "Feature", "geometry": square, "properties": {"classification": {"name": "Tumor"}}}
     (folder / "slide.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    names["model"].save(folder / "cancer_model")
     names["section"].write(folder / "section.zarr", update_sdata_path=False)
     names["section"]["table"].write_h5ad(folder / "xenium.h5ad")
     for slide in ("slides/one.zarr", "slides/two.zarr"):

@@ -141,42 +141,18 @@ def draw_method(section: SpatialData) -> Figure:
     return fig
 
 
-def draw_example(section: SpatialData) -> Figure:
-    """H&E, annotation and likelihood of the example, side by side."""
-    table = section["table"]
-    fig, axes = plt.subplots(1, 3, figsize=(12, 4), layout="constrained", width_ratios=(1, 1, 1.13))
-    rgb = picture(section)
-    xy = table.obsm["spatial"]
-    for ax, title in zip(axes, ("H&E (simulated)", "pathologist (held out)", "likelihood of cancer"), strict=True):
-        if title != "likelihood of cancer":
-            ax.imshow(rgb)
-        ax.set(title=title, xticks=[], yticks=[])
-    labels = table.obs["pathologist"].astype(object).where(table.obs["pathologist"].notna(), "unlabelled")
-    palette = ["#D55E00", "#E69F00", "#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#999999"]
-    order = [*CANCER, *sorted(set(labels) - {*CANCER, "unlabelled"})]
-    for name, color in zip(order, palette, strict=False):
-        axes[1].scatter(*xy[(labels == name).to_numpy()].T, s=16, color=color, label=name, linewidths=0)
-    legend = axes[1].legend(
-        fontsize=8, loc="upper center", bbox_to_anchor=(0.5, 0), ncol=3, frameon=False, markerscale=1.4
-    )
-    legend.set_in_layout(False)
-    spacrd.pl.likelihood(section, ax=axes[2])
-    axes[2].set_title("likelihood of cancer")
-    for ax in axes[:2]:
-        ax.set(xlim=axes[2].get_xlim(), ylim=axes[2].get_ylim())
-        ax.axis("off")
-    fig.get_layout_engine().set(rect=(0, 0.05, 1, 0.93))
-    return fig
-
-
 def main() -> None:
     """Write every picture beside this file."""
     spacrd.settings.progress = False
     plt.switch_backend("Agg")
     section = score_example()
+    table = section["table"]
+    shades = {name: CLASS_COLORS.get(name, "#0072B2") for name in table.obs["pathologist"].cat.categories}
+    shades |= {"adipose tissue": "#56B4E9", "connective tissue": "#DDDDDD", "immune infiltrate": "#CC79A7"}
+    table.uns["pathologist_colors"] = list(shades.values())
     figures = {
         "method.png": draw_method(section),
-        "example.jpg": draw_example(section),
+        "example.jpg": spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"])[0].figure,
         "map.jpg": spacrd.pl.likelihood(section).figure,
         "distribution.png": spacrd.pl.distribution(section).figure,
     }
@@ -187,7 +163,7 @@ def main() -> None:
 def keep(figure: Figure, path: Path) -> None:
     """Write a picture small: a JPEG of what shows H&E large, 256 colours of the others."""
     buffer = BytesIO()
-    figure.savefig(buffer, dpi=110, facecolor="white")
+    figure.savefig(buffer, dpi=110, facecolor="white", bbox_inches="tight")
     pixels = Image.open(buffer).convert("RGB")
     if path.suffix == ".jpg":
         pixels.save(path, quality=85, optimize=True, subsampling=0)
