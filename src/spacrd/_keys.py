@@ -92,9 +92,14 @@ class Keys:
         return library.replace("/", "|")
 
     @staticmethod
-    def patches(region: str, encoder: str) -> str:
-        """``.shapes`` slot of the patch squares of one region."""
-        return f"{region}_{Keys.plain(encoder)}_patches"
+    def element(library: str) -> str:
+        """Name of a section inside that of an element, which spatialdata makes of letters, digits, `_`, `.` and `-`."""
+        return re.sub(r"[^\w.-]", "_", library)
+
+    @staticmethod
+    def patches(library: str, encoder: str) -> str:
+        """``.shapes`` slot of the patch squares of one section."""
+        return f"{Keys.element(library)}_{Keys.plain(encoder)}_patches"
 
 
 NORMAL = "normal"

@@ -152,6 +152,10 @@ def test_one_spot_and_spots_at_one_place():
     twice.obsm["spatial"][1] = twice.obsm["spatial"][0]
     found = spacrd.tl.regions(called(twice, np.arange(twice.n_obs) < 2), mpp=UM)
     assert found["n_spots"].tolist() == [2]
+    stacked = ad.concat([make_adata(), make_adata()], index_unique="-")
+    cancer = left(stacked.obsm["spatial"])
+    found = spacrd.tl.regions(called(stacked, cancer, "section"), mpp=UM)
+    assert found["n_spots"].tolist() == [cancer.sum()]
 
 
 def test_mistakes(tmp_path):
@@ -172,3 +176,23 @@ def test_mistakes(tmp_path):
     del adata.obs["spacrd_region"]
     with pytest.raises(KeyError, match="spacrd.tl.threshold"):
         spacrd.tl.regions(adata)
+
+
+def test_any_name_of_a_section(tmp_path):
+    sdata = make_sdata()
+    table = called(sdata, np.arange(sdata.tables["table"].n_obs) % 3 == 0).tables["table"]
+    table.obs["slide"] = np.where(left(table.obsm["spatial"]), "a/b c", "d")
+    spacrd.tl.regions(sdata, library_key="slide")
+    spacrd.pp.extract_patches(sdata, library_key="slide", store_shapes=True)
+    assert {"spacrd_regions_a_b_c", "spacrd_regions_d", "a_b_c_handcrafted_patches"} <= set(sdata.shapes)
+    sdata.write(tmp_path / "s.zarr")
+
+
+def test_spots_that_are_nowhere_are_named(tmp_path):
+    sdata = called(make_sdata(), left(make_adata().obsm["spatial"]))
+    sdata.shapes["one"].loc[3, "geometry"] = shapely.Point(np.nan, np.nan)
+    with pytest.raises(ValueError, match="1 spots have no finite coordinates"):
+        spacrd.tl.regions(sdata)
+    with pytest.raises(OSError, match="irectory"):
+        spacrd.tl.regions(called(make_adata(), left(make_adata().obsm["spatial"])), geojson=tmp_path)
+    assert not list(tmp_path.parent.glob(".*.part"))

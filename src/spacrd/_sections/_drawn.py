@@ -14,7 +14,7 @@ from ._centres import instances, matrix_to, place_instances, transformations
 from ._geojson import CLASS, class_name, is_content, read_geojson
 from ._pictures import NoImageError, place_picture, place_rows
 from ._scale import stored_diameter
-from ._tables import Library, coordinates
+from ._tables import Library, check_finite, coordinates
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -175,6 +175,7 @@ class Ground:
 def ground(library: Library, coordinate_system: str | None, mpp: float | None) -> Ground:
     """Rows of a section and their scale."""
     xy, scale, system = place_rows(library, coordinate_system, mpp)
+    check_finite(xy, library)
     return Ground(xy, scale.um_per_unit, system)
 
 

@@ -116,8 +116,11 @@ def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str
     ]
     path = Path(path)
     written = path.with_name(f".{path.name}.part")
-    written.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
-    written.replace(path)
+    try:
+        written.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+        written.replace(path)
+    finally:
+        written.unlink(missing_ok=True)
 
 
 def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:

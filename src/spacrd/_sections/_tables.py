@@ -164,10 +164,14 @@ def coordinates(library: Library) -> np.ndarray:
     if xy.ndim != 2 or xy.shape[1] < 2:
         raise ValueError(f"obsm['spatial'] must have shape (n_obs, 2), got {xy.shape}.")
     xy = np.ascontiguousarray(xy[:, :2])
-    if not np.isfinite(xy).all():
-        bad = int((~np.isfinite(xy).all(axis=1)).sum())
-        raise ValueError(f"Section {library.name!r}: {bad} spots have no finite coordinates. Remove or repair them.")
+    check_finite(xy, library)
     return xy
+
+
+def check_finite(xy: np.ndarray, library: Library) -> None:
+    """Refuse spots that are nowhere."""
+    if bad := int((~np.isfinite(xy).all(axis=1)).sum()):
+        raise ValueError(f"Section {library.name!r}: {bad} spots have no finite coordinates. Remove or repair them.")
 
 
 def _element_centres(library: Library) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -186,7 +185,7 @@ class _Spots:
         sdata, name = self.library.sdata, self.library.name
         if sdata is None:
             return name
-        section = "" if self.alone else "_" + re.sub(r"[^\w.-]", "_", name)
+        section = "" if self.alone else f"_{Keys.element(name)}"
         return f"{self.library.region}{section}_pseudospots"
 
     def facts(self) -> dict[str, Any]:

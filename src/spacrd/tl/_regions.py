@@ -127,7 +127,7 @@ def regions(
     write_results(data, table_key=table_key, obs={Keys.boundary_distance(key): distance}, obsm={}, uns={}, copy=False)
     for library, found, place in made:
         if library.sdata is not None:
-            name = Keys.regions(key) if len(made) == 1 else f"{Keys.regions(key)}_{library.name}"
+            name = Keys.regions(key) if len(made) == 1 else f"{Keys.regions(key)}_{Keys.element(library.name)}"
             store_shapes(library, name, found, place.system)
     whole = [found for _, found, _ in made if len(found)]
     return geopandas.GeoDataFrame(pd.concat(whole, ignore_index=True)) if whole else made[0][1]
@@ -144,10 +144,11 @@ class _Sizes:
 def _sizes(section: ScoredLibrary, place: Ground, reach_um: float | None, smooth_um: float | None) -> _Sizes:
     from scipy.spatial import cKDTree
 
-    if len(place.xy) < 2:
+    centres = np.unique(place.xy, axis=0)  # copies of a section may lie on each other
+    if len(centres) < 2:
         pitch = 2 * CELL_REACH_UM / place.um_per_unit
     else:
-        nearest, _ = cKDTree(place.xy).query(place.xy, k=2)
+        nearest, _ = cKDTree(centres).query(centres, k=2)
         pitch = float(np.median(nearest[:, 1]))
     reach = 0.75 * pitch
     if kind_of(section.library) == "cells":
