@@ -8,13 +8,15 @@ import pandas as pd
 import pytest
 import xarray as xr
 from spatialdata.models import ShapesModel
-from spatialdata.transformations import Identity, get_transformation, set_transformation
+from spatialdata.transformations import Identity, Scale, get_transformation, set_transformation
 
 import spacrd
 from tests.image.sections import SIZE, hexagons, make_adata, make_sdata, render
 
 from .pixels import KEY, extract, facts
+from .test_xenium import LIGHT
 from .tissue import squares
+from .xenium import PIXEL_UM, read_xenium
 
 
 def found(table, **arguments) -> dict:
@@ -108,10 +110,22 @@ def test_the_picture_of_the_slide_and_no_other():
     assert facts(extract(tenth))["image"] == "s10_hires_image"
 
 
-def test_own_spots_beside_the_cells_of_a_xenium(xenium_folder):
-    from .test_xenium import LIGHT, read_xenium
-    from .xenium import PIXEL_UM
+def test_a_coordinate_system_that_stretches_is_said():
+    sdata = make_sdata()
+    for name in ("one", "one_full_image"):
+        set_transformation(sdata[name], Scale([2.0, 1.0], axes=("x", "y")), "one")
+    with pytest.warns(spacrd.SpacrdWarning, match="'one' stretches picture 'one_full_image' by 2"):
+        extract(sdata, mpp=1.7)
 
+
+def test_elements_in_micrometres_are_compared(xenium_folder):
+    sdata = read_xenium(xenium_folder().path, **LIGHT)
+    set_transformation(sdata.shapes["cell_boundaries"], Identity(), "global")
+    with pytest.warns(spacrd.SpacrdWarning, match="disagree.*'cell_boundaries'.*'nucleus_boundaries'"):
+        extract(sdata)
+
+
+def test_own_spots_beside_the_cells_of_a_xenium(xenium_folder):
     sdata = read_xenium(xenium_folder().path, **LIGHT)
     own = make_sdata(region="grid")
     frame = own.shapes["grid"].set_geometry(own.shapes["grid"].geometry.scale(2, 2, origin=(0, 0)).translate(400, 400))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_key, names
+from .._checks import check_key, names, warn
 from .._keys import Keys
 from ..image import Pyramid, Scale, find_scale
 from ..image._tiles import check_picture
@@ -18,6 +18,8 @@ from ._levels import levels_of
 from ._scale import is_xenium, kind_of, positive, scale_factors, scale_sources, stored_diameter
 from ._tables import Library, coordinates, stored_coordinates
 
+STRETCHED = 1.1
+"""Ratio of a picture's two scales in a coordinate system that no registration of a slide needs."""
 FINEST_FIRST = ("fullres", "full", "hires", "lowres")
 _OF_READER = re.compile(r"^(?P<slide>.*)_(?P<size>full|hires|lowres)_image(?P<section>-.*)?$")
 FLUORESCENCE = ("morphology_focus", "morphology_mip", "if_image")
@@ -95,6 +97,12 @@ def open_picture(
         If a name is unknown, or spots are missing in the element that the table annotates.
     """
     name, pyramid, xy, diameter, coordinate_system = place_picture(library, image_key, coordinate_system)
+    longest, shortest = np.linalg.svd(pyramid.to_pixels[:2, :2], compute_uv=False)
+    if longest > STRETCHED * shortest:
+        warn(
+            f"Coordinate system {coordinate_system!r} stretches picture {name!r} by {longest / shortest:.3g} in one "
+            "direction. Squares in it are none on the picture, and lengths in micrometres are a mean of both."
+        )
     sources = scale_sources(library, xy, coordinate_system, diameter)
     scale = find_scale(xy, **sources, mpp=mpp, pixels_per_unit=pyramid.pixels_per_unit)
     return Picture(name, pyramid, xy, scale, coordinate_system, diameter, kind_of(library))

@@ -167,11 +167,14 @@ def _of_xenium(library: Library, xy: np.ndarray, system: str | None) -> dict[str
 def _pixel_size(library: Library, system: str | None) -> dict[str, tuple[float, str]]:
     sdata = library.sdata
     elements = {**sdata.shapes, **sdata.points} if sdata is not None else {}
-    for name in _IN_MICROMETRES:
-        if name in elements and system in transformations(elements[name]):
-            um = 1 / magnification(matrix_to(elements[name], str(system)))
-            return {"pixel size": (um, f"Xenium pixel size (micrometres of {name!r})")}
-    return {}
+    return {
+        f"pixel size by {name}": (
+            1 / magnification(matrix_to(elements[name], str(system))),
+            f"Xenium pixel size (micrometres of {name!r})",
+        )
+        for name in _IN_MICROMETRES
+        if name in elements and system in transformations(elements[name])
+    }
 
 
 def um_per_unit(library: Library) -> float:

@@ -130,8 +130,8 @@ def find_scale(
         found["diameter"] = spot_um / diameter, f"stored spot diameter, taken as {spot_um:g} um", spot_um
     if not found:
         raise ValueError(
-            "Micrometres per pixel cannot be found: there is no array lattice (obs['array_row'], obs['array_col']), "
-            "no stored spot diameter, and no element that states its scale. Pass them as `mpp` (Visium HD: "
+            "Micrometres per pixel cannot be found: there is no array lattice of Visium or legacy ST "
+            "(obs['array_row'], obs['array_col']), no spot diameter of theirs, and no element that states its scale. Pass them as `mpp` (Visium HD: "
             "'microns_per_pixel' in scalefactors_json.json)."
         )
     best = next(iter(found.values()))
