@@ -131,8 +131,8 @@ def find_scale(
     if not found:
         raise ValueError(
             "Micrometres per pixel cannot be found: there is no array lattice of Visium or legacy ST "
-            "(obs['array_row'], obs['array_col']), no spot diameter of theirs, and no element that states its scale. Pass them as `mpp` (Visium HD: "
-            "'microns_per_pixel' in scalefactors_json.json)."
+            "(obs['array_row'], obs['array_col']), no spot diameter of theirs, and no element that states its scale. "
+            "Pass them as `mpp` (Visium HD: 'microns_per_pixel' in scalefactors_json.json)."
         )
     best = next(iter(found.values()))
     _warn_disagreement(found, pixels_per_unit)
