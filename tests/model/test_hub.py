@@ -43,7 +43,7 @@ def test_a_commit_is_pinned_recorded_and_taken_from_the_cache(shared, model, sec
     assert TOKEN not in caplog.text
 
 
-@pytest.mark.parametrize("name", ["a/b/c", "./a", "../a", "~/a", "a\\b/c", "a", "/a/b", "a/"])
+@pytest.mark.parametrize("name", ["a/b/c", "./a", "../a", "a\\b/c", "a", "/a/b", "a/"])
 def test_the_hub_is_asked_for_names_of_the_hub_alone(hub, name):
     with pytest.raises(FileNotFoundError, match="no model folder"):
         SpaCRD.load(name)

@@ -39,6 +39,7 @@ def refused(folder: Path, message: str, kind: type[Exception] = ValueError) -> N
         (b'{"format_version": ' + b"9" * 5000 + b"}", "damaged: Exceeds the limit"),
         (b'{"format_version": ' + b"9" * 400 + b"}", "format version 9.*pip install -U spacrd"),
         (b"[" * 100_000, "damaged: maximum recursion"),
+        (b"[" + b"[]," * 5_000_000 + b"1]", "more than 100000 parts"),
         (b'{"format_version": 3, "a": ' + b"[" * 500 + b"]" * 500 + b"}", "does not fit"),
         (b'{"label_key": "caf\xe9"}', "damaged: 'utf-8' codec"),
         (b'\xef\xbb\xbf{"format_version": 3}', "damaged: Unexpected UTF-8 BOM"),
@@ -168,6 +169,11 @@ def test_headers_of_absurd_length_are_refused(folder):
     refused(folder, "a header of 1152921504606846976 bytes")
 
 
+def test_pointers_of_git_lfs_say_how_to_get_the_weights(folder):
+    (folder / WEIGHTS).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    refused(folder, "git lfs pull")
+
+
 def test_files_of_absurd_size_are_refused_unread(folder):
     with (folder / CONFIG).open("r+b") as stream:
         stream.truncate(MAX_JSON + 1)
@@ -285,6 +291,7 @@ def test_losses_that_are_no_numbers_survive(model, tmp_path):
         (b'[{"a": [1]}]', "epochs.0.a"),
         (b'[{"a": 1, "a": 2}]', "twice"),
         (b"[" + b",".join([b"1"] * 100_000) + b"]", "epochs.0"),
+        (b"[" + b",".join([b"{}"] * 5_000_000) + b"]", "more than 100000 parts"),
     ],
 )
 def test_odd_histories_are_refused(folder, text, message):
@@ -301,6 +308,18 @@ def test_what_could_not_be_loaded_is_not_saved(model, tmp_path):
         with pytest.raises(ValueError, match=message):
             SpaCRD(config, model.modules, model.history).save(tmp_path / "deep" / "m")
         assert not list(tmp_path.iterdir())
+    broken = deepcopy(model.modules)
+    broken["0"].classifier[0].bias.data[0] = float("nan")
+    with pytest.raises(ValueError, match=r"Nothing was saved: .*deep/m/model\.safetensors.* holds NaN"):
+        SpaCRD(model.config, broken, model.history).save(tmp_path / "deep" / "m")
+    assert not list((tmp_path / "deep").iterdir())
+
+
+def test_the_home_folder_has_a_short_name(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model.save("~/m")
+    assert (tmp_path / "m" / CONFIG).is_file()
+    assert SpaCRD.load("~/m").id == model.id
 
 
 def test_only_spacrd_models_are_overwritten(model, folder, tmp_path, monkeypatch):

@@ -19,9 +19,9 @@ from pydantic import FailFast
 from .._checks import names
 from ._card import model_card
 from ._config import ModelConfig
-from ._files import AGAIN, read_json
+from ._files import AGAIN, MAX_PARTS, read_json
 from ._modules import build_modules
-from ._schema import MANY, Text, parse
+from ._schema import Text, parse
 from ._weights import check_size, fingerprint, flatten, on_cpu, read_weights
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class History:
     """Losses of each epoch as JSON has them: None where they are no number."""
 
     epochs: Annotated[
-        tuple[Annotated[dict[Text, Text | int | float | None], MaxLen(100)], ...], FailFast(), MaxLen(MANY)
+        tuple[Annotated[dict[Text, Text | int | float | None], MaxLen(100)], ...], FailFast(), MaxLen(MAX_PARTS)
     ]
 
 
@@ -54,11 +54,9 @@ def write_folder(
 
     target = free_place(path, overwrite=overwrite)
     settings, epochs = config.to_dict(), _without_nan(history)
-    # What is saved can be loaded.
     ModelConfig.from_dict(settings)
     parse(History, {"epochs": epochs}, "The model's history")
     tensors = on_cpu(flatten(modules))
-    check_size(tensors, "The model")
     target.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -67,6 +65,7 @@ def write_folder(
         (made / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         (made / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
         (made / CARD).write_text(model_card(config, fingerprint(tensors)), encoding="utf-8")
+        _check_written(made, target)
         made.chmod(0o755)
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -84,7 +83,7 @@ def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Absolute path of the folder to make; refused if anything but a spacrd model stands there."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise TypeError(f"path must name the folder to make, got {path!r}.")
-    target = Path(os.path.abspath(path))
+    target = Path(os.path.abspath(Path(path).expanduser()))
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ValueError(f"{target} is not a folder. Name a new folder for the model.")
     if target == Path.cwd() or target == Path(target.anchor):
@@ -106,6 +105,14 @@ def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if not ours:
         raise ValueError(f"{target} is not a spacrd model, so it is not overwritten. Name another folder.")
     return target
+
+
+def _check_written(made: Path, target: Path) -> None:
+    """What is saved can be loaded."""
+    try:
+        read_folder(made)
+    except ValueError as error:
+        raise ValueError(f"Nothing was saved: {str(error).replace(str(made), str(target))}") from None
 
 
 def checksum(settings: Mapping[str, Any], history: list[dict[str, Any]], weights: Path) -> str:

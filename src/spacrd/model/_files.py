@@ -12,8 +12,10 @@ from .._checks import names
 
 MAX_JSON = 1 << 24
 """Bytes of a JSON file: 16 MB hold several hundred thousand gene names."""
-MAX_TABLE = 1000
+MAX_ENTRIES = 1000
 """Entries of one JSON table."""
+MAX_PARTS = 100_000
+"""Tables and lists of a JSON file: an epoch is one. Empty ones take fifty times in memory what they take on disk."""
 AGAIN = "Copy the model folder again."
 
 
@@ -56,6 +58,8 @@ def read_json(folder: Path, name: str) -> Any:
     """JSON as the standard has it: UTF-8, no entry twice, no NaN or infinity."""
     text = plain_file(folder, name, MAX_JSON).read_bytes()
     try:
+        if text.count(b"{") + text.count(b"[") > 2 * MAX_PARTS:  # names may hold brackets, too
+            raise ValueError(f"it has more than {MAX_PARTS} parts")
         return json.loads(
             text.decode("utf-8"), object_pairs_hook=_table, parse_constant=_not_finite, parse_float=_finite
         )
@@ -64,7 +68,8 @@ def read_json(folder: Path, name: str) -> Any:
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MAX_TABLE:
+    """A table, if it is of sensible size and every entry is there once."""
+    if len(pairs) > MAX_ENTRIES:
         raise ValueError(f"it has a table of {len(pairs)} entries")
     table = dict(pairs)
     if len(table) < len(pairs):

@@ -279,7 +279,7 @@ class SpaCRD:
         """
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
             raise TypeError(f"path must name a model folder or a hub id 'user/name', got {path!r}.")
-        folder, source = Path(path), ""
+        folder, source = Path(path).expanduser(), ""
         if not folder.exists():
             name = os.fspath(path)
             parts = name.split("/")

@@ -18,6 +18,7 @@ MAX_WEIGHTS = 1 << 33
 """Bytes of weights: 8 GB."""
 MAX_HEADER = 1 << 24
 """Bytes of the table of tensors that stands before them: 16 MB."""
+POINTER = b"version https://git-lfs"
 SPREADS = ("running_var", "image_spread")
 """Tensors that cannot be negative."""
 
@@ -68,8 +69,10 @@ def read_weights(folder: Path, name: str, wanted: Mapping[str, Tensor]) -> dict[
     file = plain_file(folder, name, MAX_WEIGHTS + MAX_HEADER)
     where = folder / name
     with file.open("rb") as stream:
-        header = int.from_bytes(stream.read(8), "little")
-    if header > MAX_HEADER:
+        start = stream.read(len(POINTER))
+    if start == POINTER:
+        raise ValueError(f"{where} is a pointer of Git LFS to the weights. Fetch them: `git lfs pull`.")
+    if (header := int.from_bytes(start[:8], "little")) > MAX_HEADER:
         raise ValueError(f"{where} is damaged or cut short: a header of {header} bytes. {AGAIN}")
     try:
         with safe_open(file, framework="pt") as stored:
