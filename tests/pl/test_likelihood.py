@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from anndata import AnnData
 from matplotlib.collections import EllipseCollection
@@ -205,3 +206,34 @@ def test_outline_parts_cancer_from_the_rest() -> None:
     np.testing.assert_array_equal(crossings % 2 == 1, called)
     adata.obs["spacrd_region"] = "normal"
     assert len(pl.likelihood(adata, outline=True).collections) == 1
+
+
+def scattered(n: int) -> AnnData:
+    """Cells anywhere, cancer in a disc, with a few of either kind among the other."""
+    rng = np.random.default_rng(0)
+    adata = scored_adata(n)
+    adata.obsm["spatial"] = rng.uniform(0, 1000, (n, 2))
+    disc = np.linalg.norm(adata.obsm["spatial"] - 500, axis=1) < 250
+    adata.obs["disc"] = disc
+    called = disc ^ (rng.uniform(size=n) < 0.03)
+    adata.obs["spacrd_region"] = pd.Categorical(np.where(called, "cancer", "normal"))
+    return adata
+
+
+def test_outline_of_cells_is_one_line_around_most_of_the_cancer() -> None:
+    from matplotlib.path import Path as Line
+
+    adata = scattered(5000)
+    (line,) = [item for item in pl.likelihood(adata, outline=True).collections if not hasattr(item, "get_widths")]
+    (ring,) = [Line(ring) for path in line.get_paths() for ring in path.to_polygons()]
+    inside = ring.contains_points(adata.obsm["spatial"])
+    assert (inside == adata.obs["disc"]).mean() > 0.97
+
+
+def test_raster_of_cells_has_next_to_no_holes() -> None:
+    adata = scattered(60_000)
+    (shown,) = pl.likelihood(adata).images
+    values = np.asarray(shown.get_array().filled(np.nan))
+    inner = values[len(values) // 4 : -len(values) // 4, len(values) // 4 : -len(values) // 4]
+    assert len(inner) > 40
+    assert np.isnan(inner).mean() < 0.01

@@ -69,18 +69,18 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
                 low,
             )
         )
-    for name, what, kind in (
-        ("expression_distance", "Distance in expression", "mean expression"),
-        ("image_distance", "Distance in the picture", "mean look of the patches"),
+    for name, what, subject in (
+        ("expression_distance", "Distance in expression", "Its mean expression"),
+        ("image_distance", "Distance in the picture", "The mean look of its patches"),
     ):
         distance = number(report, name)
         if math.isfinite(distance):
             far = distance > FAR
             meaning = (
-                f"Its {kind} lies farther from every training section than these lie from each other: "
+                f"{subject} lies farther from every training section than these lie from each other: "
                 "another stain, tissue or protocol?"
                 if far
-                else f"Its {kind} is no stranger than the training sections are to each other (1 or less)."
+                else f"{subject} is no stranger than the training sections are to each other (1 or less)."
             )
             found.append(Check(what, f"{distance:.2f}", meaning, far))
     depth, median = number(report, "depth_ratio"), number(report, "median_counts")

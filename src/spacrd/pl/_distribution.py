@@ -73,7 +73,8 @@ def draw_histogram(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
         )
     ax.set_title(plain(scored.library.name))
     ax.set_xlabel("cancer likelihood")
-    ax.set_ylabel(f"spots (of {known.size})")
+    ax.set_ylabel(f"spots (of {known.size:,})")
+    ax.yaxis.set_major_formatter("{x:,.0f}")
     open_spines(ax)
 
 

@@ -24,6 +24,8 @@ MAX_SPOTS = 20_000
 """Spots that are laid out at most: more take minutes and cover each other."""
 POINT_AREA = 60_000.0
 """Points squared that all dots of a panel take together."""
+PANEL = 10.0
+"""Square inches of such a panel; smaller ones have smaller dots."""
 
 
 def _laid_out(latent: np.ndarray, n_neighbors: int, seed: int) -> AnnData:
@@ -134,8 +136,10 @@ def _draw(
 ) -> None:
     import scanpy as sc
 
-    size = float(np.clip(POINT_AREA / len(rows), 1.0, 60.0))
+    figure: Any = axes[0].get_figure(root=True)
     for panel, column in zip(axes, columns, strict=True):
+        width, height = panel.get_position().size * figure.get_size_inches()
+        size = float(np.clip(POINT_AREA * min(1.0, width * height / PANEL) / len(rows), 1.0, 60.0))
         colors = None if table.obs[column].dtype.kind in "fiu" else class_colors(table, column)
         values = table.obs[column].iloc[rows]
         layout.obs[column] = (values if colors is None else values.astype("category").cat.rename_categories(str)).array

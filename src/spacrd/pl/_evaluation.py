@@ -92,9 +92,9 @@ def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]
     precision.axhline(float(np.mean(prevalence)), **chance)
     calibration.plot([0, 1], [0, 1], **chance)
     texts = (
-        ("ROC, mean of sections", "false positive rate", "recall"),
-        ("precision and recall, mean of sections", "recall", "precision"),
-        ("calibration, all spots", "likelihood", "fraction of cancer"),
+        ("ROC", "false positive rate", "recall"),
+        ("precision-recall", "recall", "precision"),
+        ("calibration", "likelihood", "fraction of cancer"),
     )
     for panel, (title, x, y) in zip(axes, texts, strict=True):
         panel.set(title=title, xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))

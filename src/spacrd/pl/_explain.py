@@ -125,14 +125,14 @@ def explain(
     panel.tick_params(axis="y", length=0)
     panel.axvline(0.0, color=ink(), linewidth=0.8)
     if genes is None:
-        panel.set_xlabel("mean contribution (logit)")
+        panel.set_xlabel("contribution (logit)")
     else:
-        panel.set_xlabel("mean contribution of a gene (logit)")
+        panel.set_xlabel("contribution of gene (logit)")
         scales[0].spines["top"].set_visible(True)
-        scales[0].set_xlabel("mean contribution of a modality (logit)")
+        scales[0].set_xlabel("contribution of modality (logit)")
         panel.axhline(len(genes), color=ink(), linewidth=0.8, alpha=0.4)
     panel.set_title(
-        f"{plain(region)} ({int(spots)} spots)\nto the left: against cancer, to the right: for it", fontsize="medium"
+        f"mean of {plain(region)} ({int(spots)} spots)\nleft: against cancer, right: for it", fontsize="medium"
     )
     finished = finish([panel], show=show, save=save)
     assert not isinstance(finished, list)

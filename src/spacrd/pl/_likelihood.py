@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .._sections import get_table, scored_libraries
 from ._figure import finish, panels, plain
 from ._layers import Layer, classes_in, layers_of
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 GAP, SCALE_BAR = 4.0, 24.0
 """Points between a panel and what explains its colours, without and with a scale bar between them."""
+
+
+ROOM = 2.2
+"""Inches of a panel from which two columns of names fit below it."""
 
 
 def _draw_layer(ax: Axes, layer: Layer, scored: ScoredLibrary, tissue: Tissue, style: Style) -> Any:
@@ -64,15 +70,21 @@ def _color_bar(axes: list[Axes], drawn: Any, layer: Layer, below: float | None) 
 
 
 def _legend(ax: Axes, colors: Mapping[str, Any], below: float | None) -> None:
+    from matplotlib import rcParams
     from matplotlib.lines import Line2D
 
-    dots = [Line2D([], [], marker="o", linestyle="", color=shade) for shade in colors.values()]
+    dots = [
+        Line2D([], [], marker="o", linestyle="", color=shade, markersize=0.6 * rcParams["font.size"])
+        for shade in colors.values()
+    ]
     look: dict[str, Any] = {"frameon": False, "handlelength": 1, "handletextpad": 0.4, "borderaxespad": 0.2}
     if below is None:
         look |= {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
     else:
         look |= {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "bbox_transform": _below(ax, below)}
-        look |= {"ncols": 2, "columnspacing": 1.0, "fontsize": "small"}
+        figure: Any = ax.get_figure(root=True)
+        inches = ax.get_position().width * figure.get_figwidth()
+        look |= {"ncols": 2 if inches > ROOM else 1, "columnspacing": 1.0, "fontsize": "small"}
     ax.legend(dots, [plain(name) for name in colors], **look)
 
 
@@ -168,7 +180,8 @@ def likelihood(
         # One scale bar in a line of panels, which all have its scale.
         style = Style(layer.colors, layer.limits, cmap, size, alpha, scale_bar and column == 0)
         own = axes[column :: len(layers)]
-        below = None if not several else SCALE_BAR if style.scale_bar else GAP
+        barred = style.scale_bar and np.isfinite(tissues[-1].um_per_unit)
+        below = None if not several else SCALE_BAR if barred else GAP
         drawn = [
             _draw_layer(panel, layer, scored, tissue, style)
             for panel, scored, tissue in zip(own, sections, tissues, strict=True)

@@ -11,8 +11,8 @@ import numpy as np
 from .._keys import CANCER
 from .._sections import ScoredLibrary
 from ._figure import MISSING_COLOR, ink, light_table
-from ._raster import cell_size, mean_raster, outline_field
-from ._tissue import Tissue, nearest_distance
+from ._raster import cell_size, mean_raster, outline_field, outline_of_shares
+from ._tissue import Tissue
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,7 +84,7 @@ def _as_raster(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style, alpha
     from matplotlib.colors import to_rgba
 
     low, high = tissue.limits
-    cell = cell_size(low, high, nearest_distance(tissue.xy))
+    cell = cell_size(low, high, tissue.spacing)
     if style.colors is None:
         cells, extent = mean_raster(tissue.xy, values, low, high, cell)
         look = {"cmap": style.cmap, "vmin": style.limits[0], "vmax": style.limits[1]}
@@ -101,7 +101,12 @@ def draw_outline(ax: Axes, scored: ScoredLibrary, tissue: Tissue) -> None:
     """Draw a line around the spots called cancer, dark with a light rim so that it is seen on any colour."""
     from matplotlib.patheffects import withStroke
 
-    field = outline_field(tissue.xy, scored.region == CANCER, nearest_distance(tissue.xy))
+    inside = scored.region == CANCER
+    if tissue.spacing.scattered or len(tissue.xy) > MANY:
+        low, high = tissue.limits
+        field = outline_of_shares(tissue.xy, inside, low, high, cell_size(low, high, tissue.spacing))
+    else:
+        field = outline_field(tissue.xy, inside, tissue.spacing.nearest)
     if field is not None:
         line = ax.contour(*field, levels=[0.0], colors="black", linewidths=1.0, zorder=3)
         line.set(path_effects=[withStroke(linewidth=2.6, foreground="white")])

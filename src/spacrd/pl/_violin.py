@@ -57,7 +57,7 @@ def draw_classes(ax: Axes, scored: ScoredLibrary, column: pd.Series, names: Sequ
     ticks = []
     for row, name in enumerate(names):
         values = scored.likelihood[finite & (named == name)]
-        ticks.append(f"{plain(name)} ({len(values)})")
+        ticks.append(f"{plain(name)} ({len(values):,})")
         color = MISSING_COLOR if name == UNLABELLED else PALETTE[0]
         if len(values) < FEW or np.ptp(values) < 1e-9:
             ax.plot(values, np.full(len(values), row), "o", color=color, markersize=4)
