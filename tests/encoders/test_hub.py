@@ -57,6 +57,13 @@ def test_commit_and_hash_of_what_was_loaded_are_known(shared, monkeypatch):
     assert not shared.requests
 
 
+def test_a_commit_makes_no_other_encoder_of_it():
+    plain, pinned = encoders.get(NAME), encoders.get(f"{NAME}@{COMMIT}")
+    assert (plain.revision, pinned.revision) == ("", COMMIT)
+    assert dataclasses.replace(pinned, revision="") == plain
+    assert encoders.get("local-dir:/my@home").model == "local-dir:/my@home"
+
+
 def test_a_revision_that_there_is_not_is_said(shared):
     with pytest.raises(ValueError, match="shows no model 'lab/none'"):
         encoders.load("hf-hub:lab/none@v1", device="cpu")

@@ -39,7 +39,9 @@ def header(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 def memory() -> Iterator[Callable[[], int]]:
     """Bytes by which the memory of this process grew at its highest, of all libraries; 0 where Linux does not tell."""
     peak = Path("/proc/self/clear_refs")
-    if not peak.exists():
+    try:
+        peak.write_text("5")  # the highest is counted anew
+    except OSError:
         yield lambda: 0
         return
 
@@ -47,6 +49,5 @@ def memory() -> Iterator[Callable[[], int]]:
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
-    peak.write_text("5")  # the highest is counted anew
     before = highest()
     yield lambda: highest() - before

@@ -10,6 +10,7 @@ import pytest
 from huggingface_hub import constants
 
 import spacrd
+from spacrd._hub import check_hash
 from spacrd.model import SpaCRD
 from spacrd.model._disk import CONFIG, FILES, WEIGHTS
 
@@ -93,6 +94,18 @@ def test_files_of_the_cache_that_were_changed_are_refused(shared, saved):
     file.write_bytes(raw)
     with pytest.raises(ValueError, match="not the file that the hub has"):
         SpaCRD.load("lab/model")
+
+
+def test_a_repository_that_changes_meanwhile_is_not_mixed(shared, saved, monkeypatch):
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(saved))
+    with pytest.raises(OSError, match="changed while it was fetched"):
+        SpaCRD.load("lab/model")
+
+
+def test_what_the_hub_gives_no_hash_of_is_hashed_all_the_same(tmp_path):
+    (tmp_path / "a").write_bytes(b"a")
+    assert check_hash(tmp_path / "a", 'W/"tag"').startswith("ca978112")
+    assert check_hash(tmp_path / "a", "2e65efe2a145dda7ee51d1741299f848e5bf752e").startswith("ca978112")  # git's
 
 
 def test_other_models_and_absurd_sizes_are_refused_unfetched(shared, monkeypatch):

@@ -126,6 +126,11 @@ def test_a_newer_format_says_who_wrote_it_and_what_to_do(folder):
     refused(folder, "format version 4, written by spacrd 7.0; this spacrd .* reads up to 3.*`pip install -U spacrd`")
 
 
+def test_a_format_from_before_the_first_release_is_to_be_fitted_again(folder):
+    edit(folder, lambda c: c.update(format_version=2))
+    refused(folder, "format version 2, from before the first release.*Fit it again")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -331,6 +336,9 @@ def test_only_spacrd_models_are_overwritten(model, folder, tmp_path, monkeypatch
     foreign.mkdir()
     for name, text in ((CONFIG, '{"architecture": "vit"}'), (WEIGHTS, "x"), ("README.md", "# Mine")):
         (foreign / name).write_text(text)
+    with pytest.raises(ValueError, match="not a spacrd model"):
+        model.save(foreign, overwrite=True)
+    (foreign / CONFIG).write_text("{")
     with pytest.raises(ValueError, match="not a spacrd model"):
         model.save(foreign, overwrite=True)
     assert (foreign / "README.md").read_text() == "# Mine"

@@ -128,7 +128,8 @@ def get(name: str | EncoderSpec) -> EncoderSpec:
     Parameters
     ----------
     name
-        A name of :func:`available`, a model name of timm, ``"hf-hub:org/name"`` or ``"local-dir:/path"``.
+        A name of :func:`available`, a model name of timm, ``"hf-hub:org/name"``, with ``"@commit"`` behind it for one
+        revision, or ``"local-dir:/path"``.
 
     Returns
     -------
@@ -153,7 +154,9 @@ def get(name: str | EncoderSpec) -> EncoderSpec:
     if name in specs:
         return specs[name]
     if name.startswith(TIMM_PREFIXES):
-        return EncoderSpec(name, "timm", 0, 0, model=name)
+        # The same encoder, whichever commit of it: what is recorded must not depend on how it was asked for.
+        model, _, revision = (name, "", "") if name.startswith("local-dir:") else name.partition("@")
+        return EncoderSpec(model, "timm", 0, 0, model=model, revision=revision)
     from ._timm import is_timm_model
 
     if is_timm_model(name):

@@ -140,11 +140,8 @@ def read_folder(path: Path) -> tuple[ModelConfig, dict[str, Module], list[dict[s
     sealed = settings.pop(CHECKSUM, None) if isinstance(settings, dict) else None
     config = ModelConfig.from_dict(settings)
     parse(History, {"epochs": epochs}, str(path / HISTORY))
-    try:
-        with torch.device("meta"):  # shapes alone
-            modules = build_modules(config)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"{path / CONFIG} describes a network that cannot be built: {error}.") from error
+    with torch.device("meta"):  # shapes alone
+        modules = build_modules(config)
     wanted = flatten(modules)
     check_size(wanted, path / CONFIG)
     tensors = read_weights(path, WEIGHTS, wanted)
