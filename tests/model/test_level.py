@@ -99,6 +99,20 @@ def test_missing_genes_count_as_average(level):
     assert found[1] - found[0] > 0.2
 
 
+def test_a_small_panel_does_not_seem_to_express_all_it_has(training):
+    reference = Reference(3, 10, 3)
+    reference.set([Background(raw, EXPRESSION, True, arrays(raw)) for raw in training], [raw.image for raw in training])
+    raw, kept = section(9, 0.5), np.array([0, 1, 6, 7])
+    fewer = replace(raw, counts=raw.counts[:, kept], genes=raw.genes[kept])
+    whole, part, naive = (
+        Background(one, EXPRESSION, True, arrays(one), usual=usual)
+        for one, usual in ((raw, reference.usual), (fewer, reference.usual), (fewer, None))
+    )
+    np.testing.assert_allclose(part.gene_mean[kept], whole.gene_mean[kept], atol=0.3)
+    assert (naive.gene_mean[kept] - whole.gene_mean[kept]).min() > 0.5
+    assert reference.compare(part)["expression_distance"] < 0.5 * reference.compare(naive)["expression_distance"]
+
+
 def test_blocks_change_nothing(level, monkeypatch):
     raw = section(9, 0.4)
     whole = Background(raw, EXPRESSION, True, arrays(raw), [level, level])

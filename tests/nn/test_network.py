@@ -129,6 +129,15 @@ def test_neighbour_norm_reads_the_neighbours_and_feature_norm_does_not(network):
 
 
 @pytest.mark.parametrize("token_norm", ["neighbour", "feature", "none"])
+def test_tokens_of_nothing_have_a_gradient(token_norm):
+    network = SpaCRDNetwork(NetworkConfig(30, 12, token_norm=token_norm))
+    for nothing in (0.0, 1e-30):
+        tokens = torch.full((2, 7, 512), nothing, requires_grad=True)
+        network.normalise(tokens, None).sum().backward()
+        assert tokens.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("token_norm", ["neighbour", "feature", "none"])
 def test_masked_tokens_do_not_count(token_norm):
     torch.manual_seed(0)
     config = NetworkConfig(30, 12, token_norm=token_norm, linear_votes=True, missing_token=True)

@@ -55,3 +55,11 @@ def test_a_hidden_modality_is_hidden_for_the_whole_batch_and_only_then():
         assert {sum(bool(there.all()) for there in valid.values()) for valid in left} == wanted
         assert all(there.all() or not there.any() for valid in left for there in valid.values())
     assert tokens.valid["gene"].all() and tokens.valid["image"].all()
+
+
+def test_batches_of_one_spot_train_too():
+    plan = replace(RECIPES["published"], alignment_epochs=1, vae_epochs=0, fusion_epochs=1, batch_size=1)
+    config = NetworkConfig(n_genes=GENES, n_image=DIM, **SMALL)
+    _, history = train_network(config, arrays(), plan, seed=0, hardware=Hardware("cpu"))
+    assert [epoch["stage"] for epoch in history] == ["alignment", "fusion"]
+    assert history[0]["contrastive"] > 0  # one spot alone would have nothing to be told from

@@ -80,6 +80,10 @@ class Background:
         Whether the model reads the picture.
     arrays
         Its neighbourhoods.
+    levels
+        Classifiers to ask.
+    usual
+        Mean log composition of the training sections, (n_genes,); None if the section is one of them.
 
     Attributes
     ----------
@@ -104,6 +108,7 @@ class Background:
         use_image: bool,
         arrays: SpotArrays,
         levels: Sequence[Level] = (),
+        usual: np.ndarray | None = None,
     ) -> None:
         self.gene_mean: np.ndarray | None = None
         self.present: np.ndarray | None = None
@@ -115,7 +120,7 @@ class Background:
         if use_image and raw.image is not None:
             self._read_image(raw.image, levels)
         if expression is not None and raw.counts is not None and raw.genes is not None:
-            self._read_counts(raw, expression, arrays, levels)
+            self._read_counts(raw, expression, arrays, levels, usual)
 
     def _read_image(self, image: Matrix, levels: Sequence[Level]) -> None:
         total, likely, spots = np.zeros(image.shape[1]), np.zeros(len(levels)), 0
@@ -130,7 +135,12 @@ class Background:
             self.shares = [float(value / spots) for value in likely]
 
     def _read_counts(
-        self, raw: RawSection, expression: ExpressionContract, arrays: SpotArrays, levels: Sequence[Level]
+        self,
+        raw: RawSection,
+        expression: ExpressionContract,
+        arrays: SpotArrays,
+        levels: Sequence[Level],
+        usual: np.ndarray | None,
     ) -> None:
         assert raw.genes is not None
         self.present = present = match_genes(expression.genes, raw.genes) >= 0
@@ -138,7 +148,7 @@ class Background:
         if not (own > 0).any():
             return
         self.log_depth = float(np.median(np.log10(own[own > 0])))
-        composition = Composition(raw, expression)
+        composition = Composition(raw, expression, usual)
         total, likely, spots = np.zeros(len(expression.genes)), np.zeros(len(levels)), 0
         for region in arrays.regions(raw.counts):
             counts = raw.counts if region.rows is None else raw.counts[region.rows]
@@ -159,7 +169,8 @@ def _row_sums(counts: csr_matrix) -> np.ndarray:
 class Composition:
     """Log composition of neighbourhoods: their counts summed, brought to :data:`TARGET_SUM`, log1p.
 
-    Summing counts before the logarithm keeps the depth of single spots out of it.
+    Summing counts before the logarithm keeps the depth of single spots out of it. Genes that the section lacks leave
+    their share of the sum free, as far as ``usual`` tells it: else a small panel would seem to express all it has.
 
     Parameters
     ----------
@@ -167,14 +178,18 @@ class Composition:
         A section with counts.
     expression
         Genes to read, and those that make up the depth.
+    usual
+        Mean log composition of the training sections, (n_genes,).
     """
 
-    def __init__(self, raw: RawSection, expression: ExpressionContract) -> None:
+    def __init__(self, raw: RawSection, expression: ExpressionContract, usual: np.ndarray | None = None) -> None:
         assert raw.genes is not None
         columns = match_genes(expression.genes, raw.genes)
         depth_columns = match_genes(expression.depth_genes, raw.genes)
         self.width, self.here = len(columns), np.flatnonzero(columns >= 0)
         self.columns, self.depth_columns = columns[self.here], depth_columns[depth_columns >= 0]
+        shares = np.zeros(0) if usual is None else np.expm1(usual)
+        self.target = TARGET_SUM * (shares[self.here].sum() / shares.sum() if shares.any() else 1.0)
 
     def rows(self, counts: csr_matrix, index: np.ndarray, mask: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
         """Of neighbourhoods ``index`` (b, t) of rows of ``counts``.
@@ -190,7 +205,7 @@ class Composition:
         start = np.arange(0, index.size + 1, index.shape[1])
         pick = csr_matrix((mask.ravel().astype(np.float64), local.ravel(), start), shape=(len(index), len(distinct)))
         depth = pick @ np.asarray(own[:, self.depth_columns].sum(axis=1), dtype=np.float64).ravel()
-        scale = diags(np.divide(TARGET_SUM, depth, out=np.zeros_like(depth), where=depth > 0))
+        scale = diags(np.divide(self.target, depth, out=np.zeros_like(depth), where=depth > 0))
         scaled = csr_matrix(scale @ (pick @ own[:, self.columns]))
         shape = (len(index), self.width)
         return csr_matrix((np.log1p(scaled.data), self.here[scaled.indices], scaled.indptr), shape=shape), depth

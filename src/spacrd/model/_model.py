@@ -191,7 +191,9 @@ class SpaCRD:
         blind = ~np.asarray(scores.counted.any(axis=1))
         names = ["level", *(f"jackknife.{number}.level" for number in range(c.jackknife))]
         levels = [level for name in names if isinstance(level := self.modules.get(name), Level)]
-        background = Background(section, c.expression, c.image is not None, arrays, levels)
+        reference = self.modules["reference"]
+        assert isinstance(reference, Reference)
+        background = Background(section, c.expression, c.image is not None, arrays, levels, reference.usual)
         shares = background.shares or [float("nan")]
         logit = np.where(blind, np.nan, c.calibration.apply(scores.votes, scores.counted, shares[0]))
         error = self._standard_error(each[c.members :], shares[1:], len(logit))
@@ -199,8 +201,6 @@ class SpaCRD:
         latent = np.where(blind[:, None], np.float32(np.nan), scores.latent)
         title = {"image": "image", "gene": "expression"}
         modality = "+".join(title[name] for name, there in used.items() if there)
-        reference = self.modules["reference"]
-        assert isinstance(reference, Reference)
         shift = Shift(
             gene_coverage=coverage,
             expected_share=shares[0],

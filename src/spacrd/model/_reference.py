@@ -110,6 +110,11 @@ class Reference(nn.Module):
             spread = np.mean(spreads, axis=0)
             self.image_spread.copy_(torch.from_numpy(np.where(spread > 1e-12, spread, 1.0)))
 
+    @property
+    def usual(self) -> np.ndarray | None:
+        """Mean log composition of the training sections, (n_genes,); None without any."""
+        return self.gene_means.double().mean(0).numpy() if self.gene_means.numel() else None
+
     def compare(self, background: Background) -> dict[str, float]:
         """Distances and depth of a section, as in :class:`Shift`."""
         found: dict[str, float] = {}

@@ -229,7 +229,8 @@ class SpaCRDNetwork(nn.Module):
         if self.config.token_norm == "feature":
             return F.normalize(tokens, dim=-1)
         squares = tokens.square() if mask is None else tokens.square() * mask[:, :, None]
-        return tokens * squares.sum(1, keepdim=True).sqrt().clamp_min(1e-12).reciprocal()  # cheaper than dividing
+        # Cheaper than dividing, and with a gradient where all tokens are zero.
+        return tokens * squares.sum(1, keepdim=True).clamp_min(1e-24).rsqrt()
 
     def fuse_tokens(self, tokens: dict[str, Tensor], mask: Tensor | None) -> Tensor:
         """Fused code (b, width) of neighbourhoods (b, t, width) of each modality (paper eqs. 7-12)."""

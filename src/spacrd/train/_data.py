@@ -57,7 +57,8 @@ class SpotDataset(Dataset[Batch]):
 class ShuffledBatches(Sampler[list[int]]):
     """Shuffled batches of ``rows``.
 
-    BatchNorm needs two spots in every process: a last batch that has fewer joins the one before.
+    BatchNorm needs two spots in every process: smaller batches grow to that, and a last one that has fewer joins the
+    one before.
     """
 
     def __init__(self, rows: np.ndarray, batch_size: int, seed: int) -> None:
@@ -66,8 +67,9 @@ class ShuffledBatches(Sampler[list[int]]):
     @property
     def edges(self) -> list[int]:
         """Where batches start and end."""
-        edges = list(range(0, len(self.rows), self.batch_size)) + [len(self.rows)]
-        if len(edges) > 2 and edges[-1] - edges[-2] < 2 * process()[1]:
+        least = 2 * process()[1]
+        edges = list(range(0, len(self.rows), max(self.batch_size, least))) + [len(self.rows)]
+        if len(edges) > 2 and edges[-1] - edges[-2] < least:
             del edges[-2]
         return edges
 

@@ -1,0 +1,60 @@
+"""The whole score of a section in float64, written plainly: what float32 is compared with."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from anndata import AnnData
+from scipy.special import expit
+
+import spacrd
+from spacrd.model._infer import Scores, mean_scores, propagated
+from spacrd.model._neighbours import neighbourhoods, spatial_order
+from spacrd.model._prepare import SpotArrays
+from spacrd.nn import SpaCRDNetwork, Tokens
+
+
+def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
+    """Likelihoods, with the expected share as reported. Every spot has an embedding if the model reads one."""
+    config = model.config
+    inputs = {}
+    if config.image is not None:
+        inputs["image"] = scaled(np.asarray(table.obsm[config.image.key], dtype=np.float64), config.image.scaling)
+    if config.expression is not None:
+        counts = table.to_df().astype(np.float64)
+        depth = counts[[gene for gene in config.expression.depth_genes if gene in counts]].sum(axis=1)
+        rate = counts.reindex(columns=list(config.expression.genes), fill_value=0.0).div(
+            depth.replace(0, np.inf), axis=0
+        )
+        inputs["gene"] = scaled(np.log1p(rate * config.expression.target_sum).to_numpy(), config.expression.scaling)
+    xy = np.asarray(table.obsm["spatial"], dtype=np.float64)
+    index, mask = neighbourhoods(xy, config.n_neighbors)
+    arrays = SpotArrays({}, index, mask, np.full(len(xy), np.nan, np.float32), spatial_order(xy))
+    each = [propagated(votes(network, inputs, index, mask), arrays, config.propagation) for network in model.networks]
+    scores = mean_scores(each)
+    (report,) = spacrd.tl.score(table, model, copy=True).uns["spacrd"]["spacrd"]["sections"].values()
+    return expit(config.calibration.apply(scores.votes, scores.counted, report["expected_share"]))
+
+
+def scaled(values: np.ndarray, scaling: str) -> np.ndarray:
+    """Columns brought to [0, 1] by their ends, or by their 2nd and 98th percentile; constant ones become 0."""
+    low, high = np.quantile(values, {"quantile": [0.02, 0.98], "minmax": [0.0, 1.0]}[scaling], axis=0)
+    spread = high - low
+    constant = spread <= 1e-6 * np.maximum(np.abs(low), 1.0)
+    return np.where(constant, 0.0, np.clip((values - low) / np.where(constant, 1.0, spread), 0.0, 1.0))
+
+
+def votes(network: SpaCRDNetwork, inputs: dict[str, np.ndarray], index: np.ndarray, mask: np.ndarray) -> Scores:
+    """What a network says in float64, all spots at once."""
+    tokens = Tokens(
+        {name: torch.from_numpy(values) for name, values in inputs.items()},
+        {name: torch.ones(len(values), dtype=torch.bool) for name, values in inputs.items()},
+        torch.from_numpy(index),
+        torch.from_numpy(mask),
+    )
+    with torch.inference_mode():
+        output = deepcopy(network).double().eval()(tokens)
+    first = int(network.config.silent and network.config.fused)
+    return Scores(output.votes[:, first:].numpy(), output.counted[:, first:].numpy(), output.mean.numpy())
