@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 CANCER = ["invasive cancer", "cancer in situ"]
 CLASS_COLORS = {"invasive cancer": "#D55E00", "cancer in situ": "#E69F00"}
-INK, QUIET = "#222222", "#666666"
+INK, QUIET, BLUE = "#222222", "#666666", "#0072B2"
 
 
 def score_example() -> SpatialData:
@@ -44,9 +44,10 @@ def picture(section: SpatialData) -> np.ndarray:
     return np.moveaxis(section.images[name]["scale0"]["image"].to_numpy(), 0, 2)
 
 
-def dots(ax: Axes, section: SpatialData, values: np.ndarray, **kwargs: object) -> None:
+def dots(ax: Axes, section: SpatialData, values: np.ndarray, title: str, **kwargs: object) -> None:
     """Spots coloured by a value, on nothing."""
     xy = section["table"].obsm["spatial"]
+    ax.set_title(title, fontsize=10, color=INK, pad=3)
     ax.scatter(*xy.T, c=values, s=13, linewidths=0, **kwargs)
     ax.set(aspect="equal", xticks=[], yticks=[])
     ax.invert_yaxis()
@@ -64,81 +65,90 @@ def middle_spot(section: SpatialData) -> tuple[np.ndarray, np.ndarray]:
     return centre, xy[nearest]
 
 
+STEPS = {
+    "1  Read": """Counts of every spot, and the
+patch of H&E around it (blue)
+as numbers of an encoder.
+
+Scaled within the section.""",
+    "2  Vote": """Picture and genes each say
+how much a spot and its six
+neighbours look like cancer.
+
+Orange: for, purple: against.""",
+    "3  Spread": """Single spots are noisy,
+tissue is contiguous: votes
+spread over the section.""",
+    "4  Calibrate": """Votes say which spots.
+A second classifier says
+how many.
+
+So votes become likelihoods.""",
+    "5  Call": """A threshold without labels.
+Spots too close to it
+are uncertain (grey).""",
+}
+
+
 def draw_method(section: SpatialData) -> Figure:
-    """The method in five steps, each with what it makes of the example."""
+    """The method in five steps, one below the other, each with what it makes of the example."""
     table = section["table"]
-    fig = plt.figure(figsize=(13, 5.4))
-    width, gap = 0.168, 0.036
-    left = [0.012 + i * (width + gap) for i in range(5)]
-    titles = ["1  Read", "2  Vote", "3  Spread", "4  Calibrate", "5  Call"]
-    texts = [
-        "counts of every spot, and the\nH&E patch around it as numbers;\nscaled within the section",
-        "picture and genes each say\nhow much a spot and its six\nneighbours look like cancer",
-        "votes spread over the section:\nsingle spots are noisy,\ntissue is contiguous",
-        "how many spots are cancer?\na second classifier says;\nlogits become probabilities",
-        "a threshold without labels;\nspots too close to it\nare uncertain",
+    fig, axes = plt.subplots(5, 3, figsize=(8.2, 11.5), width_ratios=(0.85, 1, 1))
+    fig.subplots_adjust(left=0.01, right=0.99, top=0.975, bottom=0.01, hspace=0.22, wspace=0.06)
+    for ax, (title, text) in zip(axes[:, 0], STEPS.items(), strict=True):
+        ax.axis("off")
+        ax.text(0, 1, title, fontsize=15, weight="bold", color=INK, va="top")
+        ax.text(0, 0.8, text, fontsize=10.5, color=QUIET, va="top", linespacing=1.35)
+    draw_patch(section, *axes[0, 1:])
+    parts, where = table.obsm["spacrd_contributions"], table.obsm["spacrd_sources"]
+    evidence = [
+        (axes[1, 1], parts["image"], "what the picture says"),
+        (axes[1, 2], parts["expression"], "what the genes say"),
+        (axes[2, 1], where["own"] + where["neighbours"], "from the seven spots"),
+        (axes[2, 2], where["propagation"], "from farther away"),
     ]
-    for x, title, text in zip(left, titles, texts, strict=True):
-        fig.text(x, 0.955, title, fontsize=14, weight="bold", color=INK)
-        fig.text(x, 0.915, text, fontsize=9.5, color=QUIET, va="top", linespacing=1.4)
+    for ax, values, title in evidence:
+        bound = float(np.nanquantile(np.abs(values), 0.98))
+        dots(ax, section, values.to_numpy(), title, cmap="PuOr_r", vmin=-bound, vmax=bound)
+    draw_likelihoods(section, axes[3, 1])
+    likelihood = table.obs["spacrd_likelihood"].to_numpy()
+    dots(axes[3, 2], section, likelihood, "likelihood, 0 (dark) to 1", cmap="viridis", vmin=0, vmax=1)
+    called, labels = table.obs["spacrd_region"], table.obs["pathologist"].astype(str)
+    colors = dict(zip(called.cat.categories, table.uns["spacrd_region_colors"], strict=True))
+    dots(axes[4, 1], section, called.map(colors).astype(str).to_numpy(), "called cancer")
+    dots(axes[4, 2], section, labels.map(CLASS_COLORS).fillna(BLUE).to_numpy(), "the truth of this simulation")
+    return fig
 
-    def panel(column: int, row: int, height: float = 0.33) -> Axes:
-        return fig.add_axes((left[column], 0.41 if row == 0 else 0.03, width, height))
 
-    he, zoom = panel(0, 0), panel(0, 1)
+def draw_patch(section: SpatialData, whole: Axes, part: Axes) -> None:
+    """The picture, and in it a spot with its neighbours and its patch."""
     rgb = picture(section)
     centre, seven = middle_spot(section)
     reach = 1.6 * np.linalg.norm(seven - centre, axis=1).max()
-    he.imshow(rgb)
-    he.add_patch(Rectangle(centre - reach, 2 * reach, 2 * reach, fill=False, color=INK, lw=1.5))
-    zoom.imshow(rgb)
-    zoom.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] + reach, centre[1] - reach))
+    for ax in (whole, part):
+        ax.imshow(rgb)
+        ax.set(xticks=[], yticks=[])
+    whole.add_patch(Rectangle(centre - reach, 2 * reach, 2 * reach, fill=False, color=INK, lw=1.5))
+    part.set(xlim=(centre[0] - reach, centre[0] + reach), ylim=(centre[1] + reach, centre[1] - reach))
     radius = section.shapes[next(iter(section.shapes))]["radius"].iloc[0]
     for spot in seven:
-        zoom.add_patch(Circle(spot, radius, fill=False, color=INK, lw=1.6))
-    zoom.add_patch(Rectangle(centre - radius, 2 * radius, 2 * radius, fill=False, color="#0072B2", lw=2))
-    for ax in (he, zoom):
-        ax.set(xticks=[], yticks=[])
-    for corner in (-reach, reach):
-        start, end = centre + [corner, reach], (0.5 + corner / 2 / reach, 1)
-        link = ConnectionPatch(start, end, "data", "axes fraction", axesA=he, axesB=zoom)
-        link.set(color=INK, lw=0.8)
-        fig.add_artist(link)
+        part.add_patch(Circle(spot, radius, fill=False, color=INK, lw=1.6))
+    part.add_patch(Rectangle(centre - radius, 2 * radius, 2 * radius, fill=False, color=BLUE, lw=2))
+    for side in (-1, 1):
+        start, end = centre + [reach, side * reach], (0, 0.5 - side / 2)
+        link = ConnectionPatch(start, end, "data", "axes fraction", axesA=whole, axesB=part, color=INK, lw=0.8)
+        part.figure.add_artist(link)
 
-    parts, where = table.obsm["spacrd_contributions"], table.obsm["spacrd_sources"]
-    evidence = [
-        (1, 0, parts["image"], "what the picture says"),
-        (1, 1, parts["expression"], "what the genes say"),
-        (2, 0, where["own"] + where["neighbours"], "from the seven spots"),
-        (2, 1, where["propagation"], "from farther away"),
-    ]
-    for column, row, values, title in evidence:
-        ax = panel(column, row)
-        bound = float(np.nanquantile(np.abs(values), 0.98))
-        dots(ax, section, values.to_numpy(), cmap="PuOr_r", vmin=-bound, vmax=bound)
-        ax.set_title(title, fontsize=9.5, color=INK, pad=3)
-    ax = fig.add_axes((left[3], 0.5, width, 0.24))
+
+def draw_likelihoods(section: SpatialData, ax: Axes) -> None:
+    """Their distribution and the threshold, without words."""
     spacrd.pl.distribution(section, ax=ax)
-    ax.set(title="likelihoods and threshold", xlabel="", ylabel="", yticks=[])
-    ax.title.set(fontsize=9.5, color=INK)
-    for text in [*ax.texts]:
-        text.remove()
+    ax.set(xlabel="", ylabel="", yticks=[])
+    ax.set_title("likelihoods and threshold", fontsize=10, color=INK, pad=3)
     ax.spines[["top", "right", "left"]].set_visible(False)
-    if ax.get_legend() is not None:
-        ax.get_legend().remove()
-    ax = panel(3, 1)
-    dots(ax, section, table.obs["spacrd_likelihood"].to_numpy(), cmap="viridis", vmin=0, vmax=1)
-    ax.set_title("likelihood, 0 to 1", fontsize=9.5, color=INK, pad=3)
-    called = table.obs["spacrd_region"]
-    colors = dict(zip(called.cat.categories, table.uns["spacrd_region_colors"], strict=True))
-    ax = panel(4, 0)
-    dots(ax, section, called.map(colors).astype(str).to_numpy())
-    ax.set_title("called: " + ", ".join(colors), fontsize=9.5, color=INK, pad=3)
-    ax = panel(4, 1)
-    labels = table.obs["pathologist"].astype(str)
-    dots(ax, section, labels.map(CLASS_COLORS).fillna("#0072B2").to_numpy())
-    ax.set_title("the truth of this simulation", fontsize=9.5, color=INK, pad=3)
-    return fig
+    for text in [*ax.texts, ax.get_legend()]:
+        if text is not None:
+            text.remove()
 
 
 def main() -> None:
@@ -147,7 +157,7 @@ def main() -> None:
     plt.switch_backend("Agg")
     section = score_example()
     table = section["table"]
-    shades = {name: CLASS_COLORS.get(name, "#0072B2") for name in table.obs["pathologist"].cat.categories}
+    shades = {name: CLASS_COLORS.get(name, BLUE) for name in table.obs["pathologist"].cat.categories}
     shades |= {"adipose tissue": "#56B4E9", "connective tissue": "#DDDDDD", "immune infiltrate": "#CC79A7"}
     table.uns["pathologist_colors"] = list(shades.values())
     figures = {

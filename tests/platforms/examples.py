@@ -17,16 +17,21 @@ from .xenium import PIXEL_UM, write_xenium
 SIZE_UM = 2000.0
 
 
+def write_visium_section(folder: Path, seed: int, size_um: float = SIZE_UM) -> pd.Series:
+    """One section of Space Ranger 3, named like its folder; returns a pathologist's class of every barcode."""
+    n = int((size_um - 2 * MARGIN_UM) / 100.0) + 1
+    tissue = Simulated.grow(seed, size_um, mpp=1.5)
+    measured = tissue.measure(*hexagonal(n, n - 1, margin=MARGIN_UM), 1)
+    write_visium(folder, measured, tissue.picture, tissue.to_pixels, dataset_id=folder.name)
+    return pd.Series(tissue.labels(measured.xy_um), index=barcodes(len(measured.xy_um)))
+
+
 def write_visium_example(folder: Path) -> None:
     """Three sections of Space Ranger 3: ``one`` and ``two`` with a pathologist's classes, and ``new``."""
-    n = int((SIZE_UM - 2 * MARGIN_UM) / 100.0) + 1
     for seed, name in enumerate(["one", "two", "new"], start=1):
-        tissue = Simulated.grow(seed, SIZE_UM, mpp=1.5)
-        measured = tissue.measure(*hexagonal(n, n - 1, margin=MARGIN_UM), 1)
-        write_visium(folder / name, measured, tissue.picture, tissue.to_pixels, dataset_id=name)
+        classes = write_visium_section(folder / name, seed)
         if name != "new":
-            classes = pd.Series(tissue.labels(measured.xy_um), index=barcodes(len(measured.xy_um)), name="class")
-            classes.rename_axis("barcode").to_csv(folder / name / "pathologist.csv")
+            classes.rename("class").rename_axis("barcode").to_csv(folder / name / "pathologist.csv")
 
 
 def write_xenium_example(folder: Path) -> None:
