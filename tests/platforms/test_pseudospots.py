@@ -8,11 +8,13 @@ import pandas as pd
 import pytest
 import spatialdata as sd
 from scipy.spatial.distance import cdist
+from spatialdata.models import PointsModel
+from spatialdata.transformations import Identity, Scale, Sequence, get_transformation, set_transformation
 
 import spacrd
 from tests.image.sections import make_adata, make_sdata
 
-from .pixels import check, expected, extract, facts
+from .pixels import KEY, check, expected, extract, facts
 from .tissue import poisson
 from .visium_hd import read_visium_hd
 from .xenium import PIXEL_UM, read_xenium
@@ -224,3 +226,29 @@ def test_spots_of_another_section_are_refused():
     with pytest.raises(ValueError, match="made of another section"):
         spacrd.tl.to_cells(other, spots)
     assert "spacrd_likelihood" not in other.obs
+
+
+def test_spots_in_another_coordinate_system(xenium):
+    spots = spacrd.pp.pseudospots(xenium)
+    wanted = extract(spots, patch_um=65.0).obsm[KEY].copy()
+    for name in (*spots.images, *spots.shapes):
+        to_pixels = get_transformation(spots[name], "global")
+        set_transformation(spots[name], Sequence([to_pixels, Scale([PIXEL_UM, PIXEL_UM], axes=("x", "y"))]), "um")
+    table = extract(spots, patch_um=65.0, coordinate_system="um")
+    assert facts(table)["mpp"] == pytest.approx(0.5, rel=1e-6) and np.array_equal(table.obsm[KEY], wanted)
+
+
+def test_sums_are_those_of_spatialdata(xenium):
+    """`spatialdata.aggregate` takes points, but neither labels nor a sparse table."""
+    spots = spacrd.pp.pseudospots(xenium, diameter_um=80.0)
+    cells = xenium.tables["table"]
+    at = pd.DataFrame(cells.obsm["spatial"] / PIXEL_UM, columns=["x", "y"])
+    values = pd.concat([at, pd.DataFrame(cells.X.toarray(), columns=cells.var_names)], axis=1)
+    (circles,) = spots.shapes.values()
+    points = PointsModel.parse(values, transformations={"global": Identity()})
+    genes = list(cells.var_names)
+    summed = sd.aggregate(values=points, by=circles, value_key=genes, agg_func="sum", target_coordinate_system="global")
+    found = spots.tables["table"].X.toarray()
+    # A cell at the very rim, or the half of a pixel that its raster is off, may make a difference.
+    same = (np.asarray(summed["table"].X.todense()) == found).all(axis=1)
+    assert same.mean() > 0.9

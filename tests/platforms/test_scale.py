@@ -144,3 +144,10 @@ def test_pictures_of_few_bits_in_16_are_not_read_as_black(bits):
         found(make_adata(fullres=pixels))
     record = found(make_adata(fullres=pixels << (16 - bits)))
     assert record["n_patches"] > 0
+
+
+def test_identifiers_of_another_type_are_named():
+    sdata = make_sdata()
+    sdata.tables["table"].obs["spot_id"] = sdata.tables["table"].obs["spot_id"].astype(str)
+    with pytest.raises(KeyError, match="As text they would be the same, but they are .* and int64 there"):
+        extract(sdata)

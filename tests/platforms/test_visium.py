@@ -7,6 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
+import spacrd
+
 from .pixels import KEY, check, expected, extract, facts
 from .tissue import camera, hexagonal, photograph, poisson
 from .visium import read_visium, write_visium
@@ -54,6 +56,19 @@ def test_the_reduced_pictures(visium_folder, picture, mpp):
     assert record["image"] == f"slide_{picture}_image"
     longest = max(read_visium(folder.path).images["slide_full_image"]["scale0"]["image"].shape)
     assert record["mpp"] == pytest.approx(longest / {"hires": 900, "lowres": 300}[picture], rel=1e-3)
+
+
+@pytest.mark.parametrize("version", [1, 3])
+@pytest.mark.filterwarnings("ignore")  # scanpy says that its reader will go
+def test_read_by_scanpy(visium_folder, version):
+    import scanpy
+
+    folder = visium_folder(version)
+    file = {1: "filtered_feature_bc_matrix.h5", 3: "slide_filtered_feature_bc_matrix.h5"}[version]
+    adata = scanpy.read_visium(folder.path, count_file=file)
+    spacrd.pp.extract_patches(adata, encoder="pixels")
+    check(adata, expected(adata.obsm["spatial"], 65.0, folder.to_um), 3.0)
+    assert facts(adata)["image"] == "hires" and "100 um pitch" in facts(adata)["mpp_source"]
 
 
 def test_lowres_alone_is_named_too_coarse(visium_folder):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import anndata as ad
 import geopandas
@@ -93,8 +95,10 @@ def test_pixels_of_a_turned_picture(view):
         feature(shapely.affinity.affine_transform(shape, six), kind)
         for shape, kind in ((DUCT, "Duct"), (HOLED, "Tumor"))
     ]
-    spacrd.pp.annotate(sdata, collection(*pixels), key_added="drawn")
-    assert np.array_equal(classes(sdata.tables["table"]), wanted(xy))
+    frame = geopandas.GeoDataFrame.from_features(pixels)
+    for drawing, class_key in ((collection(*pixels), None), (frame, "classification")):
+        spacrd.pp.annotate(sdata, drawing, key_added="drawn", class_key=class_key)
+        assert np.array_equal(classes(sdata.tables["table"]), wanted(xy))
 
 
 def test_a_shapes_element_goes_by_its_transformations():
@@ -279,3 +283,17 @@ def test_cells_of_a_raster_by_area():
     assert first.any() and np.array_equal(classes(table) == "x", first)
     spacrd.pp.annotate(sdata, feature(box(0, 0, edge, SIZE), "x"), key_added="drawn", by="area", min_share=0.75)
     assert (classes(table)[first] == "").all()
+
+
+def test_regions_of_a_larger_picture_are_refused_and_can_be_placed(tmp_path):
+    """Drawn on the full-resolution picture of a section that has a reduced one only."""
+    sdata = make_sdata(scale=0.2, image="one_hires_image")
+    (tmp_path / "drawn.geojson").write_text(json.dumps(DRAWN))
+    with pytest.raises(ValueError, match="'one_hires_image' has 120 x 120 px.*shapes element"):
+        spacrd.pp.annotate(sdata, tmp_path / "drawn.geojson", key_added="drawn")
+    text = (Path(__file__).parents[2] / "docs" / "annotations.md").read_text()
+    (code,) = re.findall(r"(?s)```python\n(import geopandas\n.*?)```", text)
+    code = code.replace("slide.geojson", str(tmp_path / "drawn.geojson")).replace("toy_2", "one")
+    exec(code, {"spacrd": spacrd, "sdata": sdata})  # the example is part of this repository
+    expected = wanted(sdata.tables["table"].obsm["spatial"])
+    assert np.array_equal(classes(sdata.tables["table"], "pathologist"), expected)

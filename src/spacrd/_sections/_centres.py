@@ -79,6 +79,12 @@ def instances(element: Any, system: str) -> tuple[pd.Index, np.ndarray, np.ndarr
     return index, own @ matrix[:2, :2].T + matrix[:2, 2], sizes
 
 
+def _same_as_text(wanted: pd.Index, index: pd.Index) -> str:
+    if (index.astype(str).get_indexer(wanted.astype(str)) < 0).any():
+        return ""
+    return f" As text they would be the same, but they are {wanted.dtype} in the table and {index.dtype} there."
+
+
 def place_instances(library: Library, index: pd.Index) -> np.ndarray:
     """Position of each row of the section among the instances of the element it annotates, (n,)."""
     wanted = pd.Index(library.instance_ids)
@@ -90,7 +96,8 @@ def place_instances(library: Library, index: pd.Index) -> np.ndarray:
         missing = wanted[found < 0]
         raise KeyError(
             f"{len(missing)} of {len(wanted)} rows of the table annotate instances that {library.region!r} does not "
-            f"have: {names(missing, 5)}. Match them with `spatialdata.match_table_to_element`."
+            f"have: {names(missing, 5)}.{_same_as_text(wanted, index)} "
+            "Match them with `spatialdata.match_table_to_element`."
         )
     return found
 

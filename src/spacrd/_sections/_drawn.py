@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 
+BEYOND = 0.1
+"""How far regions may reach beyond the picture they were drawn on, in its sides."""
+
+
 @dataclass(frozen=True)
 class Canvas:
     """A coordinate system that rows and drawings share.
@@ -32,11 +36,14 @@ class Canvas:
         Name of the coordinate system; None for AnnData.
     to_pixels
         3 x 3 matrix from it to pixels of the picture; for AnnData without a named picture, to full-resolution pixels.
+    picture
+        Name, width and height of the picture; None without one.
     """
 
     xy: np.ndarray
     system: str | None
     to_pixels: np.ndarray
+    picture: tuple[str, int, int] | None = None
 
 
 def canvas(library: Library, image_key: str | None, coordinate_system: str | None) -> Canvas:
@@ -49,8 +56,8 @@ def canvas(library: Library, image_key: str | None, coordinate_system: str | Non
     """
     if library.sdata is None and image_key is None:
         return Canvas(coordinates(library), None, np.eye(3))
-    _, pyramid, xy, _, system = place_picture(library, image_key, coordinate_system)
-    return Canvas(xy, system, pyramid.to_pixels)
+    name, pyramid, xy, _, system = place_picture(library, image_key, coordinate_system)
+    return Canvas(xy, system, pyramid.to_pixels, (name, pyramid.width, pyramid.height))
 
 
 def drawn(
@@ -90,8 +97,24 @@ def drawn(
                 f"{error} Annotations in pixels cannot be placed without it: add the picture they were drawn on, or "
                 "pass them as a shapes element with transformations."
             ) from error
+        _check_on_picture(frame, place)
         matrix = np.linalg.inv(place.to_pixels)
     return frame.set_geometry(frame.geometry.affine_transform(_six(matrix))), place
+
+
+def _check_on_picture(frame: GeoDataFrame, place: Canvas) -> None:
+    """Refuse pixels that the picture does not have: they are those of a larger one."""
+    if place.picture is None:
+        return
+    name, *size = place.picture
+    low, high = np.split(frame.total_bounds, 2)
+    room = BEYOND * np.array(size)
+    if (low < -room).any() or (high > size + room).any():
+        raise ValueError(
+            f"The regions span x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}, but picture "
+            f"{name!r} has {size[0]} x {size[1]} px. Were they drawn on another one? Name it with `image_key`; if the "
+            "section does not hold it, pass the regions as a shapes element with the transformations of that picture."
+        )
 
 
 def _shared_with(library: Library, own: Mapping[str, Any], wanted: str | None) -> tuple[np.ndarray, str]:

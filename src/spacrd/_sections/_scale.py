@@ -112,7 +112,11 @@ def scale_sources(library: Library, xy: np.ndarray, system: str | None, diameter
     obs = library.table.obs
     made = pseudospots_record(library)
     if made:
-        return {"stated": {"record": (float(made["um_per_unit"]), "recorded when the pseudo-spots were made")}}
+        unit = float(made["um_per_unit"])
+        if library.sdata is not None and library.region is not None and system is not None:
+            # Their own units are those they were made in; other coordinate systems may have been added since.
+            unit /= magnification(matrix_to(library.sdata[library.region], system))
+        return {"stated": {"record": (unit, "recorded when the pseudo-spots were made")}}
     array = {key: obs[key].to_numpy()[library.rows] for key in ("array_row", "array_col") if key in obs}
     kind = kind_of(library)
     if kind == "spots":
