@@ -119,7 +119,7 @@ class SpaCRD:
 
     @property
     def id(self) -> str:
-        """Short name of the weights: 12 hex digits of their sha256."""
+        """Short name of the weights, 12 hex digits of their sha256."""
         return fingerprint(on_cpu(flatten(self.modules)))
 
     def __repr__(self) -> str:
