@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from functools import partial
+import json
+from collections.abc import Callable
+from functools import partial, wraps
 from pathlib import Path
 
 import pandas as pd
@@ -46,6 +48,23 @@ def test_demo_writes_what_it_names(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (obs["again_likelihood"] == obs["spacrd_likelihood"]).all()
     assert list(tmp_path.iterdir()) == [out]
     _demo.check_output(out, overwrite=False)  # a second run may replace its own results
+
+
+def test_demo_in_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    @wraps(_demo.demo)
+    def quick(out: str, *, say: Callable[[str], None], **arguments: object) -> Path:
+        say("Reading sections")
+        pd.DataFrame({"section": ["toy_3"], "auc": [0.9], "ks": [float("nan")]}).to_csv(
+            tmp_path / "metrics.csv", index=False
+        )
+        return tmp_path
+
+    monkeypatch.setattr(_demo, "demo", quick)
+    assert main(["demo", "--json"]) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert found["outputs"] == [str(tmp_path)] and found["sections"] == [{"section": "toy_3", "auc": 0.9, "ks": None}]
+    assert "Reading sections" in said.err
 
 
 @pytest.mark.usefixtures("small_job")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import logging
 import os
 import signal
 import subprocess
@@ -142,6 +143,7 @@ def test_other_libraries_are_heard_with_verbose_alone(evaluate_raises, toys: Pat
     @functools.wraps(spacrd.metrics.evaluate)
     def noisy(*args: object, **kwargs: object) -> None:
         print("noise on stdout")
+        logging.getLogger("spacrd").info("%d genes", 12)
         warnings.warn("noise of a library", FutureWarning, stacklevel=1)
         warnings.warn("ours", SpacrdWarning, stacklevel=1)
         warnings.warn("ours", SpacrdWarning, stacklevel=1)
@@ -151,9 +153,11 @@ def test_other_libraries_are_heard_with_verbose_alone(evaluate_raises, toys: Pat
     progress, verbosity = spacrd.settings.progress, spacrd.settings.verbosity
     said = cli("evaluate", toys / "toy_3.h5ad", *LABELS, "--json")
     assert said.json["warnings"] == ["ours"] and said.err.count("ours") == 1
+    assert "12 genes" not in said.err
     assert "noise on stdout" in said.err and "noise of a library" not in said.err
     loud = cli("evaluate", toys / "toy_3.h5ad", *LABELS, "--verbose")
-    assert "FutureWarning: noise of a library" in loud.err
+    assert "FutureWarning: noise of a library" in loud.err and loud.err.count("12 genes") == 1
+    assert not logging.getLogger("spacrd").handlers
     assert "label_key = 'pathologist'" in loud.err and "anndata" in loud.err
     assert (spacrd.settings.progress, spacrd.settings.verbosity) == (progress, verbosity)
 

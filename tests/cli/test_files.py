@@ -45,6 +45,15 @@ def test_stores_and_files(toys: Path, tmp_path: Path) -> None:
     assert find_input(str(toys / "toy_1.zarr" / "tables" / "table")).kind is Kind.ANNDATA
 
 
+def test_names_of_results(toys: Path, tmp_path: Path, monkeypatch) -> None:
+    for link in ("patient.1", "patient.2.zarr"):
+        (tmp_path / link).symlink_to(toys / "toy_1.zarr")
+        assert find_input(str(tmp_path / link)).name == link.removesuffix(".zarr")
+    monkeypatch.chdir(toys / "toy_1.zarr")
+    for given in (".", "../toy_1.zarr", "tables/.."):
+        assert find_input(given).name == "toy_1"
+
+
 def damaged(folder: Path) -> None:
     (folder / "x.h5ad").write_bytes(b"not HDF5")
 

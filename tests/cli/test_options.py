@@ -111,6 +111,8 @@ def test_version(cli) -> None:
         ("recipe='x' is not known.", "--recipe='x' is not known."),
         ("pass on_mismatch='warn' to", "pass --on-mismatch='warn' to"),
         ("patch_um=-1", "--patch-um=-1"),
+        ("patch_um must be positive", "--patch-um must be positive"),
+        ("no table 'patch_um'; patch_um.h5ad", "no table 'patch_um'; patch_um.h5ad"),
         ("out of reach; outer=1, no_recipe='x'", "out of reach; outer=1, no_recipe='x'"),
     ],
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from .._checks import SpacrdWarning
-from .._settings import settings
+from .._settings import logger, settings
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class Console:
     def listening(self) -> Iterator[None]:
         """Turn what libraries print to stderr, keep spacrd's warnings, and drop others' unless ``verbose``."""
         before, disabled = (settings.progress, settings.verbosity), logging.root.manager.disable
+        handler = logging.StreamHandler()
         with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
             warnings.simplefilter("default" if self.verbose else "ignore")
             warnings.simplefilter("always", SpacrdWarning)
@@ -96,11 +97,13 @@ class Console:
                 settings.progress = not self.quiet and before[0] and (self.verbose or sys.stderr.isatty())
                 if self.verbose:
                     settings.verbosity = "info"
+                    logger.addHandler(handler)
                 else:
                     logging.disable(logging.WARNING)
                 yield
             finally:
                 settings.progress, settings.verbosity = before
+                logger.removeHandler(handler)
                 logging.disable(disabled)
 
 

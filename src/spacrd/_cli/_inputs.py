@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +60,10 @@ class Input:
     @property
     def name(self) -> str:
         """Name of an output made of it, without suffix."""
-        if not self.kind.is_folder:
-            return self.path.stem
-        folder = self.path.resolve()
-        return folder.parent.name if folder.name == "outs" and folder.parent.name else folder.name
+        path = Path(os.path.abspath(self.path))  # through no link: a link is how somebody named the section
+        if self.kind.is_folder and path.name == "outs" and path.parent.name:
+            return path.parent.name
+        return path.name.removesuffix(".zarr").removesuffix(".h5ad")
 
 
 def find_input(given: str) -> Input:
