@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pytest
@@ -148,3 +150,23 @@ def test_what_could_not_be_saved_is_refused_before_the_fit(training_sections, mo
     monkeypatch.setattr("spacrd.train.train_network", lambda *_, **__: pytest.fail("the fit has begun"))
     with pytest.raises(ValueError, match=message):
         spacrd.tl.fit(training_sections, "pathologist", positive=POSITIVE, **wrong)
+
+
+def test_commits_that_leave_the_weights_alone_do_not_matter(both_model, target):
+    def with_image(**facts):
+        image = replace(both_model.config.image, **facts)
+        return spacrd.SpaCRD(replace(both_model.config, image=image), both_model.modules, [])
+
+    target.uns["spacrd"]["X_mine"] |= {"revision": "1" * 40, "weights_sha256": "a" * 64}
+    for facts in (
+        {"revision": "2" * 40, "weights_sha256": "a" * 64},
+        {"revision": "1" * 40},
+        {"weights_sha256": "a" * 64},
+    ):
+        spacrd.tl.score(target, with_image(**facts), copy=True)
+    for facts, name in (
+        ({"revision": "2" * 40}, "revision"),
+        ({"revision": "1" * 40, "weights_sha256": "b" * 64}, "weights_sha256"),
+    ):
+        with pytest.raises(ValueError, match=f"was made with {name}"):
+            spacrd.tl.score(target, with_image(**facts))

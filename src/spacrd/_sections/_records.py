@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from .._keys import Keys
 from ._tables import Library, result_record
@@ -22,3 +25,28 @@ def embedding_record(library: Library, key: str) -> dict[str, Any]:
     record = result_record(library.table, key)
     merged = {**record, **record.get("sections", {}).get(Keys.section(library.name), {})}
     return {name: float(merged[name]) if name == "patch_um" else str(merged[name]) for name in FACTS if name in merged}
+
+
+def differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Facts in which two records of embeddings contradict each other; what is unknown fits everything.
+
+    Repositories get commits that leave the weights alone: where their hash is the same, the revision says nothing.
+    """
+    found = [name for name in one if name in other and not _same(one[name], other[name])]
+    if one.get("weights_sha256") and one.get("weights_sha256") == other.get("weights_sha256"):
+        found = [name for name in found if name != "revision"]
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal text, or numbers equal within 10 %.
+
+    Stored spot diameters of real Visium sections differ by some percent, which changes no patch to speak of.
+    """
+    if one is None or other is None:
+        return True
+    if isinstance(one, str) or isinstance(other, str):
+        return not one or not other or one == other
+    if not np.isfinite(one) or not np.isfinite(other):
+        return True
+    return bool(abs(one - other) <= 0.1 * max(abs(one), abs(other)))

@@ -10,7 +10,7 @@ import numpy as np
 from .. import encoders
 from .._checks import check_result_key, warn
 from .._keys import Keys
-from .._sections import Library, result_record
+from .._sections import Library, differing, result_record
 from ._jobs import Job, section_record
 
 if TYPE_CHECKING:
@@ -54,13 +54,12 @@ def start(
                     f"obsm[{key!r}] has {old.shape[-1]} columns and the encoder gives {dim}, so other sections cannot "
                     "keep theirs. Choose another `key_added`, or extract all sections again."
                 )
-            before = result_record(table, key)
-            for name, value in identity(encoder).items():
-                if value and before.get(name) and str(before[name]) != value:  # what is unknown fits everything
-                    raise ValueError(
-                        f"obsm[{key!r}] was made with {name}={before[name]!r}, not {value!r}: sections would not be "
-                        "comparable. Choose another `key_added`, or extract all sections again."
-                    )
+            before, now = result_record(table, key), identity(encoder)
+            for name in differing(now, {name: str(value) for name, value in before.items()}):
+                raise ValueError(
+                    f"obsm[{key!r}] was made with {name}={before[name]!r}, not {now[name]!r}: sections would not be "
+                    "comparable. Choose another `key_added`, or extract all sections again."
+                )
             embedding[:] = old
         for flag, name in zip(flags, (Keys.IN_IMAGE, Keys.PADDED), strict=True):
             if name in table.obs:

@@ -13,6 +13,7 @@ from .._sections import (
     Stored,
     coordinates,
     counts,
+    differing,
     embedding,
     embedding_record,
     gene_names,
@@ -104,23 +105,10 @@ def image_facts(libraries: Sequence[Library], image_rep: str) -> dict[str, Any]:
             continue
         record = embedding_record(library, image_rep)
         record["dim"] = int(np.shape(library.table.obsm[image_rep])[1])
-        for name, value in record.items():
-            if name in facts and not same(facts[name], value):
-                raise ValueError(
-                    f"The sections' embeddings {image_rep!r} differ in {name}: {facts[name]!r} and {value!r} "
-                    f"(section {library.name!r}). Extract all sections with the same settings."
-                )
-            facts[name] = value
+        for name in differing(facts, record):
+            raise ValueError(
+                f"The sections' embeddings {image_rep!r} differ in {name}: {facts[name]!r} and {record[name]!r} "
+                f"(section {library.name!r}). Extract all sections with the same settings."
+            )
+        facts |= record
     return facts
-
-
-def same(one: Any, other: Any) -> bool:
-    """Equal text, or numbers equal within 10 %; what is unknown fits everything.
-
-    Stored spot diameters of real Visium sections differ by some percent, which changes no patch to speak of.
-    """
-    if isinstance(one, str) or isinstance(other, str):
-        return not one or not other or one == other
-    if not np.isfinite(one) or not np.isfinite(other):
-        return True
-    return abs(one - other) <= 0.1 * max(abs(one), abs(other))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,11 +13,11 @@ import pandas as pd
 from .._checks import check_choice, check_positive_int, check_result_key, names, warn
 from .._hardware import PRECISIONS
 from .._keys import REGION_COLORS, Keys
-from .._sections import Library, embedding_record, get_table, split_libraries, write_results
+from .._sections import Library, differing, embedding_record, get_table, split_libraries, write_results
 from ..model import Prediction, SpaCRD
 from ._call import call_regions, cut_section, verdict
 from ._mixture import Cut, make_cut
-from ._read import read_section, same
+from ._read import read_section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -232,16 +233,15 @@ def _check_embedding(library: Library, model: SpaCRD, dim: int, on_mismatch: str
             f"{contract.dim}. Extract it with encoder {contract.encoder!r}."
         )
     record = embedding_record(library, contract.key)
-    for name in ("encoder", "revision", "weights_sha256", "patch_um"):
-        wanted = getattr(contract, name)
-        if name in record and wanted is not None and not same(wanted, record[name]):
-            text = (
-                f"Section {library.name!r}: obsm[{contract.key!r}] was made with {name} {record[name]!r}, the model "
-                f"was fitted with {wanted!r}. Extract the patches again with the model's settings"
-            )
-            if on_mismatch == "error":
-                raise ValueError(f"{text}, or pass on_mismatch='warn' to score all the same.")
-            warn(f"{text}.")
+    wanted = asdict(contract)
+    for name in differing(record, wanted):
+        text = (
+            f"Section {library.name!r}: obsm[{contract.key!r}] was made with {name} {record[name]!r}, the model "
+            f"was fitted with {wanted[name]!r}. Extract the patches again with the model's settings"
+        )
+        if on_mismatch == "error":
+            raise ValueError(f"{text}, or pass on_mismatch='warn' to score all the same.")
+        warn(f"{text}.")
 
 
 def _check_genes(library: Library, model: SpaCRD, genes: np.ndarray | None) -> None:
