@@ -83,3 +83,13 @@ def test_violins_by_class() -> None:
         pl.distribution(scored_adata(), label_key="label", order=["stoma"])
     with pytest.raises(KeyError, match="no obs column of classes 'lable'"):
         pl.distribution(scored_adata(), label_key="lable")
+
+
+def test_a_section_without_likelihoods_says_so() -> None:
+    adata = scored_adata(libraries=("a", "b"))
+    adata.obs.loc[adata.obs["library"] == "b", "spacrd_likelihood"] = np.nan
+    drawn, empty = pl.distribution(adata)
+    assert [text.get_text() for text in empty.texts] == ["no spot has\na likelihood"]
+    assert not empty.lines
+    assert len(drawn.lines) == 3
+    assert all(float(tick) == int(tick) for tick in empty.get_yticks())

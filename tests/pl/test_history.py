@@ -30,6 +30,16 @@ def test_members_are_averaged() -> None:
     assert list(ax.lines[-1].get_ydata()) == [4, 3.5, 3]
 
 
+def test_a_loss_looks_the_same_in_all_stages_and_stands_once_in_the_legend() -> None:
+    more = [{"stage": "calibrate", "epoch": e, "kl": 0.4 - 0.1 * e} for e in range(3)]
+    alignment, fusion, calibrate = pl.history(RECORDS + more)
+    assert fusion.lines[1].get_label() == calibrate.lines[0].get_label() == "kl"
+    assert fusion.lines[1].get_color() == calibrate.lines[0].get_color() != fusion.lines[0].get_color()
+    assert alignment.get_legend() is fusion.get_legend() is None
+    names = [text.get_text() for text in calibrate.get_legend().get_texts()]
+    assert names == ["contrastive", "classification", "kl"]
+
+
 def test_model_chosen_loss_given_axes_and_file(tmp_path: Path) -> None:
     _, given = plt.subplots()
     model = SimpleNamespace(history=RECORDS)

@@ -41,12 +41,16 @@ def caveat_of(method: str) -> str:
 
 def draw_histogram(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
     """Likelihoods of a section in bars, its mixture as curves, its threshold as a line."""
+    from matplotlib.ticker import MaxNLocator
+
     known = scored.likelihood[np.isfinite(scored.likelihood)]
     heights, _, _ = ax.hist(known, bins=bins, range=(0, 1), color=BARS, edgecolor=ax.get_facecolor(), linewidth=0.5)
     top = max(float(np.max(heights)), 1.0)
     report = scored.report
     means = np.ravel(report.get("mixture_means", []))
-    if means.size == 2:
+    if not known.size:
+        ax.text(0.5, 0.5, "no spot has\na likelihood", ha="center", va="center", transform=ax.transAxes)
+    elif means.size == 2:
         width = 1 / bins
         grid = np.linspace(width / 2, 1 - width / 2, 20 * bins)  # middles of bars, of their full width
         for name, i in zip((NORMAL, CANCER), np.argsort(means), strict=True):
@@ -56,7 +60,7 @@ def draw_histogram(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
             top = max(top, float(curve.max()))
     ax.set_ylim(0, top * 1.35)  # the room on top keeps the labels off the bars
     ax.set_xlim(0, 1)
-    if np.isfinite(scored.threshold):
+    if known.size and np.isfinite(scored.threshold):
         right = scored.threshold > 0.5
         label = f"threshold {scored.threshold:.2f}"
         if caveat := caveat_of(str(report.get("threshold_method", ""))):
@@ -74,6 +78,7 @@ def draw_histogram(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
     ax.set_title(plain(scored.library.name))
     ax.set_xlabel("cancer likelihood")
     ax.set_ylabel(f"spots (of {known.size:,})")
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter("{x:,.0f}")
     open_spines(ax)
 

@@ -32,13 +32,12 @@ def _records(source: Any) -> list[Mapping[str, Any]]:
     return list(history)
 
 
-def _draw(ax: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
-    """Lines of one stage: every network thin, their mean thick."""
+def _draw(ax: Axes, frame: pd.DataFrame, styles: Mapping[str, dict[str, Any]]) -> None:
+    """Lines of one stage: every network thin, their mean thick; a loss looks the same in all stages."""
     from matplotlib.ticker import MaxNLocator
 
     marker = "o" if frame["epoch"].nunique() == 1 else None  # a line needs two epochs
-    for i, name in enumerate(losses):
-        style = line_style(i)
+    for name, style in styles.items():
         members = [part for _, part in frame.groupby("member") if frame["member"].nunique() > 1]
         for part in members:
             ax.plot(part["epoch"] + 1, part[name], linewidth=0.7, alpha=0.4, **style)
@@ -49,7 +48,6 @@ def _draw(ax: Axes, frame: pd.DataFrame, losses: Sequence[str]) -> None:
     ax.set_ylabel("loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     open_spines(ax)
-    ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def history(
@@ -107,6 +105,11 @@ def history(
         if (drawn := [name for name in wanted if part[name].notna().any()])
     ]
     axes = panels(len(stages), ax, size=(4.8, 3.2))
+    styles = {name: line_style(number) for number, name in enumerate(wanted)}
+    lines: dict[str, Any] = {}
     for panel, (part, drawn) in zip(axes, stages, strict=True):
-        _draw(panel, part, drawn)
+        _draw(panel, part, {name: styles[name] for name in drawn})
+        lines = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True)) | lines
+    shown = [name for name in wanted if name in lines]
+    axes[-1].legend([lines[name] for name in shown], shown, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return finish(axes, show=show, save=save)

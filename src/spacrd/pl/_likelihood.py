@@ -169,10 +169,12 @@ def likelihood(
     sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
     tissues = [tissue_of(scored.library, image_key, coordinate_system) for scored in sections]
     several = len(layers) > 1
+    most = max(len(layer.colors or ()) for layer in layers)
+    height = 3.2 + (0.1 * most / len(sections) if several else 0.0)  # names of classes stand in two columns below
     axes = panels(
         len(sections) * len(layers),
         ax,
-        size=(5.2, 4.6) if len(sections) == len(layers) == 1 else (3.5, 3.2),
+        size=(5.2, 4.6) if len(sections) == len(layers) == 1 else (3.5, height),
         ncols=len(layers) if several else None,
         layout="compressed",
     )
