@@ -117,7 +117,7 @@ def run(page: Path, setup: dict[str, Any] | None = None) -> dict[str, Any]:
 def test_python_runs(page: Path, small: None, request: pytest.FixtureRequest) -> None:
     alone = str(page.relative_to(ROOT)) in FROM_NOTHING
     if page.name == "start.md":  # the only files of one's own on a page that starts from nothing
-        for seed, name in enumerate(("patient_1", "patient_2"), start=1):
+        for seed, name in enumerate(("patient_1", "patient_2", "patient_3"), start=1):
             classes = write_visium_section(Path(name), seed, size_um=1100.0)
             classes.rename("pathologist").rename_axis("Barcode").to_csv(f"{name}/pathologist.csv")
     names = run(page, None if alone else request.getfixturevalue("setup"))

@@ -106,6 +106,7 @@ def embed_sections(
                 share = itertools.islice(batches, plan.n_batches(block))
                 values, digest = embed_block(share, encoder, known, hashing=plan.store is not None)
                 yield plan, plan.rows(block), settle(plan, block, values, digest)
+        next(batches, None)  # the bar counts a batch when the next one is asked for
 
 
 def _all_batches(plans: list[Plan], n_workers: int) -> Generator[np.ndarray]:
