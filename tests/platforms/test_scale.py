@@ -151,3 +151,15 @@ def test_identifiers_of_another_type_are_named():
     sdata.tables["table"].obs["spot_id"] = sdata.tables["table"].obs["spot_id"].astype(str)
     with pytest.raises(KeyError, match="As text they would be the same, but they are .* and int64 there"):
         extract(sdata)
+
+
+@pytest.mark.parametrize("element", ["one", "one_full_image"])
+@pytest.mark.parametrize("scale_factors", [None, [2]])
+def test_elements_without_transformations_are_named(element, scale_factors):
+    sdata = make_sdata(scale_factors=scale_factors)
+    lost = sdata[element]
+    if scale_factors and element != "one":
+        lost = next(iter(lost["scale0"].values()))
+    del lost.attrs["transform"]
+    with pytest.raises(ValueError, match="has lost its transformations"):
+        extract(sdata)

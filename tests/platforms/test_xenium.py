@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import shapely
+from spatialdata import transform
 
 import spacrd
 from spacrd._sections import split_libraries, um_per_unit
@@ -148,3 +150,26 @@ def test_cells_are_drawn(xenium_folder):
     table.obs["spacrd_likelihood"] = np.linspace(0, 1, table.n_obs).astype(np.float32)
     table.uns["spacrd"] = {"spacrd": {"library_key": "", "sections": {"cell_labels": {"threshold": 0.5}}}}
     assert spacrd.pl.likelihood(sdata, show=False) is not None
+
+
+@pytest.mark.parametrize("region", ["cell_labels", "cell_circles"])
+def test_regions_of_cells_to_qupath_and_back(xenium_folder, tmp_path, region):
+    """Through pixels of an H&E that lies turned and flipped, whatever the units of the cells."""
+    folder = xenium_folder(degrees=7.0, flip=True)
+    sdata = read_xenium(folder.path, cells_as_circles=region == "cell_circles", **LIGHT)
+    table = sdata.tables["table"]
+    um = table.obsm["spatial"]
+    inside = um[:, 0] < 250
+    table.obs["spacrd_likelihood"] = np.where(inside, 0.9, 0.1).astype(np.float32)
+    table.obs["spacrd_region"] = np.where(inside, "cancer", "normal")
+    table.uns["spacrd"] = {"spacrd": {"library_key": "", "sections": {region: {"threshold": 0.5}}}}
+    found = spacrd.tl.regions(sdata, geojson=tmp_path / "cancer.geojson")
+    assert 0.19 * 0.35 < found["area_mm2"].sum() < 0.21 * 0.40  # left of 250 um, as far as there are cells
+    distance = table.obs["spacrd_boundary_distance"]
+    assert np.array_equal(distance < 0, inside)
+    far = um[:, 0] > 300  # here the front is what is nearest, and it runs between the cells
+    assert np.abs(distance[far] - (um[far, 0] - 250)).max() < 25
+    stored = transform(sdata.shapes["spacrd_regions"], to_coordinate_system="global")
+    assert np.array_equal(shapely.intersects(stored.union_all(), shapely.points(um / PIXEL_UM)), inside)
+    spacrd.pp.annotate(sdata, tmp_path / "cancer.geojson", key_added="back")
+    assert np.array_equal(table.obs["back"] == "cancer", inside)

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 def transformations(element: Any) -> dict[str, Any]:
     """Transformations of an element by coordinate system."""
     from spatialdata.transformations import get_transformation
+    from xarray import DataTree
 
+    holder = next(iter(cast(Any, element)["scale0"].values())) if isinstance(element, DataTree) else element
+    if "transform" not in holder.attrs:
+        raise ValueError(
+            "An element has lost its transformations, as some operations of pandas and xarray make it. Parse it again, "
+            "for example with `spatialdata.models.ShapesModel.parse(element, transformations=...)`."
+        )
     return dict(get_transformation(element, get_all=True))
 
 
