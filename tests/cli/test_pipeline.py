@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -63,6 +64,25 @@ def test_fit_saves_the_model_and_sums_it_up(toys: Path, model: Path, cli) -> Non
     loaded = spacrd.SpaCRD.load(toys / "gene_model")
     assert loaded.id in said.out and len(loaded.config.expression.genes) == 20
     assert "Fitting" in said.err and "Fitting" not in said.out
+
+
+def test_of_several_processes_the_first_alone_speaks_and_saves(
+    toys: Path, model: Path, tmp_path: Path, cli, monkeypatch
+) -> None:
+    calls = []
+
+    @functools.wraps(spacrd.tl.fit)
+    def fit(sections: object, **arguments: object) -> spacrd.SpaCRD:
+        calls.append(arguments["devices"])
+        return spacrd.SpaCRD.load(model)
+
+    monkeypatch.setattr(spacrd.tl, "fit", fit)
+    words = ["fit", toys / "toy_1.zarr", *LABELS, "--devices", 2, "--out", tmp_path / "m", "--json"]
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert cli(*words) == (0, "", "") and not (tmp_path / "m").exists()
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert cli(*words).json["outputs"] == [str(tmp_path / "m")]
+    assert calls == [2, 2]
 
 
 @pytest.mark.parametrize("name", ["toy_3.zarr", "toy_3.h5ad"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     from ..model._disk import free_place
     from ..tl import fit
 
+    # Lightning runs this program once more for each further device. They train along; the first alone speaks and saves.
+    further = arguments.devices > 1 and os.environ.get("LOCAL_RANK", "0") != "0"
+    console.quiet = console.quiet or further
     out = Path(arguments.out).expanduser()
     free_place(out, overwrite=arguments.overwrite)
     check_writable(out)
@@ -70,6 +74,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     sections = read_all(sources, arguments, console)
     console.say("Fitting")
     model = fit(sections, **keywords)
+    if further:
+        raise SystemExit(0)
     model.save(out, overwrite=arguments.overwrite)
     record = _summary(model)
     text = "\n".join(f"{name:<20}{value}" for name, value in record.items())
