@@ -23,7 +23,7 @@ def section_of(adata: AnnData, name: str = "one") -> dict[str, object]:
     return adata.uns["spacrd"]["spacrd"]["sections"][name]
 
 
-def read(adata: AnnData, folder: Path, **arguments: object) -> Page:
+def read(adata: AnnData | list[AnnData], folder: Path, **arguments: object) -> Page:
     return Page.read(spacrd.report(adata, folder / "report.html", **arguments))
 
 
@@ -74,6 +74,29 @@ def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
         assert fact in text
     assert f"this report {spacrd.__version__}" in text
     assert text.count("For research use only") == 2
+
+
+def test_several_objects_and_models(tmp_path: Path) -> None:
+    first, second = scored_adata(60), scored_adata(60, libraries=("two",), seed=1)
+    first.uns["spacrd"]["spacrd"].update(model="aaa", version="0.0.8")
+    second.uns["spacrd"]["spacrd"].update(model="bbb", version="0.0.9")
+    page = read([first, second], tmp_path)
+    assert [element.text for element in page.all("h2")][:2] == ["Section one", "Section two"]
+    assert page.all("h1")[0].text == "Cancer likelihood of 2 sections"
+    assert "The model that scored one model aaa" in page.text()
+    assert "The model that scored two model bbb" in page.text()
+    assert "spacrd, scoring 0.0.8, 0.0.9" in page.text()
+    second.uns["spacrd"]["spacrd"].update(model="aaa")
+    assert read([first, second], tmp_path, overwrite=True).text().count("model aaa") == 1
+
+
+def test_categories_of_ones_own_are_counted_too(tmp_path: Path) -> None:
+    adata = scored_adata(100)
+    tumour = adata.obs["spacrd_region"] == "cancer"
+    adata.obs["spacrd_region"] = np.where(tumour, "<b>Tumor", "normal")
+    page = read(adata, tmp_path)
+    assert f"<b>Tumor {tumour.sum()} {tumour.mean() * 100:.1f} %" in page.text()
+    assert f"normal {100 - tumour.sum()} {100 - tumour.mean() * 100:.1f} %" in page.text()
 
 
 def test_names_are_text_whatever_they_hold(tmp_path: Path) -> None:

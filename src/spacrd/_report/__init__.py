@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._keys import Keys
-from .._sections import get_table, result_record, scored_libraries
+from .._sections import as_list, get_table, result_record, scored_libraries
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -19,7 +20,7 @@ __all__ = ["report"]
 
 
 def report(
-    data: AnnData | SpatialData,
+    data: AnnData | SpatialData | Sequence[AnnData | SpatialData],
     path: str | os.PathLike[str],
     *,
     key: str = Keys.DEFAULT,
@@ -39,7 +40,7 @@ def report(
     Parameters
     ----------
     data
-        Sections scored by :func:`spacrd.tl.score`.
+        Sections scored by :func:`spacrd.tl.score`, in one object or a list of them.
     path
         File to write, ending in ``.html``.
     key
@@ -80,18 +81,21 @@ def report(
     'section.html'
     """
     file = _checked(path, overwrite)
-    record = result_record(get_table(data, table_key), key)
-    sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
-    _check_model(model, record)
-    from ._facts import model_facts, section_facts, versions
+    objects = as_list(data)
+    records = [result_record(get_table(one, table_key), key) for one in objects]
+    scored = [scored_libraries(one, key=key, table_key=table_key, library_key=library_key) for one in objects]
+    for record in records:
+        _check_model(model, record)
+    from ._facts import models_facts, section_facts, versions
 
-    calibrated_on = int(record["calibrated_on"]) if "calibrated_on" in record else None
     facts = [
-        section_facts(scored, calibrated_on=calibrated_on, image_key=image_key, coordinate_system=coordinate_system)
-        for scored in sections
+        section_facts(section, record, image_key=image_key, coordinate_system=coordinate_system)
+        for record, sections in zip(records, scored, strict=True)
+        for section in sections
     ]
-    text = _render(sections=facts, model=model_facts(record, model), versions=versions(record), key=key)
-    _publish(text, file, overwrite)
+    names = [[section.library.name for section in sections] for sections in scored]
+    models = models_facts(records, names, model)
+    _publish(_render(sections=facts, models=models, versions=versions(records), key=key), file, overwrite)
     return file
 
 

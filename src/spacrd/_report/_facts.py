@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._keys import CANCER, NORMAL, UNCERTAIN, Keys
+from .._keys import CANCER, NORMAL, REGION_COLORS, UNCERTAIN, Keys
 from .._sections import Library, ScoredLibrary, recorded_embeddings, result_record
 from ..pl._tissue import tissue_of
 from . import _figures, _words
@@ -29,6 +29,11 @@ class Share:
     text: str
     width: float
     """Percent of the scored spots."""
+
+    @property
+    def kind(self) -> str:
+        """Name of its colour: a category that spacrd does not write has one of its own."""
+        return self.name if self.name in REGION_COLORS else "other"
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class SectionFacts:
 
 def _shares(scored: ScoredLibrary) -> list[Share]:
     called = scored.region[np.isfinite(scored.likelihood)]
-    numbers = {name: int((called == name).sum()) for name in (CANCER, UNCERTAIN, NORMAL)}
+    others = {name for name in called if name is not None} - set(REGION_COLORS)
+    numbers = {name: int((called == name).sum()) for name in (CANCER, UNCERTAIN, NORMAL, *sorted(others))}
     total = sum(numbers.values())
     return [
         Share(name, n, _words.percent(n / total), round(100 * n / total, 2)) for name, n in numbers.items() if total
@@ -88,9 +94,10 @@ def _embeddings(library: Library) -> dict[str, Rows]:
 
 
 def section_facts(
-    scored: ScoredLibrary, *, calibrated_on: int | None, image_key: str | None, coordinate_system: str | None
+    scored: ScoredLibrary, record: Mapping[str, Any], *, image_key: str | None, coordinate_system: str | None
 ) -> SectionFacts:
-    """Everything the report says of one section."""
+    """Everything the report says of one section, of an object with this record."""
+    calibrated_on = int(record["calibrated_on"]) if "calibrated_on" in record else None
     name, report = scored.library.name, scored.report
     n_spots, n_scored = len(scored.likelihood), int(np.isfinite(scored.likelihood).sum())
     shares, checks = _shares(scored), _words.checks(report)
@@ -130,7 +137,7 @@ def section_facts(
     )
 
 
-def model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
+def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
     """What is known of the model: what scoring recorded, and more if the model itself is at hand."""
     n = record.get("calibrated_on")
     rows = [
@@ -157,13 +164,25 @@ def model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
     return rows + [(name.replace("_", " "), _plain(value)) for name, value in c.training.items() if name != FACT]
 
 
-def versions(record: Mapping[str, Any]) -> Rows:
+def models_facts(
+    records: Sequence[Mapping[str, Any]], sections: Sequence[Sequence[str]], model: SpaCRD | None
+) -> dict[str, Rows]:
+    """Tables of the models that scored, by their captions: mostly one."""
+    scored: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for record, names in zip(records, sections, strict=True):
+        scored.setdefault(tuple(_model_facts(record, model)), []).extend(names)
+    of = "" if len(scored) == 1 else " {}"
+    return {f"The model that scored{of.format(', '.join(names))}": list(rows) for rows, names in scored.items()}
+
+
+def versions(records: Sequence[Mapping[str, Any]]) -> Rows:
     """Versions of the program and of what it stands on."""
     import platform
     from importlib.metadata import version
 
+    scored_by = dict.fromkeys(_plain(record.get("version", "not recorded")) for record in records)
     return [
-        ("spacrd, scoring", _plain(record.get("version", "not recorded"))),
+        ("spacrd, scoring", ", ".join(scored_by)),
         ("spacrd, this report", version("spacrd")),
         ("Python", platform.python_version()),
         *((name, version(name)) for name in LIBRARIES),
