@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from .._checks import check_key, names
+from .._files import replacing
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -114,13 +115,8 @@ def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str
         }
         for number, (section, geometry) in enumerate(zip(regions["section"], regions.geometry, strict=True), start=1)
     ]
-    path = Path(path)
-    written = path.with_name(f".{path.name}.part")
-    try:
-        written.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
 
 
 def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .._checks import check_key, names
+from .._interrupt import uninterrupted
 from .._keys import Keys
 from ._stored import Stored, in_memory, is_whole
 
@@ -276,20 +277,27 @@ def write_results(
     target = copy_data(data, table_key) if copy else data
     table = get_table(target, table_key)
     new_uns = {Keys.UNS: {**_kept(table), **uns}, **(colors or {})}
+    if table.is_view and table.isbacked:
+        raise ValueError(
+            "A subset of an AnnData that is open on disk cannot take results. Load it with "
+            "`adata = adata.to_memory()`, or pass copy=True."
+        )
+    with uninterrupted():
+        _write(table, obs, (obsm, varm or {}, new_uns))
+    return target if copy else None
+
+
+def _write(table: AnnData, obs: Mapping[str, Any], results: tuple[Mapping[str, Any], ...]) -> None:
+    """Columns of obs, and entries of obsm, varm and uns."""
     if table.is_view:
-        if table.isbacked:
-            raise ValueError(
-                "A subset of an AnnData that is open on disk cannot take results. Load it with "
-                "`adata = adata.to_memory()`, or pass copy=True."
-            )
         table._init_as_actual(table.copy())
     old_obs = table.obs.copy(deep=False)
     before = [(slot, dict(slot)) for slot in (table.obsm, table.varm, table.uns)]
     try:
         for name, values in obs.items():
             table.obs[name] = values
-        for (slot, _), results in zip(before, (obsm, varm or {}, new_uns), strict=True):
-            slot.update(results)
+        for (slot, _), entries in zip(before, results, strict=True):
+            slot.update(entries)
     except BaseException:
         table.obs = old_obs
         for slot, kept in before:
@@ -297,4 +305,3 @@ def write_results(
                 del slot[name]
             slot.update(kept)
         raise
-    return target if copy else None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .._files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +74,9 @@ def finish(axes: list[Axes], *, show: bool | None, save: str | os.PathLike[str] 
     """Save and show the figure if asked; one Axes if there is one panel, else the list."""
     figure: Any = axes[0].get_figure(root=True)
     if save is not None:
-        figure.savefig(save, dpi=200, bbox_inches="tight")
+        kind = Path(save).suffix.removeprefix(".") or None  # matplotlib reads it off the name
+        with replacing(save) as file:
+            figure.savefig(file, dpi=200, bbox_inches="tight", format=kind)
     if show:
         import matplotlib.pyplot as plt
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import encoders
 from .._checks import check_positive_int, check_positive_number, check_result_key
+from .._interrupt import uninterrupted
 from .._keys import Keys
 from .._sections import as_list, get_table, result_record, split_libraries, write_results
 from .._sections._pictures import open_picture
@@ -181,10 +182,11 @@ def extract_patches(
     with contextlib.closing(results):
         for plan, rows, values in results:
             targets[id(plan)][plan.job.library.rows[rows]] = values
-    copies = [
-        _write(*written, table_key=table_key, key=key, copy=copy)
-        for written in zip(items, arrays, records, shapes, shares, strict=True)
-    ]
+    with uninterrupted():
+        copies = [
+            _write(*written, table_key=table_key, key=key, copy=copy)
+            for written in zip(items, arrays, records, shapes, shares, strict=True)
+        ]
     if not copy:
         return None
     return copies if isinstance(data, Sequence) else copies[0]

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 MARK = "spacrd_extract_patches"
 DIGEST = 32
+"""Bytes of a digest."""
+FORMAT = 2
+"""Of the folder; another one is refused."""
 
 
 class SectionStore:
     """Blocks of one section.
 
-    A chunk is a block, and zarr replaces the file of a chunk as a whole. The digest of a block is written after its
-    embeddings and never changed, so that a block that has one is complete, wherever the process was killed.
+    A chunk is a block, and zarr replaces the file of a chunk as a whole. The digests of a block, of its pixels and of
+    its embeddings, are written after the embeddings. Blocks whose embeddings are not those are embedded again.
     """
 
     def __init__(self, group: Any) -> None:
@@ -34,10 +37,13 @@ class SectionStore:
         """What is kept of a block; None if it is not finished."""
         from ._embed import Known
 
-        digest = np.asarray(self._digest[block])
-        if not digest.any():
+        try:
+            digest, values = np.asarray(self._digest[block]), self.read(block)
+        except Exception:  # bytes that cannot be decoded, of which every codec complains in its own way
             return None
-        return Known(digest.tobytes(), self.read(block) if block == 0 else None)
+        if not digest.any() or digest[DIGEST:].tobytes() != _digest(values):
+            return None
+        return Known(digest[:DIGEST].tobytes(), values if block == 0 else None)
 
     def read(self, block: int) -> np.ndarray:
         """Embeddings of a finished block, (rows, dim)."""
@@ -47,7 +53,11 @@ class SectionStore:
         """Keep a finished block."""
         start = block * self.block
         self._embedding[start : start + len(values)] = values
-        self._digest[block] = np.frombuffer(digest, np.uint8)
+        self._digest[block] = np.frombuffer(digest + _digest(values), np.uint8)
+
+
+def _digest(values: np.ndarray) -> bytes:
+    return hashlib.blake2b(np.ascontiguousarray(values, np.float32), digest_size=DIGEST).digest()
 
 
 def open_store(folder: str | os.PathLike[str]) -> Any:
@@ -91,11 +101,18 @@ def open_section(group: Any, name: str, facts: Mapping[str, Any], *, n: int, dim
         Patches of a block of a new store.
     """
     key = hashlib.sha256(name.encode()).hexdigest()[:16]
-    found = dict(group[key].attrs) if key in group else {}
-    if not found:  # new, or killed while it was made: the facts are written last
+    facts = {**facts, "format": FORMAT}
+    try:
+        found = dict(group[key].attrs) if key in group else {}
+        store = SectionStore(group[key]) if found else None
+    except Exception as error:
+        raise ValueError(
+            f"What resume holds of section {name!r} is damaged ({error}). Use another folder, or delete this one."
+        ) from error
+    if store is None:  # new, or killed while it was made: the facts are written last
         section = group.create_group(key, overwrite=True)
-        shape = {"embedding": (n, dim), "digest": (-(-n // block), DIGEST)}
-        chunks = {"embedding": (block, dim), "digest": (1, DIGEST)}
+        shape = {"embedding": (n, dim), "digest": (-(-n // block), 2 * DIGEST)}
+        chunks = {"embedding": (block, dim), "digest": (1, 2 * DIGEST)}
         section.create_array("embedding", shape=shape["embedding"], chunks=chunks["embedding"], dtype="float32")
         section.create_array("digest", shape=shape["digest"], chunks=chunks["digest"], dtype="uint8")
         section.update_attributes(dict(facts))
@@ -106,4 +123,4 @@ def open_section(group: Any, name: str, facts: Mapping[str, Any], *, n: int, dim
             f"resume holds blocks of section {name!r} that were made otherwise: {names(differ)} differ. "
             "Use another folder, or delete this one."
         )
-    return SectionStore(group[key])
+    return store

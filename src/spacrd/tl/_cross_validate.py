@@ -126,6 +126,8 @@ def cross_validate(
     TypeError, KeyError, ValueError
         If something is missing or cannot be what it is said to be: fewer than two groups, a fold whose training
         sections lack a class, an unknown baseline or argument, a ``resume`` folder of something else.
+    RuntimeError
+        If one of ``n_jobs`` processes dies.
 
     Examples
     --------

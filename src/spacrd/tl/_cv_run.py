@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -100,9 +101,16 @@ def run_all(
     fits = pool(delayed(run_task)(task, plan, store) for task in tasks)
     said: dict[str, None] = {}
     done = settings.track(fits, total=len(tasks), description="cross-validate", unit="fit")
-    for task, (result, texts) in zip(tasks, done, strict=True):
-        results.append((task.model, task.seed, result))
-        said |= dict.fromkeys(texts)
+    try:
+        for task, (result, texts) in zip(tasks, done, strict=True):
+            results.append((task.model, task.seed, result))
+            said |= dict.fromkeys(texts)
+    except BrokenExecutor as error:
+        kept = f"Finished fits are kept in {str(store.folder)!r}" if store else "With `resume`, finished fits are kept"
+        raise RuntimeError(
+            f"A process of this cross-validation has died: killed, or out of memory. {kept}; call again, with a smaller "
+            "`n_jobs` if memory was short."
+        ) from error
     for text in said:
         warn(text)
     return {

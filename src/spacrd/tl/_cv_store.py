@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -11,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from .._checks import names
+from .._checks import names, warn
+from .._files import PART, replacing
 
 ARGUMENTS = "arguments.json"
 
@@ -29,7 +32,7 @@ class Store:
         file = store.folder / ARGUMENTS
         wanted = json.loads(json.dumps(arguments, default=_plain))
         if file.exists():
-            found = json.loads(file.read_text())
+            found = _read_arguments(file)
             differ = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
             if differ:
                 raise ValueError(
@@ -37,33 +40,56 @@ class Store:
                     f"{names(differ)} differ. Use another folder for resume, or delete this one."
                 )
             return store
-        if store.folder.exists() and (not store.folder.is_dir() or any(store.folder.iterdir())):
+        if store.folder.exists() and (not store.folder.is_dir() or any(map(_whole, store.folder.iterdir()))):
             raise ValueError(
                 f"{str(store.folder)!r} is not a folder of cross-validation results. Give resume a new or empty folder."
             )
         store.folder.mkdir(parents=True, exist_ok=True)
-        _write(file, json.dumps(wanted, indent=1))
+        with replacing(file) as part:
+            part.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
         return store
 
     def _file(self, model: str, seed: int, fold: int) -> Path:
         return self.folder / f"{model.replace(' ', '-')}_seed{seed}_fold{fold}.csv"
 
     def load(self, model: str, seed: int, fold: int) -> pd.DataFrame | None:
-        """Result of a finished fit, or None."""
+        """Result of a finished fit; None if there is none, or if the file is not what was written."""
         file = self._file(model, seed, fold)
         if not file.exists():
             return None
-        return pd.read_csv(file, float_precision="round_trip", dtype={"region": object})
+        seal, _, table = file.read_bytes().partition(b"\n")
+        if seal != _seal(table):
+            warn(f"{str(file)!r} is damaged or was changed, so this fit is done again.")
+            return None
+        return pd.read_csv(io.BytesIO(table), float_precision="round_trip", dtype={"region": object})
 
     def save(self, model: str, seed: int, fold: int, result: pd.DataFrame) -> None:
         """Keep a result; a reader sees all of it or nothing."""
-        _write(self._file(model, seed, fold), result.to_csv(index=False))
+        table = result.to_csv(index=False).encode()
+        with replacing(self._file(model, seed, fold)) as part:
+            part.write_bytes(_seal(table) + b"\n" + table)
 
 
-def _write(file: Path, text: str) -> None:
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(file)
+def _seal(table: bytes) -> bytes:
+    """First line of a file, by which a later call knows the rest of it."""
+    return b"# sha256 " + hashlib.sha256(table).hexdigest().encode()
+
+
+def _whole(file: Path) -> bool:
+    """Not what a killed process was about to write."""
+    return file.suffix != PART
+
+
+def _read_arguments(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{str(file)!r} is damaged ({error}). Delete the folder, or name another for resume."
+        ) from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{str(file)!r} holds no arguments of a cross-validation. Name another folder for resume.")
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -74,7 +74,7 @@ def mixture_cut(likelihood: np.ndarray) -> Cut:
         logit = logit[np.linspace(0, len(logit) - 1, MAX_SPOTS).round().astype(np.int64)]
     if np.ptp(logit) < 1e-6:
         return Cut(0.5, "0.5 (all likelihoods are equal)")
-    one = GaussianMixture(1).fit(logit)
+    one = GaussianMixture(1, random_state=0).fit(logit)  # else it draws from the caller's random numbers
     # Started from the tails too: k-means alone halves a large group and overlooks a small one.
     starts = [None, *(np.quantile(logit, tails)[:, None] for tails in ((0.05, 0.99), (0.01, 0.95)))]
     fits = [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import check_positive_int, check_positive_number
+from .._interrupt import uninterrupted
 from .._keys import CANCER, REGION_COLORS, Keys
 from .._sections import ScoredLibrary, kind_of, scored_libraries, write_results
 from .._sections._drawn import Ground, ground, pixels_of, store_shapes
@@ -124,11 +125,13 @@ def regions(
     if geojson is not None:
         library, found, place = made[0]
         write_geojson(geojson, pixels_of(library, found, place.system, image_key), CANCER, REGION_COLORS[CANCER])
-    write_results(data, table_key=table_key, obs={Keys.boundary_distance(key): distance}, obsm={}, uns={}, copy=False)
-    for library, found, place in made:
-        if library.sdata is not None:
-            name = Keys.regions(key) if len(made) == 1 else f"{Keys.regions(key)}_{Keys.element(library.name)}"
-            store_shapes(library, name, found, place.system)
+    obs = {Keys.boundary_distance(key): distance}
+    with uninterrupted():
+        write_results(data, table_key=table_key, obs=obs, obsm={}, uns={}, copy=False)
+        for library, found, place in made:
+            if library.sdata is not None:
+                name = Keys.regions(key) if len(made) == 1 else f"{Keys.regions(key)}_{Keys.element(library.name)}"
+                store_shapes(library, name, found, place.system)
     whole = [found for _, found, _ in made if len(found)]
     return geopandas.GeoDataFrame(pd.concat(whole, ignore_index=True)) if whole else made[0][1]
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from .._hardware import Hardware, fits, halved
+from .._interrupt import keyboard_interrupt
 from .._settings import settings
 from ..model._prepare import SpotArrays
 from ..model._recipe import Recipe
@@ -81,7 +82,8 @@ def _run_stage(
         enable_progress_bar=settings.progress,
         callbacks=[*callbacks, *bar],
     )
-    trainer.fit(stage, loader)
+    with keyboard_interrupt():
+        trainer.fit(stage, loader)
     return stage.history
 
 
