@@ -1,12 +1,15 @@
-"""Files that stand on disk whole, or not at all."""
+"""Files and folders that stand on disk whole, or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
 
 PART = ".part"
 """Suffix of a file that is being written."""
@@ -37,6 +40,43 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def replace_folder(made: Path, target: Path) -> None:
+    """Put a finished folder in the place of another, which is deleted.
+
+    On Linux and macOS the two change places in one step. Where the file system cannot do that, ``target`` is missing
+    for a moment.
+
+    Parameters
+    ----------
+    made
+        Folder of files, in the same folder as ``target``.
+    target
+        Folder that stands there, or nothing.
+    """
+    for file in made.iterdir():
+        _flush(file)
+    if not target.exists():
+        made.replace(target)
+        return
+    old = made
+    if not _change_places(made, target):
+        beside = old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        target.replace(beside / "old")
+        made.replace(target)
+    shutil.rmtree(old, ignore_errors=True)  # the new folder stands, whatever happens here
+
+
+def _change_places(one: Path, other: Path) -> bool:
+    """Whether the system could exchange two folders in one step."""
+    name = {"linux": "renameat2", "darwin": "renamex_np"}.get(sys.platform)
+    call = getattr(ctypes.CDLL(None), name, None) if name else None
+    if call is None:
+        return False
+    here = [ctypes.c_int(-100)] if name == "renameat2" else []  # AT_FDCWD
+    arguments = [part for path in (one, other) for part in (*here, ctypes.c_char_p(os.fsencode(path)))]
+    return int(call(*arguments, ctypes.c_uint(2))) == 0  # RENAME_EXCHANGE, RENAME_SWAP
 
 
 def _flush(file: Path) -> None:

@@ -1,8 +1,8 @@
 """Kills jobs, and looks at what they leave: ``python -m tests.faults.killer MODE JOB... [--times N]``.
 
 A process of its own imports everything and does each job once. It forks for every kill, so that a try costs no more
-than the job. ``MODE`` is ``random`` (kill -9 after a random time) or ``points`` (at every file opened to be written, renamed
-or removed, each once). Prints one line of JSON for every job.
+than the job. ``MODE`` is ``random`` (kill -9 after a random time) or ``points`` (wherever a file is opened to be
+written, renamed or removed, each once). Prints one line of JSON for every job.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ def everything(data: Any) -> dict[str, str]:
 def surroundings() -> tuple[Any, ...]:
     """What a call may change while it runs, and must put back."""
     deterministic = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    random_states = torch.get_rng_state().numpy().tobytes(), str(np.random.get_state())
+    random_states = torch.get_rng_state().numpy().tobytes(), str(np.random.get_state())  # noqa: NPY002
     return signal.getsignal(signal.SIGINT), torch.get_num_threads(), deterministic, random_states, repr(spacrd.settings)
 
 

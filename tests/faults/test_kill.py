@@ -19,7 +19,7 @@ import spacrd
 
 ROOT = Path(__file__).parents[2]
 LONG = bool(os.environ.get("SPACRD_LONG"))
-JOBS = ["extract", "cross_validate", "regions", "figure"]
+JOBS = ["extract", "cross_validate", "save", "fit and save", "regions", "figure"]
 
 
 def kill(mode: str, job: str, times: int) -> dict[str, int]:
@@ -40,7 +40,7 @@ def kill(mode: str, job: str, times: int) -> dict[str, int]:
     return outcomes
 
 
-@pytest.mark.parametrize("job", JOBS if LONG else ["extract", "regions"])
+@pytest.mark.parametrize("job", JOBS if LONG else ["extract", "save", "regions"])
 def test_at_changes_of_files(job):
     outcomes = kill("points", job, 0 if LONG else 6)
     assert "finished before" not in outcomes

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._files import replacing
 from .._keys import Keys
 from .._sections import as_list, get_table, result_record, scored_libraries
 
@@ -146,10 +147,6 @@ def _render(**values: Any) -> str:
 
 def _publish(text: str, file: Path, overwrite: bool) -> None:
     """Write beside the file, then move into place."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with replacing(file) as part:
         part.write_text(text, encoding="utf-8")
         _checked(file, overwrite)  # somebody else may have written it meanwhile
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from annotated_types import MaxLen
 from pydantic import FailFast
 
 from .._checks import names
+from .._files import replace_folder
 from ._card import model_card
 from ._config import ModelConfig
 from ._files import AGAIN, MAX_PARTS, read_json
@@ -67,13 +68,7 @@ def write_folder(
         (made / CARD).write_text(model_card(config, fingerprint(tensors)), encoding="utf-8")
         _check_written(made, target)
         made.chmod(0o755)
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-            target.replace(old / "old")
-            made.replace(target)
-            shutil.rmtree(old)
-        else:
-            made.replace(target)
+        replace_folder(made, target)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise

@@ -57,7 +57,7 @@ class SectionStore:
 
 
 def _digest(values: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(values, np.float32), digest_size=DIGEST).digest()
+    return hashlib.blake2b(np.ascontiguousarray(values, np.float32).data, digest_size=DIGEST).digest()
 
 
 def open_store(folder: str | os.PathLike[str]) -> Any:

@@ -108,8 +108,8 @@ def run_all(
     except BrokenExecutor as error:
         kept = f"Finished fits are kept in {str(store.folder)!r}" if store else "With `resume`, finished fits are kept"
         raise RuntimeError(
-            f"A process of this cross-validation has died: killed, or out of memory. {kept}; call again, with a smaller "
-            "`n_jobs` if memory was short."
+            f"A process of this cross-validation has died: killed, or out of memory. {kept}; call again, with a "
+            "smaller `n_jobs` if memory was short."
         ) from error
     for text in said:
         warn(text)
