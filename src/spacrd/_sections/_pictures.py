@@ -178,6 +178,10 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
     pixels = images[image_key]
     if not hasattr(pixels, "shape"):
         raise TypeError(f"Image {image_key!r} must be an array (height, width, 3), got {type(pixels).__name__}.")
+    if not hasattr(pixels, "transpose"):  # zarr and HDF5
+        import dask.array as da
+
+        pixels = da.asarray(pixels)
     if len(pixels.shape) == 2:
         pixels = pixels[:, :, None]
     if len(pixels.shape) != 3 or pixels.shape[2] not in (1, 3, 4):

@@ -18,6 +18,25 @@ def region_reader(array: Any) -> Region:
     return _dask_reader(array)
 
 
+def read_region(read: Region, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+    """Read a region of a picture; every codec has its own way to complain of a damaged file, and this is ours.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read.
+    """
+    try:
+        return read(y0, y1, x0, x1)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"The picture cannot be read at x {x0} to {x1}, y {y0} to {y1} ({type(error).__name__}: {error}): its file "
+            "is damaged, cut short or out of reach. Copy it again."
+        ) from error
+
+
 def held_on_cluster(array: Any) -> bool:
     """Whether some chunks of a dask array are results on a cluster, which only its scheduler can fetch."""
     graph: Mapping[Any, Any] = getattr(array, "__dask_graph__", dict)()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._lazy import region_reader
+from ._lazy import read_region, region_reader
 
 TILE = 512
 """Chunks smaller than this are read together, to spare calls; larger ones as they are."""
@@ -191,7 +191,7 @@ class TileReader:
         if mine:
             try:
                 (y0, y1), (x0, x1) = (self._windows.edges[axis][i : i + 2] for axis, i in enumerate(key))
-                block = self._read(int(y0), int(y1), int(x0), int(x1))
+                block = read_region(self._read, int(y0), int(y1), int(x0), int(x1))
                 if block.dtype == np.uint16 and len(block) >= 3:
                     self._brightest = max(self._brightest, int(block[:3].max()))
                 future.set_result(as_rgb(block))

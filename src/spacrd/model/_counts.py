@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _HINT = "Pass raw counts, for example with `layer='counts'`."
 
+_DAMAGED = "So a matrix looks when a part of its file is missing: copy the file again."
+
 
 @dataclass
 class _Seen:
@@ -26,6 +28,7 @@ class _Seen:
     highest: float = 0.0
     fractions: int = 0
     stored: int = 0
+    doubled: int = 0
     empty: int = 0
 
     def add(self, block: csr_matrix) -> None:
@@ -40,6 +43,10 @@ class _Seen:
         if values.dtype.kind == "f":
             self.fractions += int((values != np.round(values)).sum())
         self.stored += len(values)
+        if not block.has_canonical_format:
+            once = block.copy()
+            once.sum_duplicates()
+            self.doubled += block.nnz - once.nnz
         self.empty += int((np.asarray(block.sum(axis=1)).ravel() == 0).sum())
 
 
@@ -60,9 +67,13 @@ def check_counts(counts: Any, section: str) -> Any:
     Raises
     ------
     ValueError
-        NaN, infinite, negative or log-transformed values, or not one count.
+        NaN, infinite, negative or log-transformed values, a gene twice in a spot, or not one count.
     """
+    from scipy.sparse import issparse
+
     seen = _Seen()
+    if issparse(counts) and (np.diff(counts.indptr) < 0).any():
+        raise ValueError(f"Section {section!r}: the counts of its spots overlap in the sparse matrix. {_DAMAGED}")
     for rows in blocks(counts.shape[0]):
         seen.add(counts[rows])
     if seen.bad:
@@ -71,6 +82,11 @@ def check_counts(counts: Any, section: str) -> Any:
         raise ValueError(
             f"Section {section!r}: {seen.negative} counts are negative (lowest {seen.lowest:.3g}); "
             f"these look scaled. {_HINT}"
+        )
+    if seen.doubled:
+        raise ValueError(
+            f"Section {section!r}: {seen.doubled} counts are of a gene that the same spot has already. {_DAMAGED} If "
+            "they are meant to be added, call `adata.X.sum_duplicates()`."
         )
     if not seen.highest:
         raise ValueError(f"Section {section!r} has not one count. {_HINT}")
@@ -88,7 +104,8 @@ def check_counts(counts: Any, section: str) -> Any:
     if seen.empty:
         warn(
             f"Section {section!r}: {seen.empty} of {counts.shape[0]} spots have no counts. They are kept and take "
-            "their evidence from the picture and their neighbours.",
+            "their evidence from the picture and their neighbours. If they lie on tissue, a part of the file may "
+            "be missing.",
         )
     if on_disk(counts) or counts.dtype.kind == "f":
         return counts

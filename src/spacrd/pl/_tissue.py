@@ -12,6 +12,7 @@ from .._sections import Library, coordinates
 from .._sections._pictures import NoImageError, place_picture
 from .._sections._scale import scale_sources
 from ..image import Pyramid, find_scale
+from ..image._lazy import read_region
 from ..image._tiles import as_rgb
 
 MAX_PIXELS = 1500
@@ -87,7 +88,8 @@ def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.
     # A picture without coarse levels is thinned out while it is read, so that it never is in memory as a whole.
     step = max(1, int((last - first).max()) // (2 * MAX_PIXELS))
     (x0, y0), (x1, y1) = first, last
-    image = as_rgb(np.asarray(pixels[:, y0:y1:step, x0:x1:step]))
+    thinned = read_region(lambda y0, y1, x0, x1: np.asarray(pixels[:, y0:y1:step, x0:x1:step]), y0, y1, x0, x1)
+    image = as_rgb(thinned)
     factor = -(-max(image.shape[:2]) // MAX_PIXELS)
     if factor > 1:
         image = np.asarray(Image.fromarray(image).reduce(factor))

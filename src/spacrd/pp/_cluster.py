@@ -13,7 +13,7 @@ from .. import encoders
 from .._sections._pictures import Picture
 from .._settings import settings
 from ..image import Cutter, Pyramid, held_on_cluster
-from ._embed import Known, Plan, embed_block, settle, split
+from ._embed import Embedded, Known, Plan, embed_block, settle, split
 from ._record import identity
 
 _loaded: dict[str, encoders.Encoder] = {}
@@ -48,12 +48,12 @@ def embed_on_cluster(
     *,
     weights: str | Path | bool | None,
     device: str | None,
-) -> Generator[tuple[Plan, np.ndarray, np.ndarray]]:
+) -> Generator[tuple[Plan, np.ndarray, np.ndarray, np.ndarray]]:
     """Embed the blocks of all sections on the workers of ``client``; results come as they are finished.
 
     Yields
     ------
-    Plan, rows of its section, and their embeddings, (rows, dim).
+    Plan, rows of its section, their embeddings, (rows, dim), and which of their patches lack pixels, (rows,).
     """
     from distributed import as_completed
 
@@ -79,11 +79,11 @@ def embed_on_cluster(
                 )
                 futures[future] = plan, block
         finished = as_completed(list(futures), with_results=True)
-        for future, (values, digest) in settings.track(
+        for future, found in settings.track(
             finished, total=len(futures), description="Embedding patches", unit="block"
         ):
             plan, block = futures.pop(future)
-            yield plan, plan.rows(block), settle(plan, block, values, digest)
+            yield plan, plan.rows(block), settle(plan, block, found), found.dark
             future.release()
     finally:
         client.cancel(list(futures))
@@ -103,7 +103,7 @@ def _embed_remotely(
     n_workers: int,
     known: Known | None,
     hashing: bool,
-) -> tuple[np.ndarray | None, bytes]:
+) -> Embedded:
     cutter = Cutter(pyramid, xy, **patch)
     batches = cutter.batches(split(np.arange(len(xy)), batch_size), n_workers)
     return embed_block((patches for _, patches in batches), _encoder(*load), known, hashing=hashing)

@@ -7,7 +7,7 @@ import hashlib
 import itertools
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from ._jobs import Job
 from ._record import identity
 from ._store import SectionStore, open_section
 
+DARK = 0.5
+"""Share of a patch that is wholly without one colour where pixels are missing. Stained tissue reflects all of them."""
 BLOCK = 256
 """Patches of a block, at least: what is kept, or sent to a worker, at once."""
 
@@ -75,6 +77,24 @@ class Known:
     first: np.ndarray | None
 
 
+class Embedded(NamedTuple):
+    """A block of patches.
+
+    Attributes
+    ----------
+    values
+        Embeddings, (n, dim); None if the block is known.
+    digest
+        Of the pixels; empty if nobody asks.
+    dark
+        Which patches lack pixels, (n,) bool.
+    """
+
+    values: np.ndarray | None
+    digest: bytes
+    dark: np.ndarray
+
+
 def plan_section(job: Job, encoder: encoders.Encoder, batch_size: int, store: Any, name: str) -> Plan:
     """Cut a section into blocks, as ``store`` cut it if it is known there already."""
     inside = np.flatnonzero(job.inside)
@@ -90,12 +110,12 @@ def plan_section(job: Job, encoder: encoders.Encoder, batch_size: int, store: An
 
 def embed_sections(
     plans: list[Plan], encoder: encoders.Encoder, n_workers: int
-) -> Generator[tuple[Plan, np.ndarray, np.ndarray]]:
+) -> Generator[tuple[Plan, np.ndarray, np.ndarray, np.ndarray]]:
     """Embed the blocks of all sections in this process; ``n_workers`` threads read the next patches meanwhile.
 
     Yields
     ------
-    Plan, rows of its section, and their embeddings, (rows, dim).
+    Plan, rows of its section, their embeddings, (rows, dim), and which of their patches lack pixels, (rows,).
     """
     total = sum(plan.n_batches(block) for plan in plans for block in range(plan.n_blocks))
     with contextlib.closing(_all_batches(plans, n_workers)) as stream:
@@ -104,8 +124,8 @@ def embed_sections(
             for block in range(plan.n_blocks):
                 known = plan.store.known(block) if plan.store else None
                 share = itertools.islice(batches, plan.n_batches(block))
-                values, digest = embed_block(share, encoder, known, hashing=plan.store is not None)
-                yield plan, plan.rows(block), settle(plan, block, values, digest)
+                found = embed_block(share, encoder, known, hashing=plan.store is not None)
+                yield plan, plan.rows(block), settle(plan, block, found), found.dark
         next(batches, None)  # the bar counts a batch when the next one is asked for
 
 
@@ -119,29 +139,26 @@ def _all_batches(plans: list[Plan], n_workers: int) -> Generator[np.ndarray]:
                 yield patches
 
 
-def settle(plan: Plan, block: int, values: np.ndarray | None, digest: bytes) -> np.ndarray:
+def settle(plan: Plan, block: int, found: Embedded) -> np.ndarray:
     """Embeddings of a finished block: new ones are kept, known ones are read."""
-    if values is None:
+    if found.values is None:
         assert plan.store is not None
         return plan.store.read(block)
     if plan.store is not None:
-        plan.store.write(block, values, digest)
-    return values
+        plan.store.write(block, found.values, found.digest)
+    return found.values
 
 
 def embed_block(
     batches: Iterable[np.ndarray], encoder: encoders.Encoder, known: Known | None, *, hashing: bool
-) -> tuple[np.ndarray | None, bytes]:
-    """Embed the patches of a block, or compare them with those that were embedded before.
-
-    Returns
-    -------
-    Embeddings, (n, dim), or None if the block is known; and the digest of the pixels, empty without ``hashing``.
-    """
+) -> Embedded:
+    """Embed the patches of a block, or compare them with those that were embedded before."""
     parts: list[np.ndarray] = []
+    dark: list[np.ndarray] = []
     first: np.ndarray | None = None
     digest = hashlib.blake2b(digest_size=32)
     for patches in batches:
+        dark.append(((patches[:, ::4, ::4] == 0).mean(axis=(1, 2)) >= DARK).any(axis=1))
         if hashing:
             digest.update(patches.data)
         if known is None:
@@ -149,7 +166,7 @@ def embed_block(
         elif first is None:
             first = patches
     if known is None:
-        return np.concatenate(parts), digest.digest() if hashing else b""
+        return Embedded(np.concatenate(parts), digest.digest() if hashing else b"", np.concatenate(dark))
     if digest.digest() != known.digest:
         raise ValueError(
             "The picture or the place of the spots is not what it was when the finished blocks in `resume` were made. "
@@ -157,7 +174,7 @@ def embed_block(
         )
     if known.first is not None and first is not None:
         _compare(_finite(encoder, first), known.first, encoder)
-    return None, known.digest
+    return Embedded(None, known.digest, np.concatenate(dark))
 
 
 def _finite(encoder: encoders.Encoder, patches: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from .._sections._pictures import open_picture
 from ._cluster import check_client, check_reach, embed_on_cluster
 from ._embed import Plan, embed_sections, plan_section
 from ._jobs import Job, place, plan_job, side_of, squares_of
-from ._record import record, shape_names, start, warn_unequal
+from ._record import record, shape_names, start, warn_dark, warn_unequal
 from ._store import open_store
 
 if TYPE_CHECKING:
@@ -179,9 +179,13 @@ def extract_patches(
         results = embed_sections(plans, loaded, n_workers)
     else:
         results = embed_on_cluster(client, plans, loaded, n_workers, weights=weights, device=device)
+    dark = {id(plan): np.zeros(len(plan.job.library.rows), bool) for plan in plans}
     with contextlib.closing(results):
-        for plan, rows, values in results:
+        for plan, rows, values, lacking in results:
             targets[id(plan)][plan.job.library.rows[rows]] = values
+            dark[id(plan)][rows] = lacking
+    for plan in plans:
+        warn_dark(plan.job, dark[id(plan)])
     with uninterrupted():
         copies = [
             _write(*written, table_key=table_key, key=key, copy=copy)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import encoders
-from .._checks import check_result_key, warn
+from .._checks import check_result_key, names, warn
 from .._keys import Keys
 from .._sections import Library, differing, result_record
 from ._jobs import Job, section_record
@@ -105,4 +105,15 @@ def warn_unequal(records: list[dict[str, Any]]) -> None:
         warn(
             f"Patches are {min(sides):.3g} um wide in one section and {max(sides):.3g} in another, so that they are "
             "hard to compare. Pass one `patch_um` for all."
+        )
+
+
+def warn_dark(job: Job, dark: np.ndarray) -> None:
+    """Say so if patches lack pixels: zarr reads a chunk that is missing on disk as zeros, without a word."""
+    if dark.any():
+        spots = job.library.table.obs_names[job.library.rows[dark]]
+        warn(
+            f"Section {job.library.name!r}: {len(spots)} of {int(job.inside.sum())} patches are black or lack a colour "
+            f"in half of their pixels ({names(spots, 3)}), as where a part of picture {job.picture.name!r} is missing "
+            "on disk. Look at them; if they are on tissue, copy the picture again."
         )

@@ -73,7 +73,7 @@ def read_section(
         matrix = check_counts(_loaded(counts(library, layer), load), library.name)
     if image_rep is not None and image_rep in library.table.obsm:
         image = _loaded(embedding(library, image_rep), load)
-        seen = False
+        seen, zeros = False, 0
         for rows in blocks(n):
             block = image[rows]
             if np.isinf(block).any():
@@ -81,6 +81,12 @@ def read_section(
                     f"Section {library.name!r}: obsm[{image_rep!r}] holds infinite values. Extract it again."
                 )
             seen = seen or bool(np.isfinite(block).all(axis=1).any())
+            zeros += int((~block.any(axis=1)).sum())
+        if zeros:
+            warn(
+                f"Section {library.name!r}: obsm[{image_rep!r}] is zero throughout for {zeros} of {n} spots, as where "
+                "a part of a file is missing. Extract it again."
+            )
         image = image if seen else None
     return RawSection(
         name=library.name,
