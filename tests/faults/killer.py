@@ -144,8 +144,14 @@ def judge(job: Job, mode: str, times: int, points: Points, seed: int) -> Counter
         for point in at:
             outcomes[attempt(job, wanted, points, after=None, at=point)] += 1
     else:
-        for _ in range(times):
-            outcomes[attempt(job, wanted, points, after=rng.uniform(0, found["took"]), at=-1)] += 1
+        took = found["took"]
+        for _ in range(5 * times):
+            outcome = attempt(job, wanted, points, after=rng.uniform(0, took), at=-1)
+            outcomes[outcome] += 1
+            if outcome == "finished before":
+                took *= 0.9  # the machine has become faster
+            if outcomes.total() - outcomes["finished before"] == times:
+                break
     return outcomes
 
 

@@ -23,15 +23,16 @@ def read_region(read: Region, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
 
     Raises
     ------
-    ValueError
-        If it cannot be read.
+    OSError, ValueError
+        If it cannot be read, or cannot be decoded.
     """
     try:
         return read(y0, y1, x0, x1)
     except MemoryError:
         raise
     except Exception as error:
-        raise ValueError(
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(
             f"The picture cannot be read at x {x0} to {x1}, y {y0} to {y1} ({type(error).__name__}: {error}): its file "
             "is damaged, cut short or out of reach. Copy it again."
         ) from error
