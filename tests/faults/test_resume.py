@@ -1,0 +1,109 @@
+"""What stands in a folder of ``resume`` is trusted only if it is what was written there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import spacrd
+from spacrd.tl import _cv_run
+
+from ..tl.conftest import make_section
+from .jobs import POSITIVE, QUICK, extract
+
+LONG = bool(os.environ.get("SPACRD_LONG"))
+"""Every file with every damage, else each with one of them."""
+DAMAGES = {
+    "missing": lambda file: file.unlink(),
+    "empty": lambda file: file.write_bytes(b""),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]),
+    "garbled": lambda file: file.write_bytes(os.urandom(file.stat().st_size)),
+    "zeros": lambda file: file.write_bytes(bytes(file.stat().st_size)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_blocks_of_patches(tmp_path, damage):
+    (tmp_path / "whole").mkdir()
+    wanted = extract(tmp_path / "whole")
+    files = sorted(file.relative_to(tmp_path) for file in (tmp_path / "whole").rglob("*") if file.is_file())
+    assert len(files) > 20
+    done = 0
+    for file in files[list(DAMAGES).index(damage) :: 1 if LONG else len(DAMAGES)]:
+        folder = tmp_path / "damaged"
+        shutil.copytree(tmp_path / "whole", folder)
+        DAMAGES[damage](folder / Path(*file.parts[1:]))
+        try:
+            assert extract(folder) == wanted, f"{file} {damage}"
+            done += 1
+        except ValueError as error:
+            assert file.name == "zarr.json"
+            assert "holds something else" in str(error) or "is damaged" in str(error)
+        shutil.rmtree(folder)
+    assert done > len(files) / (2 if LONG else 10)
+
+
+def fake(task, plan):
+    rng = np.random.default_rng(task.fold)
+    sizes = {position: len(part.spots) for position, part in task.held_out.items()}
+    return [_cv_run._rows(i, rng.random(n), np.full(n, "normal", dtype=object), 0.5) for i, n in sizes.items()]
+
+
+@pytest.fixture
+def validate(monkeypatch):
+    monkeypatch.setattr(_cv_run, "_spacrd", fake)
+    data = [make_section(seed, n=49) for seed in range(3)]
+
+    def call(folder):
+        result = spacrd.tl.cross_validate(
+            data, "pathologist", positive=POSITIVE, recipe=QUICK, baselines=False, resume=folder
+        )
+        return result.likelihoods
+
+    return call
+
+
+def last_digit(file: Path) -> None:
+    text = file.read_text()
+    at = text.rindex(".") - 2  # in the last threshold's row
+    file.write_text(text[:at].replace("0.", "1.", 1) + text[at:])
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "garbled", "zeros", "changed"])
+def test_fits_of_a_cross_validation(tmp_path, validate, damage):
+    wanted = validate(tmp_path)
+    file = sorted(tmp_path.glob("*.csv"))[1]
+    kept = file.read_bytes()
+    {**DAMAGES, "changed": last_digit}[damage](file)
+    assert file.read_bytes() != kept
+    with pytest.warns(UserWarning, match="fold1.csv' is damaged or was changed, so this fit is done again"):
+        found = validate(tmp_path)
+    pd.testing.assert_frame_equal(found, wanted, check_exact=True)
+    assert file.read_bytes() == kept
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "garbled", "list"])
+def test_arguments_of_a_cross_validation(tmp_path, validate, damage):
+    validate(tmp_path)
+    {**DAMAGES, "list": lambda file: file.write_text("[]")}[damage](tmp_path / "arguments.json")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match=r"arguments.json' (is damaged|holds no arguments)"):
+        validate(tmp_path)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_process_that_was_killed_before_it_had_a_result(tmp_path, validate):
+    (tmp_path / ".arguments.json.4711.part").write_text('{"spa')
+    validate(tmp_path)
+    assert (tmp_path / "arguments.json").exists()
+
+
+def test_a_csv_can_be_read_by_others(tmp_path, validate):
+    wanted = validate(tmp_path)
+    tables = [pd.read_csv(file, comment="#") for file in sorted(tmp_path.glob("*.csv"))]
+    assert sum(map(len, tables)) == len(wanted)
