@@ -1,4 +1,4 @@
-"""A full disk and a folder that cannot be written to: the system's error, the old state, and the same result afterwards."""
+"""A full disk, and a folder that cannot be written to: an error, the old state, and afterwards the same result."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 import os
 import random
 import resource
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from .jobs import JOBS
 from .killer import Points
 
 LONG = bool(os.environ.get("SPACRD_LONG"))
-TRIES = {"extract": 8, "cross_validate": 2, "save": 6, "regions": 3, "figure": 3}
+TRIES = {"extract": 6, "cross_validate": 1, "save": 4, "regions": 3, "figure": 2}
 """How many of the changes to files are refused by default."""
 
 
@@ -56,15 +56,18 @@ def test_writing_that_fails_in_the_middle(tmp_path, name):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS], ids=errno.errorcode.get)
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS] if LONG else [errno.ENOSPC], ids=errno.errorcode.get)
 @pytest.mark.parametrize("name", TRIES)
 def test_any_change_of_a_file_may_be_refused(tmp_path, points, name, code):
     def refuse() -> None:
         raise OSError(code, os.strerror(code))
 
-    def run(folder: Path, at: int) -> str:
+    def prepared(folder: Path) -> Path:
         folder.mkdir()
         job.prepare(folder)
+        return folder
+
+    def run(folder: Path, at: int) -> str:
         points.watch(folder, at, refuse)
         try:
             return job.run(folder)
@@ -72,16 +75,14 @@ def test_any_change_of_a_file_may_be_refused(tmp_path, points, name, code):
             points.folder = ""
 
     job = JOBS[name]
-    whole = run(tmp_path / "whole", -1)
-    new, total = job.state(tmp_path / "whole"), points.count
+    folder = prepared(tmp_path / "whole")
+    old, whole = job.state(folder), run(folder, -1)
+    new, total = job.state(folder), points.count
     rng = random.Random(code)
     for at in range(total) if LONG else sorted(rng.sample(range(total), min(total, TRIES[name]))):
-        folder = tmp_path / str(at)
-        try:
+        folder = prepared(tmp_path / str(at))
+        # What only tidies up may fail unseen.
+        with suppress(OSError):
             run(folder, at)
-        except OSError as error:
-            assert error.errno == code
-        # Some are tidying up, which may fail.
-        job.prepare(tmp_path / f"{at}-old") if not (tmp_path / f"{at}-old").mkdir() else None
-        assert job.state(folder) in (new, job.state(tmp_path / f"{at}-old"))
+        assert job.state(folder) in (old, new)
         assert job.run(folder) == whole

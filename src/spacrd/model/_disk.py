@@ -51,6 +51,7 @@ def write_folder(
     overwrite: bool,
 ) -> None:
     """Write the folder beside its place first, then move it there: an interrupted save leaves the old state."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     target = free_place(path, overwrite=overwrite)
@@ -61,7 +62,10 @@ def write_folder(
     target.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        save_file(tensors, made / WEIGHTS)
+        try:
+            save_file(tensors, made / WEIGHTS)
+        except SafetensorError as error:  # its own name for a full disk
+            raise OSError(f"{target} cannot be written: {error}.") from error
         settings[CHECKSUM] = checksum(settings, epochs, made / WEIGHTS)
         (made / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         (made / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
