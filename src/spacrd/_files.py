@@ -29,7 +29,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))  # what a link points to is replaced, not the link
     if target.exists() and not target.is_file():
         if target.is_dir():
-            raise IsADirectoryError(f"{str(path)!r} is a folder. Name a file.")
+            raise IsADirectoryError(f"{str(path)!r} is a directory. Name a file.")
         yield target  # a pipe or a device cannot be replaced
         return
     part = target.with_name(f".{target.name}.{os.getpid()}{PART}")
