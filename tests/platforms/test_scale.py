@@ -163,3 +163,18 @@ def test_elements_without_transformations_are_named(element, scale_factors):
     del lost.attrs["transform"]
     with pytest.raises(ValueError, match="has lost its transformations"):
         extract(sdata)
+
+
+def test_one_picture_for_several_sections():
+    """Two pieces of tissue on one slide have one picture; two slides whose library has the same name do not."""
+    whole = make_adata()
+    found(whole)
+    whole.obs["piece"] = np.where(whole.obsm["spatial"][:, 0] < 300, "left", "right")
+    wanted = whole.obsm.pop(KEY)
+    spacrd.pp.extract_patches(whole, encoder="pixels", library_key="piece")
+    assert np.array_equal(whole.obsm[KEY], wanted)
+    second = make_adata()
+    second.obsm["spatial"] += [17.0, 9.0]
+    both = ad.concat([make_adata(), second], label="slide", keys=["a", "b"], uns_merge="first", index_unique="-")
+    with pytest.raises(ValueError, match="has one picture, 'one', but spots of section 'a'.*lie on each other"):
+        spacrd.pp.extract_patches(both, encoder="pixels", library_key="slide")

@@ -155,6 +155,11 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
             f"uns['spatial'] has no entry {library.name!r}. Available: {names(spatial)}. "
             "Name the obs column of section names with `library_key`."
         )
+    if library.name not in spatial and _overlaps_others(library):
+        raise NoImageError(
+            f"uns['spatial'] has one picture, {names(spatial)}, but spots of section {library.name!r} and of others "
+            "lie on each other, so that they are of several pictures. Store that of each section under its name."
+        )
     entry = spatial.get(library.name, next(iter(spatial.values())))
     factors = scale_factors(library)
     images = entry.get("images") or {}
@@ -192,6 +197,22 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
     check_picture(pixels, f"Image {image_key!r}")
     xy = _stored_centres(library)
     return image_key, Pyramid((pixels,), np.diag([factor, factor, 1.0])), xy, stored_diameter(library)
+
+
+def _overlaps_others(library: Library) -> bool:
+    """Whether other sections of the table lie where this one does, which pieces of tissue on one slide do not."""
+    from scipy.spatial import cKDTree
+
+    xy = stored_coordinates(library.table)[:, :2] if Keys.SPATIAL in library.table.obsm else np.empty((0, 2))
+    own = np.isin(np.arange(len(xy)), library.rows)
+    known = np.isfinite(xy).all(axis=1)
+    here, others = np.unique(xy[own & known], axis=0), xy[~own & known]
+    if len(here) < 2 or not len(others):
+        return False
+    tree = cKDTree(here)
+    pitch = float(np.median(tree.query(here, k=2)[0][:, 1]))
+    # Spots of one lattice are a pitch apart; where two lie on each other, each spot has one of the other nearer by.
+    return bool((tree.query(others)[0] < 0.75 * pitch).mean() > 0.25)
 
 
 def _stored_centres(library: Library) -> np.ndarray:
