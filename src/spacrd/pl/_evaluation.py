@@ -117,7 +117,8 @@ def _table(ax: Axes, table: pd.DataFrame, metric: str) -> None:
     names = [plain(name) for name in table.columns]
     slanted = max(map(len, names)) * len(names) > 32
     ax.set_xticks(range(len(names)), names, rotation=45 if slanted else 0, ha="right" if slanted else "center")
-    ax.set_yticks(range(len(table)), [textwrap.fill(plain(name), 14) for name in table.index])
+    ax.set_yticks(range(len(table)), [textwrap.fill(plain(name), 18) for name in table.index])
+    ax.tick_params(axis="y", labelsize="medium" if len(table) <= 5 else "small")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set_title(f"{metric.upper() if len(metric) < 4 else metric} by section")
