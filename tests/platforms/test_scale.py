@@ -178,3 +178,11 @@ def test_one_picture_for_several_sections():
     both = ad.concat([make_adata(), second], label="slide", keys=["a", "b"], uns_merge="first", index_unique="-")
     with pytest.raises(ValueError, match="has one picture, 'one', but spots of section 'a'.*lie on each other"):
         spacrd.pp.extract_patches(both, encoder="pixels", library_key="slide")
+
+
+def test_big_endian_pictures():
+    pixels = render(np.eye(3), SIZE, SIZE).transpose(1, 2, 0)
+    wanted, table = make_adata(fullres=pixels), make_adata(fullres=(pixels.astype(np.uint16) << 8).astype(">u2"))
+    for section in (wanted, table):
+        found(section)
+    assert np.array_equal(table.obsm[KEY], wanted.obsm[KEY])

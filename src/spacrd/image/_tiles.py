@@ -47,7 +47,7 @@ def as_rgb(block: np.ndarray) -> np.ndarray:
                 "Convert it to uint8, or divide it by its range."
             )
         block = (np.clip(np.nan_to_num(block), 0, 1) * 255 + 0.5).astype(np.uint8)
-    elif block.dtype == np.uint16:
+    elif block.dtype.newbyteorder("=") == np.uint16:
         block = (block >> 8).astype(np.uint8)
     elif block.dtype == bool:
         block = block.astype(np.uint8) * 255
@@ -75,7 +75,7 @@ def check_picture(array: Any, what: str) -> None:
         )
     if 0 in array.shape:
         raise ValueError(f"{what} is empty: shape {tuple(array.shape)}.")
-    dtype = np.dtype(array.dtype)
+    dtype = np.dtype(array.dtype).newbyteorder("=")  # TIFFs may be big-endian
     if dtype.kind != "f" and dtype not in (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(bool)):
         raise ValueError(f"{what} is of type {dtype}; expected uint8, uint16 or floats from 0 to 1.")
 
@@ -192,7 +192,7 @@ class TileReader:
             try:
                 (y0, y1), (x0, x1) = (self._windows.edges[axis][i : i + 2] for axis, i in enumerate(key))
                 block = read_region(self._read, int(y0), int(y1), int(x0), int(x1))
-                if block.dtype == np.uint16 and len(block) >= 3:
+                if block.dtype.newbyteorder("=") == np.uint16 and len(block) >= 3:
                     self._brightest = max(self._brightest, int(block[:3].max()))
                 future.set_result(as_rgb(block))
             except BaseException as error:
