@@ -87,6 +87,17 @@ def test_errors_of_other_libraries_are_unexpected(error: Exception, evaluate_rai
     assert said.code == 1 and "Traceback" in said.err and "run again" not in said.err
 
 
+def test_a_machine_out_of_memory_is_not_a_damaged_file(toys: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import anndata as ad
+
+    def fail(path: Path) -> None:
+        raise MemoryError("Unable to allocate 9 TiB")
+
+    monkeypatch.setattr(ad, "read_h5ad", fail)
+    said = cli("evaluate", toys / "toy_3.h5ad", *LABELS)
+    assert said.code == 1 and "MemoryError: Unable to allocate 9 TiB" in said.err and "damaged" not in said.err
+
+
 def test_errors_in_json(evaluate_raises, tmp_path: Path, cli) -> None:
     said = evaluate_raises(RuntimeError("broken"), "--json")
     assert said.json["error"]["exit_code"] == said.code == 1

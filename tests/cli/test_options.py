@@ -113,6 +113,7 @@ def test_version(cli) -> None:
         ("patch_um=-1", "--patch-um=-1"),
         ("patch_um must be positive", "--patch-um must be positive"),
         ("no table 'patch_um'; patch_um.h5ad", "no table 'patch_um'; patch_um.h5ad"),
+        ("no file '/data/recipe=2/x', 'recipe=2'", "no file '/data/recipe=2/x', 'recipe=2'"),
         ("out of reach; outer=1, no_recipe='x'", "out of reach; outer=1, no_recipe='x'"),
     ],
 )

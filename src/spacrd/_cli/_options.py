@@ -27,7 +27,7 @@ def parameter_texts(function: Callable[..., Any]) -> dict[str, str]:
 def in_options(text: str, names: Iterable[str]) -> str:
     """Text of the API with its arguments as options: ``table_key=`` and ```table_key``` become ``--table-key``."""
     names = set(names)
-    name = rf"(?<![\w.-])`?({'|'.join(sorted(names, key=len, reverse=True))})"
+    name = rf"(?<![\w.'/-])`?({'|'.join(sorted(names, key=len, reverse=True))})"
     text = re.sub(rf"{name}(?:`|=True\b`?|=`|=(?![\w'\"(\[.-]))", lambda found: flag(found[1]), text)
     text = re.sub(rf"{name}=", lambda found: f"{flag(found[1])}=", text)
     # A word with an underscore is an argument, unless it stands in quotes or in a path.

@@ -60,6 +60,8 @@ def read(source: Input, arguments: argparse.Namespace, console: Console) -> Any:
         console.say("Transcripts stay behind: convert the folder with spatialdata_io to keep them")
     try:
         return _call_reader(source, picture, size)
+    except MemoryError:
+        raise
     except Exception as error:  # each reader fails in ways of its own on damaged input
         raise ValueError(
             f"{source.given!r} looks like {source.kind.value} but cannot be read. Files may be missing, damaged or of "
