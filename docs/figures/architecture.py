@@ -31,7 +31,7 @@ ARROWS = {
 }
 TOP = {"__init__", "__main__", "_cli", "_demo", "_report", "datasets"}
 """What stands above all of it, and the toy sections beside it."""
-BASE = {"_checks", "_hardware", "_hub", "_keys", "_settings", "_torchvision"}
+BASE = {"_checks", "_files", "_hardware", "_hub", "_interrupt", "_keys", "_settings", "_torchvision"}
 """What everything may use."""
 HEIGHT = 0.95
 COLORS = {"pp": "#E8F1FA", "tl": "#E8F1FA", "pl": "#E8F1FA", "metrics": "#E8F1FA", "_sections": "#FBEFE3"}

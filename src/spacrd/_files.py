@@ -51,12 +51,13 @@ def replace_folder(made: Path, target: Path) -> None:
     Parameters
     ----------
     made
-        Folder of files, in the same folder as ``target``.
+        Folder, in the same file system as ``target``.
     target
         Folder that stands there, or nothing.
     """
-    for file in made.iterdir():
-        _flush(file)
+    for item in made.iterdir():
+        if item.is_file():  # the many chunks of a zarr store would take minutes
+            _flush(item)
     if not target.exists():
         made.replace(target)
         return

@@ -11,7 +11,7 @@ import pytest
 import zarr
 
 from spacrd._cli._inputs import Kind, find_input
-from spacrd._cli._outputs import write
+from spacrd._cli._outputs import write_store
 
 
 def listing(folder: Path) -> list[str]:
@@ -191,7 +191,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
         if target.name == "old.zarr":
             touch(target / "zarr.json")
         with pytest.raises(OSError, match="disk full"):
-            write(target, fail)
+            write_store(target, fail)
     assert listing(tmp_path) == ["new", "old.zarr", "old.zarr/zarr.json"]
 
 
@@ -199,5 +199,5 @@ def test_a_store_that_cannot_be_moved_comes_back(tmp_path: Path) -> None:
     target = tmp_path / "old.zarr"
     touch(target / "zarr.json")
     with pytest.raises(FileNotFoundError):
-        write(target, lambda path: None)  # there is nothing to move
+        write_store(target, lambda path: None)  # there is nothing to move
     assert listing(tmp_path) == ["old.zarr", "old.zarr/zarr.json"]

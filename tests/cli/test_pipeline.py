@@ -38,7 +38,7 @@ def test_patches_to_zarr(toys: Path, tmp_path: Path, cli) -> None:
 def test_regions_become_labels(toys: Path, tmp_path: Path, cli) -> None:
     xy = spatialdata.read_zarr(toys / "raw_3.zarr").tables["table"].obsm["spatial"]
     right = float(np.median(xy[:, 0])) + 1
-    corners = [[right, 0], [9999, 0], [9999, 9999], [right, 9999], [right, 0]]
+    corners = [[right, 0], [1200, 0], [1200, 1200], [right, 1200], [right, 0]]
     region = {"type": "Polygon", "coordinates": [corners]}
     drawn = {"type": "Feature", "geometry": region, "properties": {"classification": {"name": "Tumor"}}}
     (tmp_path / "drawn.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [drawn]}))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._checks import names
+from .._files import replace_folder, replacing
 from ._inputs import Input, Kind, is_zarr
 from ._options import Group
 from ._stores import copy_with
@@ -85,43 +86,37 @@ def check_writable(target: Path) -> None:
         raise PermissionError(f"{str(target)!r} cannot be written: {str(there)!r} is no folder you may write to.")
 
 
-def write(target: Path, make: Callable[[Path], object]) -> None:
-    """Have ``make`` write beside ``target``, then move it there, so that nobody sees it half done.
+def write_file(target: Path, make: Callable[[Path], object]) -> None:
+    """Have ``make`` write a file, in folders that are made if need be, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as part:
+        make(part)
+
+
+def write_store(target: Path, make: Callable[[Path], object]) -> None:
+    """Have ``make`` write a folder beside ``target``, then put it there.
 
     What ``target`` held before is removed last: ``make`` may still read from it.
     """
     target = target.resolve()  # through links, to the place itself
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".spacrd-", dir=target.parent) as folder:
-        made, old = Path(folder) / target.name, Path(folder) / "old"
+        made = Path(folder) / target.name
         make(made)
-        if target.is_dir():
-            target.rename(old)  # a folder cannot replace another at once
-            try:
-                made.rename(target)
-            except BaseException:
-                old.rename(target)
-                raise
-        else:
-            made.replace(target)
+        replace_folder(made, target)
 
 
 def write_data(data: Any, target: Path, source: Input, changed: Collection[str]) -> None:
     """Write an AnnData or SpatialData; of the elements of a SpatialData, only ``changed`` differ from ``source``."""
     import anndata
 
-    from .._sections import is_spatialdata
-
-    def make(path: Path) -> None:
-        # Strings that pandas holds as nullable come from newer versions; they can be written all the same.
-        with anndata.settings.override(allow_write_nullable_strings=True):
-            if source.kind is Kind.SPATIALDATA:
-                copy_with(source.path, path, data, changed)
-            elif is_spatialdata(data):
-                data.write(path)
-            elif target.suffix == ".h5ad":
-                data.write_h5ad(path, compression="gzip")
-            else:
-                data.write_zarr(path)
-
-    write(target, make)
+    # Strings that pandas holds as nullable come from newer versions; they can be written all the same.
+    with anndata.settings.override(allow_write_nullable_strings=True):
+        if source.kind is Kind.SPATIALDATA:
+            write_store(target, lambda path: copy_with(source.path, path, data, changed))
+        elif not source.kind.is_anndata:
+            write_store(target, data.write)
+        elif target.suffix == ".zarr":
+            write_store(target, data.write_zarr)
+        else:
+            write_file(target, lambda path: data.write_h5ad(path, compression="gzip"))

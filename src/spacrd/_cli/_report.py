@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from ._console import Console, Outcome
 from ._models import add_model, load_model
 from ._options import add_options, given
-from ._outputs import add_outputs, plan_outputs, write
+from ._outputs import add_outputs, plan_outputs
 from ._parser import Command
 from ._read import add_inputs, find_inputs, read
 
@@ -36,7 +35,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     for source, target in zip(sources, targets, strict=True):
         data = read(source, arguments, console)
         console.say(f"Writing {target}")
-        write(target, partial(report, data, model=model, **keywords))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        report(data, target, model=model, overwrite=arguments.overwrite, **keywords)
     outputs = [str(target) for target in targets]
     return Outcome({"outputs": outputs}, f"Reports are in {', '.join(outputs)}")
 

@@ -13,7 +13,7 @@ from ._console import Console, Outcome, table_text
 from ._inputs import Input
 from ._models import add_model, load_model
 from ._options import add_options, given
-from ._outputs import add_outputs, check_free, plan_outputs, write, write_data
+from ._outputs import add_outputs, check_free, plan_outputs, write_data, write_file
 from ._parser import Command
 from ._read import add_inputs, find_inputs, read
 
@@ -86,7 +86,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     if csv is not None:
         import pandas as pd
 
-        write(csv, lambda path: pd.concat(tables).to_csv(path, index=False))
+        write_file(csv, lambda path: pd.concat(tables).to_csv(path, index=False))
         outputs.append(str(csv))
     shown = ["section", "verdict", "n_scored", "share_cancer", "share_uncertain", "expected_share", "threshold"]
     text = f"{table_text(rows, shown)}\nScores are in {', '.join(outputs)}"
