@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # train several times faster so. numba counts too: where it starts, torch takes over its number of threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+if "numba" in sys.modules:  # a plugin of pytest imports it before; it fails later if it hears of one thread only then
+    sys.modules["numba"].config.reload_config()
 
 import matplotlib
 
@@ -53,7 +56,5 @@ def real_data() -> Path:
 @pytest.fixture(autouse=True)
 def _close_figures() -> Iterator[None]:
     yield
-    import sys
-
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
         pyplot.close("all")
