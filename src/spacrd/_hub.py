@@ -42,7 +42,9 @@ def reason(error: BaseException, *, gated: bool = False) -> Reason:
         return "gated"
     client = any(type(link).__module__.startswith(("httpx", "requests")) for link in chain)
     offline = any_is(OfflineModeIsEnabled, LocalEntryNotFoundError, ConnectionError, TimeoutError)
-    if (client or offline) and not any_is(HfHubHTTPError):
+    # Before version 1 of the client, an entry that is not on this computer is an answer of the hub by its class.
+    answered = any(isinstance(link, HfHubHTTPError) and not isinstance(link, LocalEntryNotFoundError) for link in chain)
+    if (client or offline) and not answered:
         return "unreachable"
     if any_is(RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError):
         return "absent"
