@@ -12,15 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import spatialdata
+from shapely.geometry import box
 from spatialdata.transformations import get_transformation
 
 import spacrd
 from spacrd._sections._centres import matrix_to
-from tests.pp.test_annotate import DRAWN
+from tests.pp.test_annotate import DUCT, collection, feature
 from tests.tl.conftest import small_recipe
 
 POSITIVE = ["invasive cancer", "cancer in situ"]
 ROOT = Path(__file__).parents[2]
+DRAWN = collection(feature(DUCT, "Duct"), feature(box(40, 40, 350, 350), "Tumor"))
 
 
 def toy(seed: int):
@@ -110,8 +112,8 @@ def test_work_goes_on_where_it_was_read(done, model, tmp_path):
 
 
 def test_saving_into_the_store_as_the_docs_say(section, model, done, tmp_path, monkeypatch):
-    text = (ROOT / "docs" / "annotations.md").read_text().split("## Saving into the store")[1]
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    text = (ROOT / "docs" / "howto" / "saving.md").read_text()
+    (code,) = re.findall(r"```python\n(sdata = spatialdata.read_zarr.*?)```", text, flags=re.DOTALL)
     monkeypatch.chdir(tmp_path)
     new = toy(2)
     spacrd.pp.extract_patches(new)
