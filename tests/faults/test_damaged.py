@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -88,6 +89,15 @@ def test_a_missing_chunk_is_seen(store, tmp_path):
         table = extract(spatialdata.read_zarr(copied))
     black = (table.obsm[KEY] < 0.5 * whole).any(axis=1)
     assert black.any()
+
+
+def test_the_search_for_missing_chunks_in_the_docs(store, tmp_path, capsys, monkeypatch):
+    page = Path(__file__).parents[2] / "docs" / "faults.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    chunks(shutil.copytree(store, Path("section.zarr")) / "images")[12].unlink()
+    exec(code, {})
+    assert "images/one_full_image/s0 1 of 25 chunks are not on disk" in capsys.readouterr().out
 
 
 def test_a_colour_that_is_missing_is_seen_wherever_patches_are_embedded(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 import time
@@ -33,8 +34,19 @@ def cluster():
 
 @pytest.fixture
 def client(socket_enabled, cluster):
-    with distributed.Client(cluster) as connected:
+    with distributed.Client(cluster, timeout=120) as connected:
         yield connected
+
+
+LIMIT = 600
+"""Seconds after which a test that waits in vain ends its process, and says in which line."""
+
+
+@pytest.fixture(autouse=True)
+def _limit():
+    faulthandler.dump_traceback_later(LIMIT, exit=True, file=sys.__stderr__)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(autouse=True)
