@@ -31,6 +31,12 @@ def test_modules_load_neither_torch_nor_timm(module: str) -> None:
     assert not {"torch", "timm", "squidpy", "spatialdata"} & set(loaded)
 
 
+def test_importing_reaches_for_no_network() -> None:
+    refuse = "def refuse(*_): raise AssertionError('the network was asked')"
+    parts = ", ".join(f"spacrd.{name}" for name in ("model", "train", "datasets", "encoders", "metrics", "pl", "pp", "tl"))
+    run(f"import socket\n{refuse}\nsocket.getaddrinfo = socket.socket.connect = refuse\nimport spacrd, {parts}")
+
+
 def test_recipes_are_there_without_a_fit() -> None:
     assert run("import spacrd; print(*spacrd.model.RECIPES)") == "published default"
 
