@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import event, given, note
+from hypothesis import event, given, note, settings
 from hypothesis import strategies as st
 from matplotlib import pyplot
 
@@ -58,6 +58,9 @@ def test_what_follows_scoring(model, spec, method):
         "threshold": lambda: spacrd.tl.threshold(table, method=method),
         "regions": lambda: spacrd.tl.regions(table, mpp=1.0),
         "evaluate": lambda: spacrd.metrics.evaluate(table, "label", positive=positive_of(spec)),
+        "severity": lambda: spacrd.metrics.severity(table, "label"),
+        "explain": lambda: spacrd.tl.explain(table, model, n_steps=2),
+        "to_cells": lambda: spacrd.tl.to_cells(table, table),
         "likelihood": lambda: spacrd.pl.likelihood(table, show=False, outline=True),
         "regions drawn": lambda: spacrd.pl.likelihood(table, color="region", show=False),
     }
@@ -94,3 +97,66 @@ def test_fit(spec, other, modality):
     for model in fitted:
         weights = [tensor for module in model.modules.values() for tensor in module.state_dict().values()]
         assert all(bool(tensor.isfinite().all()) for tensor in weights)
+
+
+@given(spec=tables, lattice=st.sampled_from(["hexagonal", "square"]))
+def test_pseudospots_there_and_back(model, spec, lattice):
+    cells, untouched, arguments = build(spec)
+    spots = []
+    message = outcome(
+        lambda: spots.append(
+            spacrd.pp.pseudospots(cells, diameter_um=300, pitch_um=300, lattice=lattice, mpp=1.0, **arguments)
+        ),
+        cells,
+        *untouched,
+    )
+    event(message[:30] or "made")
+    note(message)
+    for made in spots:
+        # No cell is counted twice.
+        assert 0 < made.obs["n_cells"].sum() <= cells.n_obs
+        carry_back(cells, made, model, {name: arguments[name] for name in arguments if name == "library_key"})
+
+
+def carry_back(cells, spots, model, arguments):
+    message = outcome(lambda: spacrd.tl.score(spots, model, **arguments), spots)
+    event(message[:30] or "scored")
+    carried = []
+    if not message:
+        event(outcome(lambda: carried.append(spacrd.tl.to_cells(cells, spots, copy=True)), cells, spots)[:30] or "back")
+    for result in carried:
+        likelihood = result.obs["spacrd_likelihood"].to_numpy()
+        assert likelihood.dtype == np.float32 and not ((likelihood < 0) | (likelihood > 1)).any()
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(spec=tables, baselines=st.sampled_from([False, False, ["logistic own genes"]]))
+@settings(max_examples=max(8, settings().max_examples // 5))  # every example is two fits
+def test_cross_validate(spec, baselines):
+    table, untouched, arguments = build(spec)
+    other, _, _ = build({**spec, "seed": spec["seed"] + 1, "where": "memory", "libraries": "one"})
+    data, found = [table, other], []
+    if "library_key" in arguments:
+        other.obs["library"] = "other"
+    layer = {"layer": "counts"} if "layer" in arguments else {}
+    if layer:
+        other.layers["counts"] = other.X
+
+    def call():
+        found.append(
+            spacrd.tl.cross_validate(
+                data,
+                "label",
+                positive=positive_of(spec),
+                baselines=baselines,
+                recipe=small_recipe(members=1, calibrated=False, min_steps=0),
+                max_epochs=1,
+                **arguments,
+            )
+        )
+
+    event(outcome(call, *data, *untouched)[:30] or "validated")
+    for result in found:
+        likelihood = result.likelihoods["likelihood"].to_numpy()
+        assert not ((likelihood < 0) | (likelihood > 1)).any()
+        assert result.metrics[["auc", "ap"]].stack().between(0, 1).all()
