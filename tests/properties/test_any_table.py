@@ -105,7 +105,7 @@ def test_pseudospots_there_and_back(model, spec, lattice):
     spots = []
     message = outcome(
         lambda: spots.append(
-            spacrd.pp.pseudospots(cells, diameter_um=300, pitch_um=300, lattice=lattice, mpp=1.0, **arguments)
+            spacrd.pp.pseudospots(cells, diameter_um=300, pitch_um=310, lattice=lattice, mpp=1.0, **arguments)
         ),
         cells,
         *untouched,
@@ -113,7 +113,7 @@ def test_pseudospots_there_and_back(model, spec, lattice):
     event(message[:30] or "made")
     note(message)
     for made in spots:
-        # No cell is counted twice.
+        # Spots do not touch: no cell is counted twice.
         assert 0 < made.obs["n_cells"].sum() <= cells.n_obs
         carry_back(cells, made, model, {name: arguments[name] for name in arguments if name == "library_key"})
 
