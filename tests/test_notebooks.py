@@ -92,5 +92,7 @@ def test_kept_with_pictures_and_without_noise(notebook: Path) -> None:
 
 
 def _is_noise(output: dict[str, Any]) -> bool:
-    """Whether an output is an error, a warning or a progress bar."""
-    return output["output_type"] == "error" or output.get("name") == "stderr"
+    """Whether an output is an error, a progress bar, or a warning that is not spacrd's to its user."""
+    if output["output_type"] == "error":
+        return True
+    return output.get("name") == "stderr" and not "".join(output["text"]).startswith("SpacrdWarning: ")
