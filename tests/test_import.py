@@ -33,7 +33,8 @@ def test_modules_load_neither_torch_nor_timm(module: str) -> None:
 
 def test_importing_reaches_for_no_network() -> None:
     refuse = "def refuse(*_): raise AssertionError('the network was asked')"
-    parts = ", ".join(f"spacrd.{name}" for name in ("model", "train", "datasets", "encoders", "metrics", "pl", "pp", "tl"))
+    names = "model train datasets encoders metrics pl pp tl".split()
+    parts = ", ".join(f"spacrd.{name}" for name in names)
     run(f"import socket\n{refuse}\nsocket.getaddrinfo = socket.socket.connect = refuse\nimport spacrd, {parts}")
 
 
