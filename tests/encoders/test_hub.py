@@ -60,7 +60,7 @@ def test_commit_and_hash_of_what_was_loaded_are_known(shared, monkeypatch):
 def test_a_commit_makes_no_other_encoder_of_it():
     plain, pinned = encoders.get(NAME), encoders.get(f"{NAME}@{COMMIT}")
     assert (plain.revision, pinned.revision) == ("", COMMIT)
-    assert dataclasses.replace(pinned, revision="") == plain
+    assert repr(dataclasses.replace(pinned, revision="")) == repr(plain)  # by text: an unknown mpp is NaN
     assert encoders.get("local-dir:/my@home").model == "local-dir:/my@home"
 
 

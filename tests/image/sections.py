@@ -66,7 +66,7 @@ def make_adata(spots: pd.DataFrame | None = None, *, library: str = "one", **ima
     obs = pd.DataFrame({"array_row": spots["array_row"].to_numpy(), "array_col": spots["array_col"].to_numpy()})
     obs.index = [f"{library}-{i}" for i in range(len(obs))]
     adata = ad.AnnData(np.ones((len(obs), 2), np.float32), obs=obs)
-    adata.obsm["spatial"] = spots[["x", "y"]].to_numpy(float)
+    adata.obsm["spatial"] = spots[["x", "y"]].to_numpy(float, copy=True)
     images = images or {"fullres": render(np.eye(3), SIZE, SIZE).transpose(1, 2, 0)}
     factors = {"spot_diameter_fullres": 39.0, "tissue_hires_scalef": 0.5, "tissue_lowres_scalef": 0.1}
     adata.uns["spatial"] = {library: {"images": images, "scalefactors": factors}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -73,6 +74,10 @@ def _first_columns_as_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_embedding, "_laid_out", lambda latent, *_: AnnData(obsm={"X_umap": latent[:, :2]}))
 
 
+@pytest.mark.skipif(
+    tuple(map(int, version("matplotlib").split(".")[:2])) < (3, 11),
+    reason="the stored pictures are of matplotlib 3.11; older ones place rasters half a pixel elsewhere",
+)
 @pytest.mark.parametrize("name", PLOTS)
 def test_looks_as_stored(name: str, tmp_path: Path) -> None:
     with plt.style.context("default"):

@@ -41,10 +41,12 @@ def caveat_of(method: str) -> str:
 
 def draw_histogram(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
     """Likelihoods of a section in bars, its mixture as curves, its threshold as a line."""
+    from matplotlib.colors import to_hex
     from matplotlib.ticker import MaxNLocator
 
     known = scored.likelihood[np.isfinite(scored.likelihood)]
-    heights, _, _ = ax.hist(known, bins=bins, range=(0, 1), color=BARS, edgecolor=ax.get_facecolor(), linewidth=0.5)
+    edge = to_hex(ax.get_facecolor(), keep_alpha=True)  # four numbers would be a colour for each data set
+    heights, _, _ = ax.hist(known, bins=bins, range=(0, 1), color=BARS, edgecolor=edge, linewidth=0.5)
     top = max(float(np.max(heights)), 1.0)
     report = scored.report
     means = np.ravel(report.get("mixture_means", []))
