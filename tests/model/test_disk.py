@@ -132,7 +132,7 @@ def test_card_and_repr_name_the_essentials(model):
     text = repr(model)
     assert model.id in text
     assert "5 genes" in text
-    assert "X_mine (4)" in text
+    assert "X_mine (4 dimensions)" in text
 
 
 def test_section_without_any_modality_is_refused(model, section):

@@ -89,7 +89,7 @@ def test_a_mistake_in_one_object_changes_none():
     assert all(KEY not in section.obsm and "spacrd" not in section.uns for section in sections)
     with pytest.raises(ValueError, match="empty"):
         spacrd.pp.extract_patches([], encoder="colour")
-    with pytest.raises(TypeError, match="got str"):
+    with pytest.raises(TypeError, match="got str. Read 'a.h5ad' first"):
         spacrd.pp.extract_patches(["a.h5ad"], encoder="colour")
 
 

@@ -76,6 +76,12 @@ def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
     assert text.count("For research use only") == 2
 
 
+def test_a_depth_just_beyond_is_not_called_one_time_beyond(tmp_path: Path) -> None:
+    adata = scored_adata(60)
+    section_of(adata).update(median_counts=1234.0, depth_ratio=1.01)
+    assert "1,234 Just beyond the range of the training sections" in read(adata, tmp_path).text()
+
+
 def test_several_objects_and_models(tmp_path: Path) -> None:
     first, second = scored_adata(60), scored_adata(60, libraries=("two",), seed=1)
     first.uns["spacrd"]["spacrd"].update(model="aaa", version="0.0.8")

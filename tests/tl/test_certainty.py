@@ -9,6 +9,7 @@ import pytest
 from scipy.special import expit, logit
 
 import spacrd
+from spacrd.model._reference import Shift
 from spacrd.tl._call import call_regions, cut_section, verdict
 
 from .conftest import make_section, small_recipe
@@ -90,6 +91,14 @@ def test_a_section_unlike_the_training_sections_is_warned_about(model):
     with pytest.warns(UserWarning, match="mean patch embedding is"):
         spacrd.tl.score(stained, model)
     assert report(stained)["image_distance"] > 3
+
+
+@pytest.mark.parametrize(
+    ("distance", "said"), [(1.0, []), (1.004, ["slightly farther from any"]), (1.06, ["is 1.1 times as far"])]
+)
+def test_a_distance_just_beyond_the_usual_is_not_called_one_time_as_far(distance, said):
+    complaints = Shift(expression_distance=distance).complaints()
+    assert len(complaints) == len(said) and all(words in text for words, text in zip(said, complaints, strict=True))
 
 
 def test_a_training_section_is_no_stranger(model):

@@ -129,6 +129,17 @@ def test_what_reads_labels_meets_the_poison(both_model, target):
         spacrd.metrics.evaluate(target, "pathologist", positive=POSITIVE)
 
 
+def test_a_forgotten_embedding_is_named_with_the_call_that_makes_it(both_model):
+    target = make_section(3, image=False)
+    with pytest.warns(spacrd.SpacrdWarning, match="run spacrd.pp.extract_patches with encoder='mine' first"):
+        spacrd.tl.score(target, both_model)
+
+
+def test_a_list_is_scored_one_by_one(both_model):
+    with pytest.raises(TypeError, match="got list. Pass one section at a time"):
+        spacrd.tl.score([make_section(3)], both_model)
+
+
 @pytest.mark.parametrize("shared", [0, 5])
 def test_a_model_of_another_organism_is_refused(shared):
     human = [make_section(seed, prefix="GENE") for seed in (1, 2)]
@@ -138,7 +149,7 @@ def test_a_model_of_another_organism_is_refused(shared):
     mouse = make_section(3, prefix="Gene")
     mouse.var_names = [name.upper() if i < shared else name for i, name in enumerate(mouse.var_names)]
     before = snapshot(mouse)
-    with pytest.raises(ValueError, match=rf"has {shared} of the model's 40 genes.*another organism"):
+    with pytest.raises(ValueError, match=rf"has {shared} of the model's 40 genes.*reads 'GENE\d+'.*another organism"):
         spacrd.tl.score(mouse, model)
     assert_unchanged(mouse, before)
     ensembl = make_section(3, prefix="ENSMUSG")

@@ -89,6 +89,8 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
         meaning = (
             "Within the range of the training sections."
             if depth <= 1
+            else "Just beyond the range of the training sections, which is tolerated."
+            if depth < 1.05
             else f"{depth:.1f} times beyond the range of the training sections{'' if far else ', which is tolerated'}."
         )
         found.append(Check("Counts per spot (median)", f"{median:,.0f}", meaning, far))

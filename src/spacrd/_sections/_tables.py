@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -69,7 +70,7 @@ def as_list(data: Any) -> list[Any]:
         if not data:
             raise ValueError("The list of sections is empty: pass at least one AnnData or SpatialData.")
         return list(data)
-    raise TypeError(f"Expected an AnnData, a SpatialData or a list of them, got {type(data).__name__}.")
+    raise TypeError(f"Expected an AnnData, a SpatialData or a list of them, got {type(data).__name__}.{_advice(data)}")
 
 
 def get_table(data: Any, table_key: str = "table") -> AnnData:
@@ -81,7 +82,16 @@ def get_table(data: Any, table_key: str = "table") -> AnnData:
     if is_spatialdata(data):
         check_key(table_key, data.tables, "table", hint="Name it with `table_key`.")
         return data.tables[table_key]
-    raise TypeError(f"Expected an AnnData or a SpatialData, got {type(data).__name__}.")
+    raise TypeError(f"Expected an AnnData or a SpatialData, got {type(data).__name__}.{_advice(data)}")
+
+
+def _advice(data: Any) -> str:
+    """What to do instead with what people pass for a section."""
+    if isinstance(data, str | os.PathLike):
+        return f" Read {os.fspath(data)!r} first, for example with `spatialdata.read_zarr` or `anndata.read_h5ad`."
+    if isinstance(data, list | tuple):
+        return " Pass one section at a time, in a loop."
+    return ""
 
 
 def split_libraries(

@@ -125,13 +125,13 @@ class SpaCRD:
     def __repr__(self) -> str:
         c = self.config
         genes = f", {len(c.expression.genes)} genes" if c.expression else ""
-        image = f", {c.image.key} ({c.image.dim})" if c.image else ""
+        image = f", {c.image.key} ({c.image.dim} dimensions)" if c.image else ""
         n = c.calibration.n_sections
         calibrated = f"calibrated on {n} sections" if n else "not calibrated"
         source = f", from {self.source}" if self.source else ""
         return (
             f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}, "
-            f"{c.members} network(s), {calibrated}{source}"
+            f"{c.members} network{'s' if c.members > 1 else ''}, {calibrated}{source}"
         )
 
     def predict(

@@ -63,7 +63,7 @@ class Shift:
         for name, what in (("expression_distance", "mean expression"), ("image_distance", "mean patch embedding")):
             ratio = getattr(self, name)
             if ratio > FAR:
-                said.append(f"its {what} is {ratio:.1f} times as far from any training section as they from each other")
+                said.append(f"its {what} is {_farther(ratio)}")
         if self.depth_ratio > DEPTH:
             said.append(
                 f"its spots have {self.median_counts:.0f} counts, {self.depth_ratio:.1f} times beyond every training "
@@ -131,6 +131,13 @@ class Reference(nn.Module):
             rows = self.image_means.double().numpy() / spread
             found["image_distance"] = _relative(rows, background.image_mean / spread)
         return found
+
+
+def _farther(ratio: float) -> str:
+    """A relative distance beyond 1 in words; "1.0 times as far" would read as nothing unusual."""
+    if ratio < 1.05:
+        return "slightly farther from any training section than they are from each other"
+    return f"{ratio:.1f} times as far from any training section as they are from each other"
 
 
 def _relative(rows: np.ndarray, point: np.ndarray) -> float:

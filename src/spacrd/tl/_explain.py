@@ -14,7 +14,7 @@ from ..model import SpaCRD
 from ..model._explain import MODALITY, SOURCES, attention_role, explain_section
 from ..model._preprocess import match_genes
 from ._read import read_section
-from ._score import _check_embedding, _check_genes
+from ._score import _check_embedding, _check_genes, _how_to_extract
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -225,7 +225,7 @@ def _read(library: Library, model: SpaCRD, layer: str | None, on_mismatch: str) 
     if config.image is not None and section.image is not None:
         _check_embedding(library, model, section.image.shape[1], on_mismatch)
     if config.image is not None and section.image is None:
-        text = f"Section {library.name!r} has no {key!r} in obsm: extract it with the model's encoder."
+        text = f"Section {library.name!r} has no {key!r} in obsm: {_how_to_extract(model)}."
         if config.expression is None:
             raise ValueError(f"{text} The model reads the picture alone.")
         warn(f"{text} It is explained from expression alone.")

@@ -215,13 +215,24 @@ def _score_library(
     if config.image is not None and section.image is not None:
         _check_embedding(library, model, section.image.shape[1], on_mismatch)
     if config.image is not None and section.image is None:
-        text = f"Section {library.name!r} has no {key!r} in obsm: extract it with the model's encoder."
+        text = f"Section {library.name!r} has no {key!r} in obsm: {_how_to_extract(model)}."
         if config.expression is None:
             raise ValueError(f"{text} The model reads the picture alone.")
         warn(f"{text} It is scored from expression alone.")
     if config.expression is not None:
         _check_genes(library, model, section.genes)
     return model.predict(section, batch_size=batch_size, device=device, precision=precision)
+
+
+def _how_to_extract(model: SpaCRD) -> str:
+    """The call that makes the embedding that the model reads."""
+    contract = model.config.image
+    assert contract is not None
+    if not contract.encoder:
+        return "store the embedding there that the model was fitted on"
+    default = Keys.embedding(contract.encoder)
+    key_added = "" if contract.key == default else f", key_added={contract.key!r}"
+    return f"run spacrd.pp.extract_patches with encoder={contract.encoder!r}{key_added} first"
 
 
 def _check_embedding(library: Library, model: SpaCRD, dim: int, on_mismatch: str) -> None:
@@ -273,7 +284,7 @@ def _check_organism(library: Library, wanted: Sequence[str], genes: np.ndarray, 
     plain = {gene.casefold(): gene for gene in map(str, genes)}
     alike = np.array([gene.casefold() in plain for gene in wanted])
     if alike.mean() >= LOW_COVERAGE:
-        model, own = next((gene, plain[gene.casefold()]) for gene in np.asarray(wanted)[alike & ~found])
+        model, own = next((str(gene), plain[gene.casefold()]) for gene in np.asarray(wanted)[alike & ~found])
         raise ValueError(
             f"Section {library.name!r} has {found.sum()} of the model's {len(found)} genes, and {alike.sum()} if upper "
             f"and lower case were the same: the section has {own!r}, the model reads {model!r}. These are names of "
