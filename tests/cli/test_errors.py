@@ -34,7 +34,7 @@ def test_a_mistake_of_the_user_is_one_line_in_words_of_the_command_line(toys: Pa
     line = one_line(cli("patches", section, "--table-key", "tables", "--out", tmp_path / "x.zarr"))
     assert "'table'" in line and "--table-key" in line and "table_key" not in line
     line = one_line(cli("evaluate", section, *LABELS))
-    assert "no result 'spacrd'" in line
+    assert "no result 'spacrd'" in line and "Run spacrd score first" in line
     line = one_line(cli("fit", section, *LABELS, "--recipe", "none", "--out", out))
     assert "'published'" in line
     assert not list(tmp_path.iterdir())
@@ -156,14 +156,14 @@ def test_other_libraries_are_heard_with_verbose_alone(evaluate_raises, toys: Pat
         print("noise on stdout")
         logging.getLogger("spacrd").info("%d genes", 12)
         warnings.warn("noise of a library", FutureWarning, stacklevel=1)
-        warnings.warn("ours", SpacrdWarning, stacklevel=1)
-        warnings.warn("ours", SpacrdWarning, stacklevel=1)
+        warnings.warn("ours: `table_key`", SpacrdWarning, stacklevel=1)
+        warnings.warn("ours: `table_key`", SpacrdWarning, stacklevel=1)
         raise OSError("done")
 
     monkeypatch.setattr(spacrd.metrics, "evaluate", noisy)
     progress, verbosity = spacrd.settings.progress, spacrd.settings.verbosity
     said = cli("evaluate", toys / "toy_3.h5ad", *LABELS, "--json")
-    assert said.json["warnings"] == ["ours"] and said.err.count("ours") == 1
+    assert said.json["warnings"] == ["ours: --table-key"] and said.err.count("ours") == 1
     assert "12 genes" not in said.err
     assert "noise on stdout" in said.err and "noise of a library" not in said.err
     loud = cli("evaluate", toys / "toy_3.h5ad", *LABELS, "--verbose")

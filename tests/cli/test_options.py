@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import operator
 import re
 import shlex
 
@@ -11,7 +12,7 @@ import pytest
 
 import spacrd
 from spacrd._cli import _annotate, _evaluate, _fit, _main, _patches, _report, _score
-from spacrd._cli._options import in_options
+from spacrd._cli._options import COMMANDS, in_options, in_words
 
 CALLS = {
     "annotate": (spacrd.pp.annotate, _annotate.ARGUMENTS, {"data", "copy"}),
@@ -120,3 +121,11 @@ def test_version(cli) -> None:
 def test_messages_name_options(text: str, expected: str) -> None:
     names = ("table_key", "positive", "overwrite", "recipe", "on_mismatch", "patch_um", "out")
     assert in_options(text, names) == expected
+
+
+def test_calls_are_named_as_their_commands() -> None:
+    text = "Run `spacrd.pp.extract_patches` with `image_key`, not spacrd.tl.scores or spacrd.pp.pseudospots."
+    expected = "Run spacrd patches with --image-key, not spacrd.tl.scores or spacrd.pp.pseudospots."
+    assert in_words(text, {"image_key"}) == expected
+    for call, command in COMMANDS.items():
+        assert operator.attrgetter(call)(spacrd) is CALLS[command][0]

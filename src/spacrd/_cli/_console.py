@@ -9,7 +9,7 @@ import logging
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -39,6 +39,8 @@ class Console:
         What the user asked for.
     stdout
         For results; ``sys.stdout`` is turned to stderr while a command runs, as libraries print too.
+    words
+        Puts a text that names arguments of a call into words of the command line.
     warnings
         Texts of spacrd's warnings so far, each once.
     """
@@ -47,6 +49,7 @@ class Console:
     verbose: bool
     as_json: bool
     stdout: TextIO
+    words: Callable[[str], str] = str
     warnings: list[str] = field(default_factory=list)
     _shown: set[str] = field(default_factory=set, repr=False)
 
@@ -78,6 +81,7 @@ class Console:
             return
         self._shown.add(text)
         if issubclass(category, SpacrdWarning):
+            text = self.words(text)
             self.warnings.append(text)
             text = f"spacrd: warning: {text}"
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import signal
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 from .. import __version__
 from . import _annotate, _demo, _evaluate, _fit, _patches, _report, _score
 from ._console import Console, settings_of
-from ._options import in_options
+from ._options import in_words
 from ._parser import build_parser
 
 COMMANDS = (
@@ -45,7 +46,7 @@ def is_users(error: Exception) -> bool:
 
 def _message(error: Exception, arguments: argparse.Namespace) -> str:
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return in_options(" ".join(str(text).split()), settings_of(arguments))
+    return in_words(" ".join(str(text).split()), settings_of(arguments))
 
 
 @contextlib.contextmanager
@@ -77,8 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     try:
         arguments = _parse(argv)
-        console = Console(arguments.quiet, arguments.verbose, arguments.json, sys.stdout)
-        facts = {"spacrd": __version__, "command": arguments.command, "settings": settings_of(arguments)}
+        settings = settings_of(arguments)
+        words = functools.partial(in_words, names=settings)
+        console = Console(arguments.quiet, arguments.verbose, arguments.json, sys.stdout, words)
+        facts = {"spacrd": __version__, "command": arguments.command, "settings": settings}
         with _tidy_when_terminated():
             return _run(arguments, console, facts)
     except BrokenPipeError:

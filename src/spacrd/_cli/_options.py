@@ -9,6 +9,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+COMMANDS = {
+    "pp.annotate": "annotate",
+    "pp.extract_patches": "patches",
+    "tl.fit": "fit",
+    "tl.score": "score",
+    "metrics.evaluate": "evaluate",
+    "report": "report",
+}
+"""Calls and the commands that make them."""
+
 Group = argparse._ArgumentGroup | argparse.ArgumentParser
 
 
@@ -32,6 +42,13 @@ def in_options(text: str, names: Iterable[str]) -> str:
     text = re.sub(rf"{name}=", lambda found: f"{flag(found[1])}=", text)
     # A word with an underscore is an argument, unless it stands in quotes or in a path.
     return re.sub(r"(?<![\w.'/-])([a-z]+_[a-z_]+)(?![\w.'/-])", lambda found: _known(found[1], names), text)
+
+
+def in_words(text: str, names: Iterable[str]) -> str:
+    """Text of a message with calls as their commands, and arguments as options."""
+    for call, command in COMMANDS.items():
+        text = re.sub(rf"`?spacrd\.{re.escape(call)}\b`?", f"spacrd {command}", text)
+    return in_options(text, names)
 
 
 def _known(word: str, names: Iterable[str]) -> str:
