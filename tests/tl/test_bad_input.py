@@ -115,7 +115,7 @@ def one_class(table):
     ("spoil", "kwargs", "error", "message"),
     [
         (drop("pathologist"), {}, KeyError, "no obs column 'pathologist'"),
-        (one_class, {}, ValueError, "one class only"),
+        (one_class, {}, ValueError, "one class only.*`default` of spacrd.pp.annotate"),
         (None, {"positive": "carcinoma"}, ValueError, "'carcinoma' does not occur.*'invasive cancer', 'stroma'"),
         (None, {"positive": []}, ValueError, "names no class"),
         (None, {"negative": ["fat"]}, ValueError, "'fat' does not occur"),

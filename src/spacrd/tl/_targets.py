@@ -44,5 +44,6 @@ def check_targets(
     if not (target == 0).any():
         raise ValueError(
             f"obs[{label_key!r}] has one class only: all {int((target == 1).sum())} labelled spots are positive "
-            f"({names(positive)}). Fitting needs spots that are not cancer too."
+            f"({names(positive)}). Fitting needs spots that are not cancer too. Where all cancer was "
+            "drawn, `default` of spacrd.pp.annotate labels the other spots."
         )
