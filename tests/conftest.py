@@ -14,8 +14,6 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # train several times faster so. numba counts too: where it starts, torch takes over its number of threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("NUMBA_NUM_THREADS", "1")
-if "numba" in sys.modules:  # a plugin of pytest imports it before; it fails later if it hears of one thread only then
-    sys.modules["numba"].config.reload_config()
 
 import matplotlib
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import tomllib
@@ -80,3 +81,11 @@ def test_a_warning_of_our_own_lines_fails_a_test() -> None:
 def test_sockets_are_blocked() -> None:
     with pytest.raises(SocketBlockedError):
         socket.socket()
+
+
+def test_a_process_of_tests_has_one_thread() -> None:
+    import numba
+    import torch
+
+    if {os.environ["OMP_NUM_THREADS"], os.environ["NUMBA_NUM_THREADS"]} == {"1"}:
+        assert (numba.get_num_threads(), torch.get_num_threads()) == (1, 1)
