@@ -41,10 +41,12 @@ def _align(axes: list[Axes], values: list[pd.Series]) -> None:
 
 def _top(genes: pd.Series, n_genes: int) -> pd.Series:
     """The genes of the largest and of the lowest contributions, half and half as far as there are, largest first."""
+    import pandas as pd
+
     up, down = genes[genes > 0].nlargest(n_genes), genes[genes < 0].nsmallest(n_genes)
     few = min(len(down), n_genes // 2)
     up = up.iloc[: n_genes - few]
-    return up._append(down.iloc[: n_genes - len(up)][::-1])
+    return pd.concat([up, down.iloc[: n_genes - len(up)][::-1]])
 
 
 def explain(
