@@ -9,7 +9,6 @@ from ._tables import (
     Library,
     as_list,
     coordinates,
-    copy_data,
     counts,
     embedding,
     get_table,
@@ -17,8 +16,8 @@ from ._tables import (
     labels,
     result_record,
     split_libraries,
-    write_results,
 )
+from ._write import copy_data, write_results
 
 __all__ = [
     "Library",

@@ -2,7 +2,8 @@
 
 from ._calibration import Calibration
 from ._config import ExpressionContract, ImageContract, ModelConfig
-from ._model import Prediction, SpaCRD
+from ._model import SpaCRD
+from ._prediction import Prediction
 from ._prepare import RawSection
 from ._recipe import RECIPES, Recipe
 from ._reference import Shift

@@ -1,5 +1,6 @@
 """The network in plain torch: no AnnData, no files."""
 
-from ._network import NetworkConfig, SpaCRDNetwork, Tokens
+from ._config import NetworkConfig
+from ._network import SpaCRDNetwork, Tokens
 
 __all__ = ["NetworkConfig", "SpaCRDNetwork", "Tokens"]

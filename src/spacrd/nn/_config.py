@@ -1,0 +1,106 @@
+"""Sizes and switches of the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Interval, MaxLen
+
+TOKEN_NORMS = ("neighbour", "feature", "none")
+# Bounds that a stored config is held to.
+Inputs = Annotated[int, Interval(ge=0, le=1_000_000)]
+Width = Annotated[int, Interval(ge=1, le=65_536)]
+Rate = Annotated[float, Interval(ge=0, le=1)]
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes and switches of the network. The defaults are the authors' program (method sizes of the paper).
+
+    Attributes
+    ----------
+    n_genes, n_image
+        Widths of the inputs; 0 leaves the modality out and the other stands on both sides of the attention.
+    hidden, width, dropout
+        Hidden widths, output width and dropout of the two encoders.
+    heads, attention_dropout, residual, feed_forward
+        Cross-attention; ``residual`` adds the query before the LayerNorm, ``feed_forward`` puts two layers after it.
+    latent, vae_hidden, head_hidden
+        RVAE and classifier.
+    logvar_bound
+        Bound on the absolute log-variance; None for unbounded.
+    token_norm
+        ``"neighbour"``: each feature is divided by its root sum of squares over the tokens (the authors' program);
+        ``"feature"``: each token has unit length (paper eq. 3); ``"none"``.
+    missing_token
+        Learn a vector that stands for a modality a spot does not have; else its features are zero.
+    linear_votes
+        Average the logit with those of one linear classifier per modality on the neighbourhood mean of its inputs.
+    reads
+        Modalities the attention reads; where it reads one, that one stands on both sides. The others have their linear
+        vote alone. None: all there are.
+    silent
+        Leave the attention's vote out of the logit: it then makes the latent code alone.
+    fused
+        False leaves out everything but the linear votes.
+    attention, variational
+        False replaces the attention by a concatenation, or leaves the RVAE out (the paper's ablations).
+
+    Examples
+    --------
+    >>> import spacrd.nn
+    >>> spacrd.nn.NetworkConfig(n_genes=3000, n_image=1024).modalities
+    ('image', 'gene')
+    """
+
+    n_genes: Inputs
+    n_image: Inputs
+    hidden: tuple[Width, Width] = (1024, 512)
+    width: Width = 512
+    dropout: Rate = 0.2
+    heads: Width = 8
+    attention_dropout: Rate = 0.1
+    residual: bool = False
+    feed_forward: bool = False
+    latent: Width = 64
+    vae_hidden: tuple[Width, Width] = (256, 128)
+    head_hidden: Width = 64
+    logvar_bound: Annotated[float, Interval(gt=0, le=1000)] | None = None
+    token_norm: Literal["neighbour", "feature", "none"] = "neighbour"
+    missing_token: bool = False
+    linear_votes: bool = False
+    reads: Annotated[tuple[Literal["image", "gene"], ...], MaxLen(2)] | None = None
+    silent: bool = False
+    fused: bool = True
+    attention: bool = True
+    variational: bool = True
+
+    def __post_init__(self) -> None:
+        if self.n_genes < 0 or self.n_image < 0 or self.n_genes + self.n_image == 0:
+            raise ValueError(f"n_genes={self.n_genes} and n_image={self.n_image}: at least one must be positive.")
+        if self.width % self.heads:
+            raise ValueError(f"width={self.width} is not divisible by heads={self.heads}.")
+        if self.token_norm not in TOKEN_NORMS:
+            raise ValueError(f"token_norm={self.token_norm!r} is not known. Choose one of {TOKEN_NORMS}.")
+        if self.reads is not None and not (self.reads and set(self.reads) <= set(self.modalities)):
+            raise ValueError(f"reads={self.reads} must be among the modalities {self.modalities}.")
+        if (self.silent or not self.fused) and not self.linear_votes:
+            raise ValueError("A network whose attention is silent or left out needs linear_votes=True.")
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """``"image"`` and ``"gene"``, as far as there are inputs."""
+        return tuple(name for name, n in (("image", self.n_image), ("gene", self.n_genes)) if n)
+
+    @property
+    def n_votes(self) -> int:
+        """Votes that count towards the logit."""
+        return int(self.fused and not self.silent) + self.linear_votes * len(self.modalities)
+
+    @property
+    def latent_width(self) -> int:
+        """Width of the latent code."""
+        if not self.fused:
+            return 0
+        return self.latent if self.variational else self.width
