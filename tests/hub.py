@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -14,6 +15,7 @@ from huggingface_hub import constants
 
 TOKEN = "hf_" + "NotForAnyEye" * 3
 COMMIT = "0123456789abcdef" * 2 + "01234567"
+OLDER = "fedcba98" * 5
 
 
 class FakeHub:
@@ -22,7 +24,9 @@ class FakeHub:
     Attributes
     ----------
     files
-        What is held: repository to file name to content.
+        What is held: repository to file name to content, at ``COMMIT``.
+    older
+        What was held at ``OLDER``, which also has the tag ``v1``.
     requests
         What was asked for: method and path.
     tokens
@@ -37,6 +41,7 @@ class FakeHub:
 
     def __init__(self) -> None:
         self.files: dict[str, dict[str, bytes]] = {}
+        self.older: dict[str, dict[str, bytes]] = {}
         self.requests: list[str] = []
         self.tokens: set[str] = set()
         self.status = 0
@@ -46,13 +51,24 @@ class FakeHub:
         self.unreachable: Exception = ConnectionError("no route")
 
     def entry(self, name: str, content: bytes) -> dict[str, Any]:
-        """A file as the hub lists it: large ones by SHA-256, others by their hash in git."""
-        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        """A file as the hub lists it: large ones by SHA-256, others by their hash in git.
+
+        In git a large file is a pointer, so its hash there is not that of the file.
+        """
+        sha256 = hashlib.sha256(content).hexdigest()
+        large = name.endswith(".safetensors")
+        stored = f"version 1\noid sha256:{sha256}\nsize {len(content)}\n".encode() if large else content
+        blob = hashlib.sha1(b"blob %d\0" % len(stored) + stored).hexdigest()
         listed: dict[str, Any] = {"size": len(content), "blobId": blob, "oid": blob}
-        if name.endswith(".safetensors"):
-            sha256 = hashlib.sha256(content).hexdigest()
+        if large:
             listed["lfs"] = {"sha256": sha256, "oid": sha256, "size": len(content), "pointerSize": 130}
         return listed
+
+    def at(self, repository: str, revision: str) -> tuple[str, dict[str, bytes] | None]:
+        """Commit and files of a branch, a tag or a commit."""
+        if revision in ("v1", OLDER):
+            return OLDER, self.older.get(repository)
+        return COMMIT, self.files.get(repository) if revision in ("main", COMMIT) else None
 
     def answer(self, http: Any, request: Any) -> Any:
         path = request.url.path
@@ -63,22 +79,24 @@ class FakeHub:
         if self.status:
             return http.Response(self.status, text=self.body, headers=self.headers)
         repository = "/".join(path.removeprefix("/api/models").strip("/").split("/")[:2])
-        files = self.files.get(repository)
-        if files is None:
+        if repository not in self.files:
             return http.Response(404, headers={"x-error-code": "RepoNotFound"})
+        asked = re.search("/(?:revision|tree|resolve)/([^/]+)", path)
+        commit, files = self.at(repository, asked[1] if asked else "main")
+        if files is None:
+            return http.Response(404, headers={"x-error-code": "RevisionNotFound"})
         if "/tree/" in path:
             return http.Response(200, json=[{"type": "file", "path": n, **self.entry(n, c)} for n, c in files.items()])
         if path.startswith("/api/models"):
-            if "/revision/" in path and path.rsplit("/", 1)[1] not in (COMMIT, "main"):
-                return http.Response(404, headers={"x-error-code": "RevisionNotFound"})
-            siblings = [{"rfilename": n, **self.entry(n, c)} for n, c in files.items()]
-            return http.Response(200, json={"id": repository, "sha": COMMIT, "siblings": siblings})
+            told = "blobs" in request.url.params  # sizes and hashes come when they are asked for
+            siblings = [{"rfilename": n, **(self.entry(n, c) if told else {})} for n, c in files.items()]
+            return http.Response(200, json={"id": repository, "sha": commit, "siblings": siblings})
         name = path.split("/resolve/")[1].split("/", 1)[1]
         if name not in files:
             return http.Response(404, headers={"x-error-code": "EntryNotFound"})
         content, listed = files[name], self.entry(name, files[name])
         etag = listed["lfs"]["sha256"] if "lfs" in listed else listed["oid"]
-        headers = {"etag": f'"{etag}"', "x-repo-commit": COMMIT, "content-length": str(len(content))}
+        headers = {"etag": f'"{etag}"', "x-repo-commit": commit, "content-length": str(len(content))}
         return http.Response(200, headers=headers, content=b"" if request.method == "HEAD" else content)
 
 

@@ -12,9 +12,9 @@ from huggingface_hub import constants
 import spacrd
 from spacrd._hub import check_hash
 from spacrd.model import SpaCRD
-from spacrd.model._disk import CONFIG, FILES, WEIGHTS
+from spacrd.model._disk import CARD, CONFIG, FILES, WEIGHTS
 
-from ..hub import COMMIT, TOKEN, FakeHub, hub, shown
+from ..hub import COMMIT, OLDER, TOKEN, FakeHub, hub, shown
 
 __all__ = ["hub"]
 
@@ -42,6 +42,43 @@ def test_a_commit_is_pinned_recorded_and_taken_from_the_cache(shared, model, sec
     assert SpaCRD.load("lab/model", revision=COMMIT).source == loaded.source
     assert not [request for request in shared.requests if request.startswith("GET /lab")]
     assert TOKEN not in caplog.text
+
+
+@pytest.fixture
+def twice(shared, saved) -> FakeHub:
+    """The repository, and another model in it of before."""
+    shared.older["lab/model"] = {name: (saved / name).read_bytes() for name in FILES} | {CARD: b"of before"}
+    return shared
+
+
+def card(loaded: SpaCRD) -> bytes:
+    commit = loaded.source.rsplit("@", 1)[1]
+    return Path(huggingface_hub.try_to_load_from_cache("lab/model", CARD, revision=commit)).read_bytes()
+
+
+@pytest.mark.parametrize("revision", ["v1", OLDER])
+def test_what_a_revision_held_is_loaded_whatever_came_after(twice, revision):
+    assert card(SpaCRD.load("lab/model")) != b"of before"
+    loaded = SpaCRD.load("lab/model", revision=revision)
+    assert loaded.source == f"lab/model@{OLDER}"
+    assert card(loaded) == b"of before"
+    # Without the hub a tag is still the commit it was.
+    twice.error = twice.unreachable
+    assert SpaCRD.load("lab/model", revision=revision).source == f"lab/model@{OLDER}"
+    assert SpaCRD.load("lab/model").source == f"lab/model@{COMMIT}"
+
+
+def test_without_the_hub_nothing_is_asked_after_the_first_refusal(shared):
+    SpaCRD.load("lab/model")
+    shared.requests.clear()
+    shared.status = 500
+    SpaCRD.load("lab/model")
+    assert shared.requests == ["GET /api/models/lab/model"]
+
+
+def test_a_token_that_is_given_goes_with_every_request(shared):
+    SpaCRD.load("lab/model", token="given-by-hand")
+    assert shared.tokens == {"Bearer given-by-hand"}
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "./a", "../a", "a\\b/c", "a", "/a/b", "a/"])
@@ -109,8 +146,12 @@ def test_what_the_hub_gives_no_hash_of_is_hashed_all_the_same(tmp_path):
 
 
 def test_other_models_and_absurd_sizes_are_refused_unfetched(shared, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="on the hub called 'lab/none'. A private"):
+        SpaCRD.load("lab/none")
     shared.files["lab/bert"] = {CONFIG: b"{}", WEIGHTS: b"weights", "tokenizer.json": b"{}"}
-    with pytest.raises(FileNotFoundError, match=r"not a spacrd model: 'history\.json' is missing"):
+    with pytest.raises(
+        FileNotFoundError, match=rf"lab/bert at {COMMIT} .* not a spacrd model: 'history\.json' is missing"
+    ):
         SpaCRD.load("lab/bert")
     listed = shared.entry
     monkeypatch.setattr(shared, "entry", lambda name, content: {**listed(name, content), "size": 2**40})
@@ -127,7 +168,7 @@ def test_other_models_and_absurd_sizes_are_refused_unfetched(shared, monkeypatch
         (403, "GatedRepo", PermissionError, "gated. Accept the terms at https://huggingface.co/lab/model"),
         (404, "RevisionNotFound", FileNotFoundError, "called 'lab/model' at 'v2'"),
         (400, "", OSError, "The hub refused 'lab/model'"),
-        (500, "", OSError, "The hub refused 'lab/model'"),
+        (500, "", OSError, r"The hub refused 'lab/model' at 'v2': .*\. Try again later\.$"),
     ],
 )
 def test_refusals_say_what_to_do_and_never_the_token(hub, status, code, kind, message, capsys, caplog):
@@ -169,10 +210,16 @@ def test_pushing_writes_the_four_files_and_tells_no_token(model, monkeypatch, ca
     def refuse(self, *_, **__):
         raise RuntimeError(f"403 for Bearer {TOKEN}")
 
+    def refuse_in_words_of_its_own(self, *_, **__):
+        raise RuntimeError("403 for a-token-of-no-known-form")
+
     monkeypatch.setattr(huggingface_hub.HfApi, "upload_folder", refuse)
-    with pytest.raises(OSError, match="403 for <token>.*token that may write") as caught:
+    with pytest.raises(OSError, match="refused 'lab/new'.*403 for <token>.*token that may write") as caught:
         model.push_to_hub("lab/new", token=TOKEN)
     assert TOKEN not in shown(caught.value, capsys.readouterr())
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", refuse_in_words_of_its_own)
+    with pytest.raises(OSError, match="403 for <token>"):
+        model.push_to_hub("lab/new", token="a-token-of-no-known-form")
 
 
 def test_a_model_that_could_not_be_loaded_makes_no_repository(model, monkeypatch):
