@@ -211,9 +211,11 @@ def _moments(block: csr_matrix | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values = block.astype(np.float64)
         mean = values.mean(axis=0)
         return mean, np.square(values - mean).sum(axis=0)
-    mean = np.asarray(block.mean(axis=0, dtype=np.float64)).ravel()
-    square = np.asarray(block.astype(np.float64).power(2).sum(axis=0)).ravel()
-    return mean, square - block.shape[0] * mean**2
+    from sklearn.utils.sparsefuncs import mean_variance_axis
+
+    # In two passes: the difference of two sums would leave rounding errors of a constant column.
+    mean, variance = mean_variance_axis(block.astype(np.float64), axis=0)
+    return mean, variance * block.shape[0]
 
 
 def _quantiles(matrix: Matrix, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
