@@ -58,3 +58,38 @@ def test_extreme_and_unknown_shares_stay_finite():
         assert expit(calibration.apply(votes, counted, share)).mean() == pytest.approx(wanted, abs=0.005)
     nothing = calibration.apply(votes, np.zeros((50, 1), bool), 0.3)
     assert np.isfinite(nothing).all()
+
+
+def test_votes_weigh_by_the_spots_where_they_count():
+    rng = np.random.default_rng(1)
+    votes, counted = rng.normal(size=(300, 2)), np.ones((300, 2), bool)
+    counted[100:, 1] = False
+    calibration = Calibration(slope=2.0, scales=(1.0, 1.0), n_sections=3)
+    spread = [votes[:, 0].std(), votes[:100, 1].std()]
+    np.testing.assert_allclose(calibration.weights(votes, counted), np.mean(spread) / spread)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_a_vote_is_the_same_everywhere_in_units_of_its_usual_spread(scale):
+    rng = np.random.default_rng(2)
+    calibration = Calibration(slope=2.0, scales=(1.0, scale), n_sections=3)
+    counted = np.ones((200, 2), bool)
+    for small, moves in ((1e-5, True), (1e-7, False)):  # of what is usual
+        votes = rng.normal(size=(200, 2)) * [1.0, small / scale]
+        weights = calibration.weights(votes, counted)
+        assert (weights[1] == scale) is not moves
+
+
+def test_spots_without_votes_do_not_share_in_the_expected_share():
+    votes = np.random.default_rng(0).normal(size=(500, 1)) + 5
+    counted = np.arange(500)[:, None] < 250
+    found = Calibration(slope=2.0, scales=(1.0,), n_sections=3).apply(votes, counted, 0.3)
+    assert expit(found[:250]).mean() == pytest.approx(0.3, abs=0.01)
+    nothing = Calibration(slope=2.0, scales=(1.0,), n_sections=3).apply(votes, counted & False, 0.3)
+    np.testing.assert_array_equal(nothing, 0.0)
+
+
+def test_a_steep_slope_still_meets_the_share():
+    votes = np.random.default_rng(0).normal(size=(500, 1))
+    found = Calibration(slope=80.0, scales=(1.0,), n_sections=3).apply(votes, np.ones((500, 1), bool), 0.98)
+    assert (found > 0).mean() == pytest.approx(0.98, abs=0.01)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,6 @@ from safetensors.torch import load_file, save_file
 
 import spacrd
 from spacrd.model import SpaCRD
-from spacrd.model._card import model_card
 
 from .folders import edit
 
@@ -51,6 +51,14 @@ def test_saving_never_overwrites_unasked(model, tmp_path):
     with pytest.raises(ValueError, match="not a spacrd model"):
         model.save(other, overwrite=True)
     assert (other / "thesis.txt").read_text() == "years of work"
+
+
+def test_saving_makes_the_folders_above_and_nothing_elsewhere(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no such folder"))
+    model.save(tmp_path / "a" / "b" / "m")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["m"]
+    assert (tmp_path / "a" / "b" / "m").stat().st_mode & 0o777 == 0o755
 
 
 def test_failed_save_leaves_the_old_model(model, tmp_path, monkeypatch):
@@ -136,14 +144,6 @@ def test_card_and_repr_name_the_essentials(model):
 
 
 def test_section_without_any_modality_is_refused(model, section):
-    from dataclasses import replace
 
     with pytest.raises(ValueError, match="none of what the model reads"):
         model.predict(replace(section, counts=None, genes=None, image=None))
-
-
-def test_names_do_not_break_the_card(model):
-    odd = replace(model.config, positive=("a|b\n# Approved for diagnosis",), training={"sections": "`x`|y"})
-    text = model_card(odd, "0")
-    assert "likelihood of: a\\|b # Approved for diagnosis (classes" in text
-    assert "| sections | 'x'\\|y |" in text

@@ -84,3 +84,32 @@ def test_rotation_and_shift_do_not_matter_without_ties():
     angle = 0.4
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     np.testing.assert_array_equal(neighbourhoods(xy, 6)[0], neighbourhoods(xy @ turn.T + 77, 6)[0])
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("twins", [1, 3])
+def test_the_unit_of_the_coordinates_does_not_matter(unit, twins):
+    xy = np.random.default_rng(3).uniform(0, 1, (60, 2)).repeat(twins, axis=0)
+    index, mask = neighbourhoods(xy, 6)
+    scaled, hidden = neighbourhoods(xy * unit, 6)
+    np.testing.assert_array_equal(scaled, index)
+    np.testing.assert_array_equal(hidden, mask)
+
+
+@pytest.mark.parametrize("n_neighbors", [0, 1, 2, 8])
+def test_neighbours_are_the_nearest_each_once(n_neighbors):
+    rng = np.random.default_rng(4)
+    xy = rng.integers(0, 12, (70, 2)) * 1.0  # some at one place
+    index, mask = neighbourhoods(xy, n_neighbors)
+    assert mask.all()
+    away = np.linalg.norm(xy[:, None] - xy[None], axis=2)
+    for spot, row in enumerate(index):
+        assert row[0] == spot and len(set(row)) == n_neighbors + 1
+        np.testing.assert_array_equal(away[spot, row], np.sort(away[spot])[: n_neighbors + 1])
+
+
+def test_a_spot_alone_and_spots_at_the_farthest_distance():
+    index, mask = neighbourhoods(np.zeros((1, 2)), 2)
+    assert index.tolist() == [[0, 0, 0]] and mask.tolist() == [[True, False, False]]
+    _, mask = neighbourhoods(np.array([[0.0, 0.0], [100.0, 0.0], [201.0, 0.0]]), 2, max_distance=100.0)
+    np.testing.assert_array_equal(mask.sum(axis=1), [2, 2, 1])

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from spacrd.model import SpaCRD
 from spacrd.model._disk import CONFIG, FILES, HISTORY, WEIGHTS
 from spacrd.model._files import MAX_JSON
+from spacrd.model._weights import MAX_WEIGHTS, check_size
 
 from .folders import edit, header, memory, seal
 
@@ -121,6 +123,20 @@ def test_every_field_is_held_to_its_type_and_bounds(folder, where, value, messag
     refused(folder, message)
 
 
+def test_of_many_errors_three_are_told(folder):
+    edit(folder, lambda c: c.update(members=101, seed=-1, n_sections=0))
+    refused(folder, r"members: .*; .*: .*; .*: [^;]*\.$")
+    edit(folder, lambda c: c.update(n_neighbors=0, jackknife=101))
+    refused(folder, r": .*; .*: .*; .*: [^;]*; and 2 more\.$")
+
+
+def test_the_size_of_a_network_is_in_bytes():
+    wanted = {"a": torch.empty(MAX_WEIGHTS // 4, device="meta")}
+    check_size(wanted, "config.json")
+    with pytest.raises(ValueError, match="config.json asks for .* GB of weights"):
+        check_size({**wanted, "b": torch.empty(1, device="meta")}, "config.json")
+
+
 def test_a_newer_format_says_who_wrote_it_and_what_to_do(folder):
     edit(folder, lambda c: c.update(format_version=4, training={"spacrd_version": "7.0"}, novelty=1))
     refused(folder, "format version 4, written by spacrd 7.0; this spacrd .* reads up to 3.*`pip install -U spacrd`")
@@ -201,6 +217,9 @@ def test_negative_spreads_are_refused(folder, name):
     save_file({**tensors, name: -tensors[name]}, folder / WEIGHTS)
     seal(folder)
     refused(folder, "negative spread")
+    save_file({**tensors, name: tensors[name] * 0}, folder / WEIGHTS)  # of constant features
+    seal(folder)
+    SpaCRD.load(folder)
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS, HISTORY])

@@ -1,0 +1,67 @@
+"""What a stranger reads before using a model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from spacrd.model import Calibration
+from spacrd.model._card import model_card
+
+CARD = """\
+---
+library_name: spacrd
+tags: [spatial-transcriptomics, histology, cancer]
+---
+# spacrd model 0123456789ab
+
+**For research use only. Not a medical device; not for diagnosis.**
+
+Gives each spot of a section the likelihood of: cancer (classes of `pathologist`).
+
+| | |
+|---|---|
+| recipe | default, 2 network(s), seed 0 |
+| modalities | image, expression |
+| expression | 5 genes, log1p of counts per 10000 |
+| picture | `X_mine`, 4 dimensions, patches of 55 um |
+| likelihoods | calibrated on 3 held-out training sections |
+| neighbours | 6; 0.8 of a score comes from propagation over them |
+| n spots | 3 |
+
+```python
+import spacrd
+
+model = spacrd.SpaCRD.load("path/to/this/folder")
+spacrd.tl.score(sdata, model)
+```
+"""
+
+
+def test_the_whole_card(model):
+    assert model_card(model.config, "0123456789ab") == CARD
+
+
+def test_fingerprints_of_sections_stay_out(model):
+    assert model_card(replace(model.config, training={"n_spots": 3, "fingerprints": "abc"}), "0123456789ab") == CARD
+
+
+def test_what_a_model_lacks_is_not_claimed(model):
+    image = replace(model.config.image, patch_um=None)
+    bare = model_card(replace(model.config, image=image, calibration=Calibration(), jackknife=0), "0")
+    assert "| picture | `X_mine`, 4 dimensions |\n| likelihoods | not calibrated: they rank, no more |\n" in bare
+    network = replace(model.config.network, n_genes=0)
+    assert "| expression |" not in model_card(replace(model.config, network=network, expression=None), "0")
+    network = replace(model.config.network, n_image=0)
+    assert "| picture |" not in model_card(replace(model.config, network=network, image=None), "0")
+
+
+def test_names_do_not_break_the_card(model):
+    odd = replace(model.config, positive=("a|b\n# Approved for diagnosis",), training={"sections": "`x`|y"})
+    text = model_card(odd, "0")
+    assert "likelihood of: a\\|b # Approved for diagnosis (classes" in text
+    assert "| sections | 'x'\\|y |" in text
+
+
+def test_the_saved_card_is_that_of_the_model(model, saved: Path):
+    assert (saved / "README.md").read_text(encoding="utf-8") == model_card(model.config, model.id)
