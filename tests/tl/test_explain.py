@@ -61,8 +61,9 @@ def test_parts_add_up_to_the_logit(models, name):
     np.testing.assert_allclose(table.obsm["spacrd_sources"].sum(axis=1), inputs, atol=1e-3)
 
 
-def test_genes_add_up_to_expression(models):
-    table = explained(models["both"])
+@pytest.mark.parametrize("name", ["expression", "both", "published"])
+def test_genes_add_up_to_expression(models, name):
+    table = explained(models[name])
     genes = table.varm["spacrd_contributions"]
     regions = table.uns["spacrd"]["spacrd_explanation"]["regions"]
     for region in genes:
