@@ -1,0 +1,111 @@
+"""What a model remembers of its training sections, also of those that lack a modality."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from spacrd.model import ExpressionContract
+from spacrd.model._modules import build_modules
+from spacrd.model._prepare import SpotArrays, gene_coverage
+from spacrd.model._reference import Reference, Shift
+from spacrd.model._scaling import Features
+from spacrd.nn import NetworkConfig
+
+
+def background(genes=None, image=None, log_depth=np.nan):
+    return SimpleNamespace(gene_mean=genes, image_mean=image, log_depth=log_depth)
+
+
+def test_the_first_that_has_a_modality_stands_in_for_those_that_lack_it():
+    reference = Reference(3, 2, 3)
+    picture = np.random.default_rng(0).normal(size=(50, 3)) * [1, 10, 0] + [0, 0, 4]
+    picture[3] = np.nan
+    reference.set(
+        [
+            background(),
+            background(np.array([1.0, 2.0]), log_depth=3.0),
+            background(np.array([3.0, 4.0]), np.array([5.0, 6.0, 7.0]), log_depth=2.0),
+        ],
+        [None, None, picture.astype(np.float32)],
+    )
+    np.testing.assert_allclose(reference.gene_means, [[1, 2], [1, 2], [3, 4]])
+    np.testing.assert_allclose(reference.log_depth, [3, 3, 2])
+    np.testing.assert_allclose(reference.image_means, [[5, 6, 7]] * 3)
+    spread = np.nanstd(picture, axis=0)
+    np.testing.assert_allclose(reference.image_spread, [*spread[:2], 1.0], rtol=1e-5)
+    np.testing.assert_allclose(reference.usual, [5 / 3, 8 / 3])
+
+
+def test_spreads_are_averaged_over_the_sections():
+    reference = Reference(2, 0, 2)
+    pictures = [np.array([[-1.0, 0.0], [1.0, 2.0]]) * k for k in (1, 3)]
+    reference.set([background(image=p.mean(axis=0)) for p in pictures], pictures)
+    np.testing.assert_allclose(reference.image_spread, [2, 2])
+    assert reference.log_depth.numel() == 0 and reference.usual is None
+
+
+def test_without_any_modality_nothing_is_taken():
+    reference = Reference(2, 2, 2)
+    reference.set([background(), background()], [None, None])
+    assert not reference.gene_means.any() and not reference.log_depth.any() and not reference.image_means.any()
+    np.testing.assert_array_equal(reference.image_spread, 1)
+    # A model of one modality, fitted on sections that have both.
+    both = background(np.ones(2), np.ones(2), 1.0)
+    Reference(1, 0, 2).set([both], [np.ones((4, 2))])
+    Reference(1, 2, 0).set([both], [np.ones((4, 2))])
+
+
+def test_depths_without_composition_are_not_needed():
+    reference = Reference(2, 1, 0)
+    reference.set([background(np.ones(1)), background(np.ones(1))], [None, None])
+    np.testing.assert_array_equal(reference.log_depth, 0)
+
+
+@pytest.mark.parametrize(
+    ("distance", "told"), [(1.04, "slightly farther from"), (1.06, "1.1 times as far"), (3.0, "3.0 times as far")]
+)
+def test_distances_are_told_in_words(distance, told):
+    (said,) = Shift(image_distance=distance).complaints()
+    assert said.startswith(f"its mean patch embedding is {told}")
+
+
+def test_coverage_is_the_share_of_the_models_genes():
+    contract = ExpressionContract(("a", "b", "c", "d"), ("a",))
+    assert gene_coverage(np.array(["a", "b", "x"]), contract) == 0.5
+    assert gene_coverage(np.array(["x", "d"]), contract) == 0.25
+    assert gene_coverage(None, contract) == 0.0
+
+
+def test_stacked_sections_stay_apart():
+    def part(n: int, start: float) -> SpotArrays:
+        values = (start + np.arange(n, dtype=np.float32))[:, None]
+        own = Features(values, np.zeros((1, 1), np.float32), np.zeros(n, np.int64), np.ones(n, bool))
+        index = np.column_stack([np.arange(n), np.roll(np.arange(n), 1)])
+        return SpotArrays({"gene": own}, index, index >= 0, np.full(n, start, np.float32), np.arange(n)[::-1])
+
+    one, two = part(3, 0.0), part(4, 10.0)
+    both = SpotArrays.stack([one, two])
+    np.testing.assert_array_equal(both.neighbours, np.vstack([one.neighbours, two.neighbours + 3]))
+    np.testing.assert_array_equal(both.order, [2, 1, 0, 6, 5, 4, 3])
+    np.testing.assert_array_equal(both.target, [0, 0, 0, 10, 10, 10, 10])
+    np.testing.assert_array_equal(both.features["gene"].rows(np.arange(7)).ravel(), [0, 1, 2, 10, 11, 12, 13])
+    assert both.mask.shape == (7, 2)
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_further_networks_have_no_attention_that_nobody_hears(model, silent):
+    network = NetworkConfig(5, 4, (16, 8), 8, heads=2, vae_hidden=(8, 8), latent=4, silent=silent, linear_votes=True)
+    calibration = replace(model.config.calibration, scales=(1.0,) * network.n_votes)
+    modules = build_modules(replace(model.config, network=network, members=2, jackknife=1, calibration=calibration))
+    sizes = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
+    if silent:
+        assert sizes["1"] == sizes["jackknife.0"] == 5 + 4 + 2 < sizes["0"]
+    else:
+        assert sizes["1"] == sizes["jackknife.0"] == sizes["0"]
+    assert isinstance(modules["0"].encoders["gene"].first.weight, torch.Tensor)
+    assert set(modules) == {"0", "1", "reference", "level", "jackknife.0", "jackknife.0.level"}
