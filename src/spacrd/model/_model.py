@@ -11,7 +11,8 @@ import numpy as np
 from scipy.special import expit
 from torch.nn import Module
 
-from .._settings import settings
+from .._checks import check_positive_int
+from .._hardware import Hardware
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
 from ._disk import read_folder, write_folder
@@ -102,10 +103,12 @@ class SpaCRD:
 
         Raises
         ------
-        ValueError
-            If the section has nothing the model can read.
+        TypeError, ValueError
+            If an argument is not known, or the section has nothing the model can read.
         """
         c = self.config
+        check_positive_int(batch_size, "batch_size")
+        hardware = Hardware.resolve(device, precision)
         arrays = prepare(
             section,
             expression=c.expression,
@@ -123,8 +126,8 @@ class SpaCRD:
                 [*self.networks, *self._jackknife()],
                 arrays,
                 batch_size=batch_size,
-                device=settings.resolve_device(device),
-                precision=precision,
+                device=hardware.device,
+                precision=hardware.precision,
                 description=f"score {section.name}",
             )
         ]

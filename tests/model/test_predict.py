@@ -1,0 +1,101 @@
+"""What a model says of a section given as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+from spacrd.model import Calibration, SpaCRD
+from spacrd.model._level import Background
+from spacrd.model._modules import build_modules
+from spacrd.model._prepare import prepare
+
+
+def changed(model: SpaCRD, **settings) -> SpaCRD:
+    config = replace(model.config, **settings)
+    modules = model.modules
+    if {"network", "jackknife", "calibration"} & set(settings):
+        torch.manual_seed(1)
+        modules = build_modules(config)
+    return SpaCRD(config, modules, [])
+
+
+def test_spots_without_anything_have_no_score(model, section):
+    odd = replace(section, counts=None, genes=None, image=section.image.copy())
+    odd.image[[4, 9]] = np.nan
+    found = model.predict(odd)
+    blind = np.isin(np.arange(30), [4, 9])
+    for name in ("likelihood", "logit", "uncertainty", "interval", "latent"):
+        values = getattr(found, name)
+        np.testing.assert_array_equal(np.isnan(values).reshape(30, -1).any(axis=1), blind, err_msg=name)
+    assert found.latent.shape == (30, 4)
+    assert {found.latent.dtype, found.likelihood.dtype, found.uncertainty.dtype} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(found.likelihood, expit(found.logit), rtol=1e-6)
+    np.testing.assert_allclose(found.uncertainty, np.diff(found.interval, axis=1).ravel() / 2, rtol=1e-5)
+    seen = ~blind
+    assert (found.interval[seen, 0] < found.likelihood[seen]).all()
+    assert (found.likelihood[seen] < found.interval[seen, 1]).all()
+
+
+def test_modality_and_coverage_are_told(model, section):
+    assert model.predict(section).modality == "image+expression"
+    bare = model.predict(replace(section, counts=None, genes=None))
+    assert (bare.modality, bare.shift.gene_coverage) == ("image", 0.0)
+    few = model.predict(replace(section, image=None, counts=section.counts[:, :2], genes=section.genes[:2]))
+    assert (few.modality, few.shift.gene_coverage) == ("expression", 0.4)
+    seeing = changed(model, network=replace(model.config.network, n_genes=0), expression=None)
+    assert np.isnan(seeing.predict(section).shift.gene_coverage)
+
+
+def test_the_expected_share_knows_what_is_usual(model, section):
+    part = replace(section, counts=section.counts[:, :2], genes=section.genes[:2])
+    arrays = prepare(
+        part, expression=model.config.expression, image=model.config.image, n_neighbors=6, max_distance_um=None
+    )
+    levels, usual = [model.modules["level"]], model.modules["reference"].usual
+    background = Background(part, model.config.expression, True, arrays, levels, usual)
+    assert model.predict(part).shift.expected_share == background.shares[0]
+    assert Background(part, model.config.expression, True, arrays, levels).shares[0] != background.shares[0]
+
+
+def test_the_farthest_neighbour_is_that_of_the_model(model, section):
+    near = changed(model, max_distance_um=90.0)
+    assert not np.allclose(near.predict(section).latent, model.predict(section).latent, atol=1e-5)
+    with pytest.raises(ValueError, match="largest distance of 90.0 um was asked for"):
+        near.predict(replace(section, um_per_unit=np.nan))
+
+
+def test_one_model_tells_no_uncertainty(model, section):
+    plain = changed(model, jackknife=0)
+    found = plain.predict(section)
+    assert np.isnan(found.uncertainty).all() and np.isnan(found.interval).all()
+    two = changed(model, jackknife=2).predict(section)
+    assert (two.uncertainty > 0).all()
+    bare = changed(model, calibration=Calibration(), jackknife=0).predict(section)
+    assert np.isnan(bare.shift.expected_share) and np.isfinite(bare.likelihood).all()
+
+
+def test_precision_and_size_of_blocks_are_checked(model, section):
+    wanted = model.predict(section)
+    np.testing.assert_array_equal(model.predict(section, precision="32-true").logit, wanted.logit)
+    rough = model.predict(section, precision="bf16-mixed")
+    assert 0 < np.abs(rough.logit - wanted.logit).max() < 0.5
+    for wrong in ("bf16", "16-mixed", "32-TRUE", None):
+        with pytest.raises(ValueError, match="precision.*bf16-mixed"):
+            model.predict(section, precision=wrong)
+    for wrong, kind in ((0, ValueError), (-3, ValueError), (2.5, TypeError)):
+        with pytest.raises(kind, match="batch_size"):
+            model.predict(section, batch_size=wrong)
+
+
+def test_a_progress_bar_names_the_section(model, section, monkeypatch):
+    from spacrd import settings
+
+    told = []
+    monkeypatch.setattr(type(settings), "track", lambda _, jobs, **options: told.append(options) or jobs)
+    model.predict(section)
+    assert told == [{"total": 30, "description": "score a", "unit": "spot"}]
