@@ -10,6 +10,7 @@ import torch
 from scipy.special import expit
 
 from spacrd.model import Calibration, SpaCRD
+from spacrd.model._infer import make_tokens, to_device
 from spacrd.model._level import Background
 from spacrd.model._modules import build_modules
 from spacrd.model._prepare import prepare
@@ -99,3 +100,48 @@ def test_a_progress_bar_names_the_section(model, section, monkeypatch):
     monkeypatch.setattr(type(settings), "track", lambda _, jobs, **options: told.append(options) or jobs)
     model.predict(section)
     assert told == [{"total": 30, "description": "score a", "unit": "spot"}]
+
+
+def test_a_silent_attention_makes_the_latent_code_alone(model, section):
+    silent = replace(model.config.network, linear_votes=True, silent=True)
+    calibration = replace(model.config.calibration, scales=(1.0, 1.0))
+    heard = changed(model, network=silent, calibration=calibration)
+    linear = changed(model, network=replace(silent, silent=False, fused=False), calibration=calibration)
+    for number in ("0", "1", "jackknife.0", "jackknife.1", "jackknife.2"):
+        for layer in heard.modules[number].linear.values():
+            torch.nn.init.normal_(layer.weight)
+        own = linear.modules[number].state_dict()
+        linear.modules[number].load_state_dict({name: heard.modules[number].state_dict()[name] for name in own})
+    one, two = heard.predict(section), linear.predict(section)
+    np.testing.assert_allclose(one.logit, two.logit, atol=1e-6)
+    assert np.ptp(one.logit) > 0.1 and one.latent.shape == (30, 4)
+
+
+def test_everything_of_a_batch_goes_to_the_device(model, section):
+    arrays = prepare(
+        section, expression=model.config.expression, image=model.config.image, n_neighbors=6, max_distance_um=90
+    )
+    tokens = to_device(make_tokens(arrays.features, arrays.neighbours[:5], arrays.mask[:5]), torch.device("meta"))
+    tensors = [*tokens.inputs.values(), *tokens.valid.values(), tokens.index, tokens.mask]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert tokens.index.shape == tokens.mask.shape == (5, 7)
+    assert make_tokens(arrays.features, arrays.neighbours[:5], arrays.mask[:5] | True).mask is None
+
+
+def test_what_a_model_is_in_one_line(model):
+    start = f"SpaCRD {model.id}: recipe 'default'"
+    end = "positive ['cancer'], 2 networks"
+    assert repr(model) == f"{start}, 5 genes, X_mine (4 dimensions), {end}, calibrated on 3 sections"
+    config = replace(
+        model.config,
+        network=replace(model.config.network, n_image=0),
+        image=None,
+        members=1,
+        calibration=Calibration(),
+        jackknife=0,
+    )
+    bare = SpaCRD(config, model.modules, [], source="lab/model@abc")
+    assert repr(bare) == (f"{start}, 5 genes, positive ['cancer'], 1 network, not calibrated, from lab/model@abc")
+    seeing = replace(model.config, network=replace(model.config.network, n_genes=0), expression=None)
+    assert repr(SpaCRD(seeing, model.modules, [])).startswith(f"{start}, X_mine (4 dimensions), positive")
+    assert SpaCRD(model.config, model.modules, []).source == ""

@@ -22,7 +22,7 @@ def background(genes=None, image=None, log_depth=np.nan):
 
 
 def test_the_first_that_has_a_modality_stands_in_for_those_that_lack_it():
-    reference = Reference(3, 2, 3)
+    reference = Reference(4, 2, 3)
     picture = np.random.default_rng(0).normal(size=(50, 3)) * [1, 10, 0] + [0, 0, 4]
     picture[3] = np.nan
     reference.set(
@@ -30,15 +30,16 @@ def test_the_first_that_has_a_modality_stands_in_for_those_that_lack_it():
             background(),
             background(np.array([1.0, 2.0]), log_depth=3.0),
             background(np.array([3.0, 4.0]), np.array([5.0, 6.0, 7.0]), log_depth=2.0),
+            background(image=np.array([8.0, 9.0, 1.0])),
         ],
-        [None, None, picture.astype(np.float32)],
+        [None, None, picture.astype(np.float32), picture.astype(np.float32)],
     )
-    np.testing.assert_allclose(reference.gene_means, [[1, 2], [1, 2], [3, 4]])
-    np.testing.assert_allclose(reference.log_depth, [3, 3, 2])
-    np.testing.assert_allclose(reference.image_means, [[5, 6, 7]] * 3)
+    np.testing.assert_allclose(reference.gene_means, [[1, 2], [1, 2], [3, 4], [1, 2]])
+    np.testing.assert_allclose(reference.log_depth, [3, 3, 2, 3])
+    np.testing.assert_allclose(reference.image_means, [[5, 6, 7]] * 3 + [[8, 9, 1]])
     spread = np.nanstd(picture, axis=0)
     np.testing.assert_allclose(reference.image_spread, [*spread[:2], 1.0], rtol=1e-5)
-    np.testing.assert_allclose(reference.usual, [5 / 3, 8 / 3])
+    np.testing.assert_allclose(reference.usual, [6 / 4, 10 / 4])
 
 
 def test_spreads_are_averaged_over_the_sections():
@@ -47,6 +48,26 @@ def test_spreads_are_averaged_over_the_sections():
     reference.set([background(image=p.mean(axis=0)) for p in pictures], pictures)
     np.testing.assert_allclose(reference.image_spread, [2, 2])
     assert reference.log_depth.numel() == 0 and reference.usual is None
+
+
+@pytest.mark.parametrize(("log_depth", "ratio"), [(2.5, 1.0), (2.0, 1.0), (1.0, 10.0), (4.0, 10.0)])
+def test_depth_is_compared_with_the_shallowest_and_the_deepest(log_depth, ratio):
+    reference = Reference(2, 2, 0)
+    reference.set([background(np.arange(2.0), log_depth=2.0), background(np.ones(2), log_depth=3.0)], [None, None])
+    new = background(np.array([0.0, 3.0]), log_depth=log_depth)
+    new.present = np.ones(2, bool)
+    found = reference.compare(new)
+    assert found["depth_ratio"] == pytest.approx(ratio)
+    assert found["median_counts"] == pytest.approx(10**log_depth)
+    assert found["expression_distance"] == pytest.approx(2.0)  # two sections have a distance
+    new.present[:] = False
+    assert reference.compare(new) == {}
+
+
+def test_depth_is_told_with_its_counts():
+    assert Shift(depth_ratio=1.0, median_counts=90.0).complaints() == []
+    (said,) = Shift(depth_ratio=7.04, median_counts=90.3).complaints()
+    assert said == "its spots have 90 counts, 7.0 times beyond every training section"
 
 
 def test_without_any_modality_nothing_is_taken():
