@@ -83,6 +83,24 @@ def test_batch_aware_genes_vary_in_every_section():
     assert len(set(first) & set(genes[50:90])) > len(set(first) & set(genes[90:130]))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("flavor", ["first", "batch"])
+def test_genes_are_those_that_scanpy_selects(flavor):
+    rng = np.random.default_rng(1)
+    genes = np.array([f"g{i}" for i in range(300)])
+    rate = np.geomspace(0.3, 20, 300)
+    sections = [csr_matrix(np.log1p(rng.poisson(rate * rng.gamma(2, 0.5, (40 + i, 300))))) for i in range(3)]
+    table = ad.concat([ad.AnnData(part) for part in sections], label="section", index_unique="-")
+    if flavor == "first":
+        table = table[table.obs["section"] == "0"].copy()
+        sc.pp.highly_variable_genes(table, n_top_genes=50, flavor="seurat_v3")
+    else:
+        sc.pp.highly_variable_genes(table, n_top_genes=50, batch_key="section")
+    chosen = select_genes(sections, genes, 50, flavor=flavor)
+    np.testing.assert_array_equal(chosen, genes[table.var["highly_variable"].to_numpy()])
+    assert select_genes(sections, genes, 300, flavor=flavor) is genes
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [(np.nan, "NaN or infinite"), (np.inf, "NaN or infinite"), (-1.0, "negative"), (0.3, "log-transformed")],
