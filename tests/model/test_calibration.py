@@ -77,7 +77,7 @@ def test_a_vote_is_the_same_everywhere_in_units_of_its_usual_spread(scale):
     for small, moves in ((1e-5, True), (1e-7, False)):  # of what is usual
         votes = rng.normal(size=(200, 2)) * [1.0, small / scale]
         weights = calibration.weights(votes, counted)
-        assert (weights[1] == scale) is not moves
+        assert (weights[1] == scale) != moves
 
 
 def test_spots_without_votes_do_not_share_in_the_expected_share():
