@@ -5,8 +5,8 @@
     python -m benchmarks.ablations --quick                        # a tenth of the epochs, ten times the learning rate
     python -m benchmarks.ablations --variants "encoder *" --weights uni2-h=/models/uni2-h
 
-Sections A1 (pathologist's labels), B4, C2 and C3 (PROXY labels, which are no ground truth), picture and expression.
-Pictures are described by the ``handcrafted`` features unless a variant says otherwise; untrained encoders show what
+Sections A1 (pathologist's labels), B4, C2 and C3 (PROXY labels, which are no ground truth), image and expression.
+Images are described by the ``handcrafted`` features unless a variant says otherwise; untrained encoders show what
 an architecture alone gives. Rows are added to ``benchmarks/results/ablations.csv``.
 """
 

@@ -10,9 +10,9 @@ from anndata import AnnData
 from scipy.special import expit
 
 import spacrd
+from spacrd.features._arrays import NetworkInputs
+from spacrd.features._neighbours import neighbourhoods, spatial_order
 from spacrd.model._infer import Scores, mean_scores, propagated
-from spacrd.model._neighbours import neighbourhoods, spatial_order
-from spacrd.model._prepare import SpotArrays
 from spacrd.nn import SpaCRDNetwork, Tokens
 
 
@@ -28,10 +28,12 @@ def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
         rate = counts.reindex(columns=list(config.expression.genes), fill_value=0.0).div(
             depth.replace(0, np.inf), axis=0
         )
-        inputs["gene"] = scaled(np.log1p(rate * config.expression.target_sum).to_numpy(), config.expression.scaling)
+        inputs["expression"] = scaled(
+            np.log1p(rate * config.expression.target_sum).to_numpy(), config.expression.scaling
+        )
     xy = np.asarray(table.obsm["spatial"], dtype=np.float64)
     index, mask = neighbourhoods(xy, config.n_neighbors)
-    arrays = SpotArrays({}, index, mask, np.full(len(xy), np.nan, np.float32), spatial_order(xy))
+    arrays = NetworkInputs({}, index, mask, np.full(len(xy), np.nan, np.float32), spatial_order(xy))
     each = [propagated(votes(network, inputs, index, mask), arrays, config.propagation) for network in model.networks]
     scores = mean_scores(each)
     (report,) = spacrd.tl.score(table, model, copy=True).uns["spacrd"]["spacrd"]["sections"].values()

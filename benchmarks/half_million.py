@@ -1,8 +1,8 @@
 """A section of Visium HD with half a million bins through the five calls, and its cells.
 
 ``python -m benchmarks.half_million [--bins 500000]`` prints a table of CPU time and peak memory. There are bins of
-8 um as squares, a picture of 1 um per pixel in a zarr on disk, 2,000 genes, and a table of cells segmented on the same
-picture; it is read from a zarr as `spatialdata.read_zarr` reads it. One thread, one process; memory is that of the
+8 um as squares, an image of 1 um per pixel in a zarr on disk, 2,000 genes, and a table of cells segmented on the same
+image; it is read from a zarr as `spatialdata.read_zarr` reads it. One thread, one process; memory is that of the
 process, with Python, its libraries and the section.
 """
 
@@ -73,7 +73,7 @@ def annotated(xy: np.ndarray, side: float, region: str, seed: int) -> ad.AnnData
 
 
 def section(n_bins: int) -> SpatialData:
-    """Bins and cells of one slide, and its picture."""
+    """Bins and cells of one slide, and its image."""
     across = int(np.ceil(np.sqrt(n_bins)))
     row, column = np.divmod(np.arange(n_bins), across)
     xy = (np.column_stack([column, row]) + 1.5) * BIN_UM / MPP
@@ -93,8 +93,8 @@ def section(n_bins: int) -> SpatialData:
     }
     tables["square_008um"].obs["array_row"], tables["square_008um"].obs["array_col"] = row, column
     pixels = da.random.default_rng(0).integers(120, 250, (3, int(side), int(side)), np.uint8, chunks=(3, 1024, 1024))
-    picture = Image2DModel.parse(pixels, dims=("c", "y", "x"), scale_factors=[2, 2, 2], transformations=where)
-    return SpatialData(images={"hd_full_image": picture}, shapes=shapes, tables=tables)
+    image = Image2DModel.parse(pixels, dims=("c", "y", "x"), scale_factors=[2, 2, 2], transformations=where)
+    return SpatialData(images={"hd_full_image": image}, shapes=shapes, tables=tables)
 
 
 def stored(n_bins: int, path: Path) -> SpatialData:

@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import spacrd
-from spacrd.model._neighbours import neighbourhoods
+from spacrd.features._neighbours import neighbourhoods
 
 DEFAULT = spacrd.model.RECIPES["default"]
 RECIPES = {

@@ -1,10 +1,10 @@
-"""Cost of cutting patches out of a large picture and of embedding them.
+"""Cost of cutting patches out of a large image and of embedding them.
 
 ``python -m benchmarks.patches [--quick]`` prints a table and writes ``benchmarks/results/patches.json``.
 
 Speed is patches per second of process CPU time; ratios are of cases that take turns in this process, medians over
 rounds. Torch and numpy run on one thread; threads that read ahead count. Memory is that of a process of its own, above
-what it held with the picture open and everything imported. LazySlide is measured where it is installed.
+what it held with the image open and everything imported. LazySlide is measured where it is installed.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ os.environ.setdefault("SPACRD_DEVICE", "cpu")
 import numpy as np
 import psutil
 import torch
-from benchmarks import patches_pictures as pictures
-from benchmarks.patches_pictures import SIDE, N
+from benchmarks import patches_images as images
+from benchmarks.patches_images import SIDE, N
 
 import spacrd
 from spacrd.image import Cutter, Pyramid
@@ -67,9 +67,9 @@ def ratio(rates: dict[str, np.ndarray], one: str, two: str, goal: str) -> Row:
     }
 
 
-def cut(picture: Any, xy: np.ndarray, side: float = SIDE) -> None:
+def cut(image: Any, xy: np.ndarray, side: float = SIDE) -> None:
     """All patches, with the reader that `extract_patches` uses and as it uses it by default."""
-    cutter = Cutter(Pyramid((picture,), np.eye(3)), xy, side=side, size=SIDE)
+    cutter = Cutter(Pyramid((image,), np.eye(3)), xy, side=side, size=SIDE)
     parts = [cutter.order[start : start + 64] for start in range(0, len(xy), 64)]
     for _ in cutter.batches(parts, n_workers=1):
         pass
@@ -77,37 +77,37 @@ def cut(picture: Any, xy: np.ndarray, side: float = SIDE) -> None:
 
 def check_same(folder: Path, size: int) -> None:
     """What is compared shows the same pixels."""
-    xy = pictures.spots(size)[:5]
-    picture = pictures.open_lazily(folder, "zarr", size)
-    cutter = Cutter(Pyramid((picture,), np.eye(3)), xy, side=SIDE, size=SIDE)
+    xy = images.spots(size)[:5]
+    image = images.open_lazily(folder, "zarr", size)
+    cutter = Cutter(Pyramid((image,), np.eye(3)), xy, side=SIDE, size=SIDE)
     ((rows, ours),) = cutter.batches([np.arange(5)])
     assert list(rows) == list(range(5))
-    for other in (pictures.dask_per_patch, pictures.spatialdata_tiles):
-        assert np.array_equal(ours.transpose(0, 3, 1, 2), np.stack(other(picture, xy)))
-    crops = np.stack(pictures.squidpy_crops(picture, xy))  # an odd number of pixels wide
+    for other in (images.dask_per_patch, images.spatialdata_tiles):
+        assert np.array_equal(ours.transpose(0, 3, 1, 2), np.stack(other(image, xy)))
+    crops = np.stack(images.squidpy_crops(image, xy))  # an odd number of pixels wide
     assert np.array_equal(ours, crops[:, :SIDE, :SIDE])
 
 
 def reading(folder: Path, size: int, rounds: int, few: int) -> dict[str, Row]:
     """The reader against the decoder and against other readers."""
-    xy = pictures.spots(size)
+    xy = images.spots(size)
     off = xy + np.random.default_rng(0).random(xy.shape)
     check_same(folder, size)
     cases: dict[str, tuple[int, Callable[[], Any]]] = {}
     for kind in ("tiff", "zarr"):
-        picture = pictures.open_lazily(folder, kind, size)
-        cases[f"{kind} decode"] = N, pictures.decode(folder, kind, size)
-        cases[f"{kind} cut"] = N, lambda picture=picture: cut(picture, xy)
-        cases[f"{kind} resampled"] = N, lambda picture=picture: cut(picture, off, 1.3 * SIDE)
+        image = images.open_lazily(folder, kind, size)
+        cases[f"{kind} decode"] = N, images.decode(folder, kind, size)
+        cases[f"{kind} cut"] = N, lambda image=image: cut(image, xy)
+        cases[f"{kind} resampled"] = N, lambda image=image: cut(image, off, 1.3 * SIDE)
     for name, other in (
-        ("dask, one compute per patch", pictures.dask_per_patch),
-        ("squidpy generate_spot_crops", pictures.squidpy_crops),
-        ("spatialdata ImageTilesDataset", pictures.spatialdata_tiles),
+        ("dask, one compute per patch", images.dask_per_patch),
+        ("squidpy generate_spot_crops", images.squidpy_crops),
+        ("spatialdata ImageTilesDataset", images.spatialdata_tiles),
     ):
-        cases[name] = few, lambda other=other, picture=picture: other(picture, xy[:few])
+        cases[name] = few, lambda other=other, image=image: other(image, xy[:few])
     if importlib.util.find_spec("wsidata"):
-        path = pictures.path_of(folder, "tiff", size)
-        cases["LazySlide tiles"] = N, lambda: pictures.lazyslide_tiles(path, xy)
+        path = images.path_of(folder, "tiff", size)
+        cases["LazySlide tiles"] = N, lambda: images.lazyslide_tiles(path, xy)
     else:
         print("LazySlide is not installed: left out.", flush=True)
     rates = take_turns(cases, rounds)
@@ -140,10 +140,10 @@ def memory(folder: Path, kind: str, size: int) -> Row:
     warnings.simplefilter("ignore")
     spacrd.encoders.register("mean-colour", mean_colour, dim=3, size=SIDE)
     # Imports and what libraries keep for good are not the patches' memory.
-    embed(pictures.section(np.zeros((3, 600, 600), np.uint8), pictures.spots(600, 9)), "mean-colour")
-    picture = pictures.open_lazily(folder, kind, size)
-    np.asarray(picture[:, :SIDE, :SIDE])
-    data = pictures.section(picture, pictures.spots(size))
+    embed(images.section(np.zeros((3, 600, 600), np.uint8), images.spots(600, 9)), "mean-colour")
+    image = images.open_lazily(folder, kind, size)
+    np.asarray(image[:, :SIDE, :SIDE])
+    data = images.section(image, images.spots(size))
     with Peak() as peak:
         embed(data, "mean-colour")
     return {"extra_mib": (peak.total - peak.start) / 2**20, "goal": "300, aim 100"}
@@ -159,10 +159,10 @@ def handcrafted(folder: Path, size: int, rounds: int, n: int) -> dict[str, Row]:
     """The encoder alone, and with the reader; then on a cluster of two processes, whose CPU time is added up."""
     from distributed import Client, LocalCluster
 
-    picture = pictures.open_lazily(folder, "zarr", size)
-    data = pictures.section(picture, pictures.spots(size)[:n])
+    image = images.open_lazily(folder, "zarr", size)
+    data = images.section(image, images.spots(size)[:n])
     encoder = spacrd.encoders.load("handcrafted")
-    cutter = Cutter(Pyramid((picture,), np.eye(3)), pictures.spots(size)[:256], side=SIDE, size=encoder.spec.size)
+    cutter = Cutter(Pyramid((image,), np.eye(3)), images.spots(size)[:256], side=SIDE, size=encoder.spec.size)
     ((_, ready),) = cutter.batches([np.arange(256)])
     cases = {"alone": (256, lambda: encoder.encode(ready)), "whole": (n, lambda: embed(data, "handcrafted"))}
     rates = take_turns(cases, rounds)
@@ -196,7 +196,7 @@ def timm_model(folder: Path, size: int, rounds: int, n: int, name: str = "resnet
     """`extract_patches` with a loaded timm model against the bare model on normalised tensors."""
     encoder = spacrd.encoders.load(name, weights=False, device="cpu")
     spacrd.encoders.register("loaded", encoder.encode, dim=encoder.spec.dim, size=encoder.spec.size)
-    data = pictures.section(pictures.open_lazily(folder, "zarr", size), pictures.spots(size)[:n])
+    data = images.section(images.open_lazily(folder, "zarr", size), images.spots(size)[:n])
     model = encoder.encode.function.args[0]  # type: ignore[attr-defined]
     ready = torch.randn(64, 3, encoder.spec.size, encoder.spec.size)
 
@@ -222,8 +222,8 @@ def table(results: dict[str, Row]) -> str:
 def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="small pictures and one round, in a minute")
-    parser.add_argument("--folder", type=Path, help="keep the pictures here; they take 6 GB")
+    parser.add_argument("--quick", action="store_true", help="small images and one round, in a minute")
+    parser.add_argument("--folder", type=Path, help="keep the images here; they take 6 GB")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
@@ -233,7 +233,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)
         for size in sizes:
-            pictures.make_picture(folder, size)
+            images.make_image(folder, size)
         results |= reading(folder, sizes[0], rounds, few)
         print(table(results), flush=True)
         for size in sizes:

@@ -1,6 +1,6 @@
 """Accuracy and CPU time of the default recipe in float32 and with bfloat16 products.
 
-``python -m benchmarks.precision`` fits and scores with picture and expression, one patient left out over A1
+``python -m benchmarks.precision`` fits and scores with image and expression, one patient left out over A1
 (pathologist's labels), B4, C2 and C3 (PROXY labels, which are no ground truth), and prints a table.
 """
 

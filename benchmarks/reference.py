@@ -49,11 +49,11 @@ def cross_attention(block: torch.nn.Module, query: Tensor, context: Tensor, head
 def forward(network: SpaCRDNetwork, image: Tensor, gene: Tensor) -> dict[str, Tensor]:
     """Logit, mean, log-variance and fused code from stacked tokens (b, t, width) of both modalities."""
     tokens = {}
-    for name, x in (("image", image), ("gene", gene)):
+    for name, x in (("image", image), ("expression", gene)):
         z = encode(network, name, x.flatten(0, 1)).unflatten(0, x.shape[:2])
         tokens[name] = F.normalize(z, dim=1)  # over the neighbours, not the features
-    his = cross_attention(network.image_guided, tokens["image"], tokens["gene"])[:, 0]
-    exp = cross_attention(network.gene_guided, tokens["gene"], tokens["image"])[:, 0]
+    his = cross_attention(network.image_guided, tokens["image"], tokens["expression"])[:, 0]
+    exp = cross_attention(network.expression_guided, tokens["expression"], tokens["image"])[:, 0]
     fused = network.fuse_norm(network.fuse(torch.cat([his, exp], dim=1)))
     rvae = network.rvae
     hidden = rvae.encoder(fused)
@@ -65,7 +65,7 @@ def forward(network: SpaCRDNetwork, image: Tensor, gene: Tensor) -> dict[str, Te
 
 def alignment_loss(network: SpaCRDNetwork, image: Tensor, gene: Tensor) -> Tensor:
     """Eqs. 3-6."""
-    z_image, z_gene = (F.normalize(encode(network, n, x), dim=1) for n, x in (("image", image), ("gene", gene)))
+    z_image, z_gene = (F.normalize(encode(network, n, x), dim=1) for n, x in (("image", image), ("expression", gene)))
     similarity = z_image @ z_gene.T / TEMPERATURE
     pairs = torch.arange(len(similarity))
     return ALPHA * F.cross_entropy(similarity, pairs) + (1 - ALPHA) * F.cross_entropy(similarity.T, pairs)
@@ -86,10 +86,10 @@ def score(
     network: SpaCRDNetwork, image: np.ndarray, gene: np.ndarray, neighbours: np.ndarray, batch_size: int = 512
 ) -> np.ndarray:
     """Logit of every spot of a section from its dense, scaled features."""
-    stacked = {n: stack_neighbourhoods(x, neighbours) for n, x in (("image", image), ("gene", gene))}
+    stacked = {n: stack_neighbourhoods(x, neighbours) for n, x in (("image", image), ("expression", gene))}
     logits = []
     with torch.no_grad():
         for start in range(0, len(neighbours), batch_size):
             block = {n: torch.from_numpy(x[start : start + batch_size]) for n, x in stacked.items()}
-            logits.append(forward(network.eval(), block["image"], block["gene"])["logit"])
+            logits.append(forward(network.eval(), block["image"], block["expression"])["logit"])
     return torch.cat(logits).numpy()

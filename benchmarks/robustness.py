@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 from anndata import AnnData
 from benchmarks import double
-from benchmarks.robustness_changes import MATTER, MATTER_NOT, NEEDS_PICTURE, Subject, beside, lattice, subject, turned
+from benchmarks.robustness_changes import MATTER, MATTER_NOT, NEEDS_IMAGE, Subject, beside, lattice, subject, turned
 from benchmarks.robustness_tables import tables
 from benchmarks.sections import HERE, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
 
 import spacrd
-from spacrd.tl._call import call_regions, cut_section, verdict
+from spacrd.tl._call import call_regions, threshold_section, verdict
 
 RESAMPLES = 100
 
@@ -36,9 +36,9 @@ RESAMPLES = 100
 @cache
 def subjects(protocol: str) -> dict[str, Subject]:
     """Sections of a protocol."""
-    picture = protocol == "multimodal"
-    encoder = "handcrafted" if picture else None
-    return {name: subject(section(name, encoder), picture=picture) for name in PROTOCOLS[protocol]}
+    image = protocol == "multimodal"
+    encoder = "handcrafted" if image else None
+    return {name: subject(section(name, encoder), image=image) for name in PROTOCOLS[protocol]}
 
 
 @cache
@@ -108,7 +108,7 @@ def effects(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
     before, told, warned = scored(of.table, model)
     yield {"change": "none", "level": 0.0, **compared(before, before, told, told), "warned": warned}
     for change, (make, levels, seeds) in MATTER.items():
-        if change in NEEDS_PICTURE and of.patches is None:
+        if change in NEEDS_IMAGE and of.patches is None:
             continue
         for level in levels:
             for seed in range(seeds):
@@ -152,7 +152,7 @@ def bootstrap(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(0)
     for number in range(RESAMPLES):
         drawn = rng.choice(likelihood, len(likelihood))
-        cut = cut_section(drawn, "gmm", verdict(drawn))
+        cut = threshold_section(drawn, "gmm", verdict(drawn))
         calls = [call_regions(likelihood, threshold) for threshold in (report["threshold"], cut.threshold)]
         yield {
             "resample": number,

@@ -25,7 +25,7 @@ SHARES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 @dataclass(frozen=True)
 class Subject:
-    """A held-out section, and its patches in the order of its spots, (n, SIZE, SIZE, 3) uint8, if it has a picture."""
+    """A held-out section, and its patches in the order of its spots, (n, SIZE, SIZE, 3) uint8, if it has an image."""
 
     table: AnnData
     patches: np.ndarray | None
@@ -40,11 +40,11 @@ class Subject:
         return table
 
 
-def subject(sdata, *, picture: bool) -> Subject:
+def subject(sdata, *, image: bool) -> Subject:
     """A section as one table."""
     table = sdata["table"].copy()
     del table.uns["spatialdata_attrs"]
-    if not picture:
+    if not image:
         return Subject(table, None)
     kept: list[np.ndarray] = []
 
@@ -159,4 +159,4 @@ MATTER: dict[str, tuple[Callable[[Subject, float, np.random.Generator], AnnData]
     "cropped": (cropped, (0.25, 0.5, 0.75, 0.9), 3),
 }
 """What is done, how strongly, and with how many seeds."""
-NEEDS_PICTURE = {"stain shifted", "blurred, um"}
+NEEDS_IMAGE = {"stain shifted", "blurred, um"}

@@ -54,7 +54,7 @@ def _effects(frame: pd.DataFrame) -> str:
         )
     columns = (
         "change", "AUC", "against before (worst section)", "mean change of likelihood", "called otherwise",
-        "verdict changed", "expected share", "distance, expression", "distance, picture", "depth ratio", "warned",
+        "verdict changed", "expected share", "distance, expression", "distance, image", "depth ratio", "warned",
     )  # fmt: skip
     return markdown(columns, rows)
 

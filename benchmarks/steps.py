@@ -12,11 +12,11 @@ from benchmarks import reference
 from benchmarks.scale_cases import counts
 from torch.utils.flop_counter import FlopCounterMode
 
+from spacrd.features._arrays import NetworkInputs
+from spacrd.features._neighbours import neighbourhoods, spatial_order
+from spacrd.features._scaling import scale
 from spacrd.model import RECIPES
 from spacrd.model._infer import score_each
-from spacrd.model._neighbours import neighbourhoods, spatial_order
-from spacrd.model._prepare import SpotArrays
-from spacrd.model._scaling import scale
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
 from spacrd.train._data import Batch, make_loader
 from spacrd.train._stages import AlignmentStage, FusionStage
@@ -25,14 +25,14 @@ N_GENES, DIM, BATCH = 3000, 1024, 512
 Work = Callable[[], Any]
 
 
-def arrays(n: int, dim: int = DIM) -> SpotArrays:
+def arrays(n: int, dim: int = DIM) -> NetworkInputs:
     """A made-up section as the network reads it."""
     rng = np.random.default_rng(0)
     xy = np.column_stack(np.divmod(np.arange(n), int(np.sqrt(n)))).astype(float)
-    raw = {"image": rng.random((n, dim), np.float32), "gene": counts(rng, n, N_GENES)}
+    raw = {"image": rng.random((n, dim), np.float32), "expression": counts(rng, n, N_GENES)}
     features = {name: scale(x, "minmax", np.ones(n, dtype=bool)) for name, x in raw.items()}
     target = (rng.random(n) < 0.5).astype(np.float32)
-    return SpotArrays(features, *neighbourhoods(xy, 6), target, spatial_order(xy)).load()
+    return NetworkInputs(features, *neighbourhoods(xy, 6), target, spatial_order(xy)).load()
 
 
 def cpu(work: Work) -> float:
@@ -99,7 +99,7 @@ def training_step(name: str, repeats: int, gflops: float, dim: int = DIM) -> dic
 
     def plain() -> torch.Tensor:
         rows = rng.permutation(3494)[:BATCH]
-        image, gene, target = (torch.from_numpy(x[rows]) for x in (dense["image"], dense["gene"], part.target))
+        image, gene, target = (torch.from_numpy(x[rows]) for x in (dense["image"], dense["expression"], part.target))
         if name == "alignment":
             return reference.alignment_loss(network, image, gene)
         return reference.fusion_loss(network, image, gene, target, classify=False)
@@ -126,7 +126,7 @@ def scoring(n: int, repeats: int, gflops: float) -> dict[str, float]:
         parts = []
         for centres in np.array_split(np.arange(n), -(-n // 3800)):
             near, index = np.unique(part.neighbours[centres], return_inverse=True)
-            dense = [part.features[name].rows(near) for name in ("image", "gene")]
+            dense = [part.features[name].rows(near) for name in ("image", "expression")]
             parts.append(reference.score(network, *dense, index.reshape(len(centres), -1)))
         logits["plain"] = np.concatenate(parts)
 

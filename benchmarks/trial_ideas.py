@@ -12,10 +12,10 @@ from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spacrd.model import RawSection
+from spacrd.features._arrays import NetworkInputs
+from spacrd.features._scaling import Features
+from spacrd.features._section import SectionArrays
 from spacrd.model._infer import make_tokens
-from spacrd.model._prepare import SpotArrays
-from spacrd.model._scaling import Features
 from spacrd.nn import SpaCRDNetwork
 from spacrd.train._stages import AlignmentStage
 
@@ -24,19 +24,19 @@ from spacrd.train._stages import AlignmentStage
 class Fold:
     """Training sections and one held out, as read and as the network reads them."""
 
-    raw: list[RawSection]
-    train: list[SpotArrays]
-    test: SpotArrays
-    prepare: Callable[[RawSection], SpotArrays]
+    raw: list[SectionArrays]
+    train: list[NetworkInputs]
+    test: NetworkInputs
+    prepare: Callable[[SectionArrays], NetworkInputs]
     rng: np.random.Generator
 
 
-def dense(part: SpotArrays, change: Callable[[np.ndarray], np.ndarray]) -> SpotArrays:
+def dense(part: NetworkInputs, change: Callable[[np.ndarray], np.ndarray]) -> NetworkInputs:
     """The section with other values of expression."""
-    gene = part.features["gene"]
+    gene = part.features["expression"]
     values = change(gene.rows(np.arange(len(part.target)))).astype(np.float32)
     plain = Features(values, np.zeros((1, values.shape[1]), np.float32), np.zeros(len(values), int), gene.valid)
-    return replace(part, features={**part.features, "gene": plain})
+    return replace(part, features={**part.features, "expression": plain})
 
 
 def ranks(fold: Fold) -> None:
@@ -59,9 +59,9 @@ def _thin(counts, rng: np.random.Generator):
 
 def coral(fold: Fold) -> None:
     """Covariance of each training section changed to that of the held-out one, in 50 components (CORAL, Sun 2016)."""
-    every = np.vstack([part.features["gene"].rows(np.arange(len(part.target))) for part in fold.train])
+    every = np.vstack([part.features["expression"].rows(np.arange(len(part.target))) for part in fold.train])
     axes = PCA(50, random_state=0).fit(every).components_
-    target = _root(fold.test.features["gene"].rows(np.arange(len(fold.test.target))) @ axes.T, 0.5)
+    target = _root(fold.test.features["expression"].rows(np.arange(len(fold.test.target))) @ axes.T, 0.5)
 
     def change(x: np.ndarray) -> np.ndarray:
         code = (x - x.mean(0)) @ axes.T
@@ -78,7 +78,7 @@ def _root(code: np.ndarray, power: float) -> np.ndarray:
 def ring(fold: Fold) -> None:
     """The spot and the mean of its neighbours as inputs of their own, instead of the mean over both."""
 
-    def apart(part: SpotArrays) -> SpotArrays:
+    def apart(part: NetworkInputs) -> NetworkInputs:
         near, there = part.neighbours[:, 1:], part.mask[:, 1:, None]
         wide = dense(part, lambda x: np.hstack([x, (x[near] * there).sum(1) / np.maximum(there.sum(1), 1)]))
         return replace(wide, neighbours=part.neighbours[:, :1], mask=part.mask[:, :1])
@@ -105,7 +105,7 @@ class Distant(AlignmentStage):
         centre = tokens.index[:, 0]
         image, gene = (
             F.normalize(self.network.encoders[name](self.hide(tokens.inputs[name][centre])), dim=-1)
-            for name in ("image", "gene")
+            for name in ("image", "expression")
         )
         near = tokens.index[:, 1:, None] == centre
         near = (near if tokens.mask is None else near & tokens.mask[:, 1:, None]).any(1)
@@ -117,7 +117,7 @@ class Distant(AlignmentStage):
         return loss
 
 
-def target_statistics(trained: SpaCRDNetwork, test: SpotArrays) -> None:
+def target_statistics(trained: SpaCRDNetwork, test: NetworkInputs) -> None:
     """BatchNorm with the means and variances of the held-out section."""
     norms = [module for module in trained.modules() if isinstance(module, nn.BatchNorm1d)]
     for norm in norms:

@@ -4,7 +4,7 @@
     python -m benchmarks.trials --trials "votes: *" --seeds 0 1 2 --jobs 2
 
 Sections and bases are those of ``recipe.py``: expression alone, A1 B1 C1 E1 G2 with pathologist's labels. What changes
-the contrastive stage needs pictures: ``aligned`` trials leave one patient out over A1, B4, C2 and C3, the last three
+the contrastive stage needs images: ``aligned`` trials leave one patient out over A1, B4, C2 and C3, the last three
 with PROXY labels, and read both modalities by attention. None has helped enough to become a setting of the package,
 so they live here. Rows are added to ``benchmarks/results/trials.csv``.
 """
@@ -28,15 +28,16 @@ from sklearn.metrics import roc_auc_score
 
 import spacrd
 from spacrd._hardware import Hardware
-from spacrd._sections import split_libraries
-from spacrd.model import RawSection, Recipe
+from spacrd._sections import split_sections
+from spacrd.features._arrays import NetworkInputs, prepare
+from spacrd.features._section import SectionArrays
+from spacrd.model import Recipe
 from spacrd.model._infer import propagated, score_arrays
-from spacrd.model._prepare import SpotArrays, prepare
 from spacrd.nn import SpaCRDNetwork
-from spacrd.tl._contracts import expression_contract, image_contract
 from spacrd.tl._fit import _network
 from spacrd.tl._read import read_section, read_target
 from spacrd.train import _run, train_network
+from spacrd.train._contracts import expression_contract, image_contract
 from spacrd.train._stages import AlignmentStage
 
 FOUND = HERE / "results" / "trials.csv"
@@ -71,7 +72,7 @@ class Trial:
     before: Callable[[Fold], None] = lambda fold: None
     network: type[SpaCRDNetwork] = SpaCRDNetwork
     stage: type[AlignmentStage] = AlignmentStage
-    after: Callable[[SpaCRDNetwork, SpotArrays], None] = lambda network, test: None
+    after: Callable[[SpaCRDNetwork, NetworkInputs], None] = lambda network, test: None
     stop: bool = False
     protocol: str = "expression"
 
@@ -96,7 +97,7 @@ TRIALS: dict[str, Trial] = {
 }
 
 
-def train(trial: Trial, parts: list[SpotArrays], config, seed: int, device: str, steps: int | None) -> SpaCRDNetwork:
+def train(trial: Trial, parts: list[NetworkInputs], config, seed: int, device: str, steps: int | None) -> SpaCRDNetwork:
     """One network of a trial."""
     recipe = trial.base if steps is None else replace(trial.base, fusion_epochs=1, min_steps=steps)
     make = _run.make_loader
@@ -110,10 +111,10 @@ def train(trial: Trial, parts: list[SpotArrays], config, seed: int, device: str,
         patch.object(_run, "AlignmentStage", trial.stage),
         patch.object(_run, "make_loader", loader),
     ):
-        return train_network(config, SpotArrays.stack(parts), recipe, seed=seed * 1000, hardware=Hardware(device))[0]
+        return train_network(config, NetworkInputs.stack(parts), recipe, seed=seed * 1000, hardware=Hardware(device))[0]
 
 
-def rank(trained: SpaCRDNetwork, part: SpotArrays, whole: SpotArrays, share: float, device: str) -> float:
+def rank(trained: SpaCRDNetwork, part: NetworkInputs, whole: NetworkInputs, share: float, device: str) -> float:
     """AUC on a section; ``whole`` has the neighbourhoods that scores are propagated over."""
     scores = score_arrays([trained], part, batch_size=4096, device=device)
     logit = propagated(scores, whole, share).votes.mean(axis=1)
@@ -125,13 +126,13 @@ def fold(name: str, held_out: str, seed: int, device: str) -> dict:
     """Train without one patient, rank its section."""
     trial = TRIALS[name]
     spacrd.settings.progress = False
-    pictures = trial.protocol == "multimodal"
+    images = trial.protocol == "multimodal"
     names = [n for n in PROTOCOLS[trial.protocol] if n[0] != held_out[0]] + [held_out]
-    every = [section(n, "handcrafted" if pictures else None) for n in names]
-    libraries = [split_libraries(sdata, table_key="table", library_key=None)[0] for sdata in every]
+    every = [section(n, "handcrafted" if images else None) for n in names]
+    libraries = [split_sections(sdata, table_key="table", library_key=None)[0] for sdata in every]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        rep = IMAGE_REP if pictures else None
+        rep = IMAGE_REP if images else None
         raw = [
             read_section(
                 library,
@@ -146,7 +147,7 @@ def fold(name: str, held_out: str, seed: int, device: str) -> dict:
         expression = expression_contract(raw[:-1], None, 3000, trial.base)
         image = image_contract(libraries[:-1], raw[:-1], rep, trial.base, None)
 
-        def ready(one: RawSection) -> SpotArrays:
+        def ready(one: SectionArrays) -> NetworkInputs:
             return prepare(one, expression=expression, image=image, n_neighbors=6, max_distance_um=None).load()
 
         parts = [ready(one) for one in raw]
@@ -154,7 +155,7 @@ def fold(name: str, held_out: str, seed: int, device: str) -> dict:
         found = Fold(raw[:-1], parts[:-1], whole, ready, np.random.default_rng(seed))
         trial.before(found)
         config = _network(expression, image, trial.base)
-        config = replace(config, n_genes=found.train[0].features["gene"].width)
+        config = replace(config, n_genes=found.train[0].features["expression"].width)
         share, steps = trial.base.propagation or 0.0, None
         if trial.stop:
             reached = dict.fromkeys(STEPS, 0.0)

@@ -30,9 +30,7 @@ def add_scores(table: AnnData, section: str, seed: int = 0) -> None:
     table.uns["spacrd"] = {"spacrd": {"sections": {section: report}}}
 
 
-def scored_adata(
-    n: int = 120, *, libraries: tuple[str, ...] = ("one",), picture: bool = False, seed: int = 0
-) -> AnnData:
+def scored_adata(n: int = 120, *, libraries: tuple[str, ...] = ("one",), image: bool = False, seed: int = 0) -> AnnData:
     """Sections of ``n`` spots each, 20 units apart on a grid."""
     side = int(np.ceil(np.sqrt(n)))
     parts, reports, spatial = [], {}, {}
@@ -50,6 +48,6 @@ def scored_adata(
         }
     adata = ad.concat(parts)
     adata.uns["spacrd"] = {"spacrd": {"library_key": "library", "sections": reports}}
-    if picture:
+    if image:
         adata.uns["spatial"] = spatial
     return adata

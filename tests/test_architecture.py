@@ -1,4 +1,4 @@
-"""The picture in CONTRIBUTING.md: packages import each other as it shows, and no other way."""
+"""The image in CONTRIBUTING.md: packages import each other as it shows, and no other way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).parents[1] / "docs" / "figures" / "architecture.py"
 
 @pytest.fixture(scope="module")
 def drawn() -> ModuleType:
-    """The script that draws the picture."""
+    """The script that draws the image."""
     spec = importlib.util.spec_from_file_location("architecture", SCRIPT)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -38,7 +38,7 @@ def imported(path: Path) -> Iterator[str]:
             yield from names[:1] or [alias.name for alias in node.names]
 
 
-def test_imports_are_those_of_the_picture(drawn: ModuleType) -> None:
+def test_imports_are_those_of_the_image(drawn: ModuleType) -> None:
     found: dict[str, set[str]] = defaultdict(set)
     for path in SOURCE.rglob("*.py"):
         package = path.relative_to(SOURCE).with_suffix("").parts[0]

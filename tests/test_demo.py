@@ -17,12 +17,12 @@ FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "met
 
 @pytest.fixture
 def small_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    def job(seed: int) -> _demo.Job:
+    def job(seed: int) -> _demo.DemoData:
         parts = {
             f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", n_rows=12, n_cols=12, seed=i) for i in (1, 2, 3)
         }
         target = parts.pop("toy_3")
-        return _demo.Job(parts, "toy_3", target, None, "SIMULATED DATA")
+        return _demo.DemoData(parts, "toy_3", target, None, "SIMULATED DATA")
 
     monkeypatch.setattr(_demo, "simulated_job", job)
     monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, max_epochs=2))
@@ -123,10 +123,10 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.real_data
 def test_real_sections_are_told_apart(real_data: Path) -> None:
     job = _demo.real_job(real_data / "her2st", "A1")
-    assert set(job.sources) == {"B4", "C2", "C3"}  # pictures, and none of patient A
+    assert set(job.sources) == {"B4", "C2", "C3"}  # images, and none of patient A
     assert job.modality is None
     assert "The labels of B4, C2, C3 are PROXY labels" in job.statement
     job = _demo.real_job(real_data / "her2st", "B1")
-    assert set(job.sources) == {"A1", "C1", "E1", "G2"}  # no picture of the target: a pathologist's labels alone
+    assert set(job.sources) == {"A1", "C1", "E1", "G2"}  # no image of the target: a pathologist's labels alone
     assert job.modality == "expression"
     assert "PROXY" not in job.statement

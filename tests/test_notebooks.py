@@ -1,4 +1,4 @@
-"""The notebooks: they run from top to bottom, and are kept with the pictures they make."""
+"""The notebooks: they run from top to bottom, and are kept with the images they make."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _code(path: Path) -> list[dict[str, Any]]:
     return [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
 
 
-def _pictures(cells: list[dict[str, Any]]) -> list[bytes]:
+def _images(cells: list[dict[str, Any]]) -> list[bytes]:
     outputs = [output for cell in cells for output in cell["outputs"]]
     return [base64.b64decode(data) for output in outputs if (data := output.get("data", {}).get("image/png"))]
 
@@ -47,7 +47,7 @@ def run_notebook(notebook: Path, folder: Path) -> subprocess.CompletedProcess[st
     In a process of its own: a kernel is talked to through sockets, which tests may not open.
     """
     (folder / "cwd").mkdir()
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}  # Agg shows no pictures
+    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}  # Agg shows no images
     environment |= {"IPYTHONDIR": str(folder / "ipython"), "JUPYTER_PREFER_ENV_PATH": "1"}
     if notebook.stem in EXAMPLES:
         EXAMPLES[notebook.stem](folder / "example")
@@ -66,7 +66,7 @@ def test_there_is_a_quickstart() -> None:
 def test_runs(notebook: Path, tmp_path: Path) -> None:
     done = run_notebook(notebook, tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert len(_pictures(_code(tmp_path / "run.ipynb"))) == len(_pictures(_code(notebook)))
+    assert len(_images(_code(tmp_path / "run.ipynb"))) == len(_images(_code(notebook)))
     assert not list((tmp_path / "cwd").iterdir()), "the notebook left files behind"
 
 
@@ -80,13 +80,13 @@ def test_an_error_in_a_notebook_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_kept_with_pictures_and_without_noise(notebook: Path) -> None:
+def test_kept_with_images_and_without_noise(notebook: Path) -> None:
     assert notebook.stat().st_size < MAX_BYTES
     cells = _code(notebook)
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1)), "run it from top to bottom"
-    pictures = _pictures(cells)
-    assert pictures
-    assert all(data.startswith(b"\x89PNG") and len(data) > 2_000 for data in pictures)
+    images = _images(cells)
+    assert images
+    assert all(data.startswith(b"\x89PNG") and len(data) > 2_000 for data in images)
     noise = [output for cell in cells for output in cell["outputs"] if _is_noise(output)]
     assert not noise, noise
 

@@ -11,7 +11,7 @@ BOXES = {
     # name: (left, bottom, width, what it is)
     "tl": (0.2, 4.2, 2.4, "fit, score, threshold, regions,\nexplain, cross-validate"),
     "pp": (3.2, 4.2, 2.0, "patches, annotations,\npseudo-spots"),
-    "pl": (5.8, 4.2, 1.6, "pictures"),
+    "pl": (5.8, 4.2, 1.6, "images"),
     "metrics": (8.0, 4.2, 1.8, "likelihoods\nagainst labels"),
     "train": (0.2, 2.55, 1.3, "Lightning:\nstages, data"),
     "_sections": (7.1, 2.55, 2.7, "AnnData and SpatialData:\nonly this package knows them"),

@@ -1,4 +1,4 @@
-"""Make the pictures of the pages from the sections of the README example: ``python docs/figures/make.py``.
+"""Make the images of the pages from the sections of the README example: ``python docs/figures/make.py``.
 
 All tissue in them is simulated. The architecture is drawn by ``architecture.py``.
 """
@@ -38,7 +38,7 @@ def score_example() -> SpatialData:
     return new
 
 
-def picture(section: SpatialData) -> np.ndarray:
+def image(section: SpatialData) -> np.ndarray:
     """Full-resolution H&E, rows by columns by RGB."""
     name = next(name for name in section.images if name.endswith("full_image"))
     return np.moveaxis(section.images[name]["scale0"]["image"].to_numpy(), 0, 2)
@@ -71,7 +71,7 @@ patch of H&E around it (blue)
 as numbers of an encoder.
 
 Scaled within the section.""",
-    "2  Vote": """Picture and genes each say
+    "2  Vote": """Image and genes each say
 how much a spot and its six
 neighbours look like cancer.
 
@@ -102,7 +102,7 @@ def draw_method(section: SpatialData) -> Figure:
     draw_patch(section, *axes[0, 1:])
     parts, where = table.obsm["spacrd_contributions"], table.obsm["spacrd_sources"]
     evidence = [
-        (axes[1, 1], parts["image"], "what the picture says"),
+        (axes[1, 1], parts["image"], "what the image says"),
         (axes[1, 2], parts["expression"], "what the genes say"),
         (axes[2, 1], where["own"] + where["neighbours"], "from the seven spots"),
         (axes[2, 2], where["propagation"], "from farther away"),
@@ -121,8 +121,8 @@ def draw_method(section: SpatialData) -> Figure:
 
 
 def draw_patch(section: SpatialData, whole: Axes, part: Axes) -> None:
-    """The picture, and in it a spot with its neighbours and its patch."""
-    rgb = picture(section)
+    """The image, and in it a spot with its neighbours and its patch."""
+    rgb = image(section)
     centre, seven = middle_spot(section)
     reach = 1.6 * np.linalg.norm(seven - centre, axis=1).max()
     for ax in (whole, part):
@@ -152,7 +152,7 @@ def draw_likelihoods(section: SpatialData, ax: Axes) -> None:
 
 
 def main() -> None:
-    """Write every picture beside this file."""
+    """Write every image beside this file."""
     spacrd.settings.progress = False
     plt.switch_backend("Agg")
     section = score_example()
@@ -171,7 +171,7 @@ def main() -> None:
 
 
 def keep(figure: Figure, path: Path) -> None:
-    """Write a picture small: a JPEG of what shows H&E large, 256 colours of the others."""
+    """Write an image small: a JPEG of what shows H&E large, 256 colours of the others."""
     buffer = BytesIO()
     figure.savefig(buffer, dpi=110, facecolor="white", bbox_inches="tight")
     pixels = Image.open(buffer).convert("RGB")

@@ -21,7 +21,7 @@ class SpacrdWarning(UserWarning):
     """
 
 
-def names(items: Iterable[Any], limit: int = 20) -> str:
+def quote_names(items: Iterable[Any], limit: int = 20) -> str:
     """Quoted, comma-separated names, cut after ``limit``."""
     listed = [repr(str(item)) for item in items]
     if not listed:
@@ -39,7 +39,7 @@ def check_key(key: str, available: Iterable[Any], what: str, *, hint: str = "") 
         return key
     close = difflib.get_close_matches(key, options, n=1)
     guess = f" Did you mean {close[0]!r}?" if close else ""
-    raise KeyError(f"There is no {what} {key!r}. Available: {names(options)}.{guess}{' ' + hint if hint else ''}")
+    raise KeyError(f"There is no {what} {key!r}. Available: {quote_names(options)}.{guess}{' ' + hint if hint else ''}")
 
 
 def check_choice(value: Any, choices: Iterable[str], argument: str) -> str:
@@ -47,7 +47,7 @@ def check_choice(value: Any, choices: Iterable[str], argument: str) -> str:
     options = list(choices)
     if isinstance(value, str) and value in options:
         return value
-    raise ValueError(f"{argument}={value!r} is not known. Choose one of {names(options)}.")
+    raise ValueError(f"{argument}={value!r} is not known. Choose one of {quote_names(options)}.")
 
 
 def check_result_key(key: str, argument: str = "key_added") -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from . import __version__
-from ._checks import check_key, names
+from ._checks import check_key, quote_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ LABELLED = ("A1", "B1", "C1", "D1", "E1", "F1", "G2", "H1", "A2", "B4", "C2", "C
 
 
 @dataclass(frozen=True)
-class Job:
+class DemoData:
     """Sections to learn from, the one to score, and how."""
 
     sources: dict[str, SpatialData]
@@ -38,23 +38,23 @@ class Job:
     """What the sections are, printed before and written beside the results."""
 
 
-def simulated_job(seed: int) -> Job:
+def simulated_job(seed: int) -> DemoData:
     """Three simulated sections, two to learn from."""
     from .datasets import toy_visium
 
     sections = {f"toy_{i}": toy_visium(library_id=f"toy_{i}", seed=3 * seed + i) for i in (1, 2, 3)}
     target = sections.pop("toy_3")
     statement = (
-        "SIMULATED DATA: pictures, counts and labels of these sections are made up. "
+        "SIMULATED DATA: images, counts and labels of these sections are made up. "
         "The figures show that the program works; they say nothing about real tissue."
     )
-    return Job(sections, "toy_3", target, None, statement)
+    return DemoData(sections, "toy_3", target, None, statement)
 
 
-def real_job(folder: Path, target: str) -> Job:
+def real_job(folder: Path, target: str) -> DemoData:
     """Labelled sections of her2st: learn from those of other patients, score the target.
 
-    With pictures if the target and at least one other have one, else from expression alone.
+    With images if the target and at least one other have one, else from expression alone.
     """
     from .datasets import her2st
 
@@ -68,15 +68,17 @@ def real_job(folder: Path, target: str) -> Job:
         sources = {name: section for name, section in found.items() if LABEL in section.tables["table"].obs}
         modality = "expression"
     if not sources:
-        raise FileNotFoundError(f"{folder} has no labelled section of another patient: looked for {names(others)}.")
+        raise FileNotFoundError(
+            f"{folder} has no labelled section of another patient: looked for {quote_names(others)}."
+        )
     proxies = [name for name in (*sources, target) if LABEL not in {**sources, target: held_out}[name]["table"].obs]
     statement = (
         f"Real sections (her2st, {folder}): fitted on {', '.join(sources)}, scored {target}, whose patient the fit "
-        f"never saw, by {'expression alone' if modality else 'picture and expression'}. "
+        f"never saw, by {'expression alone' if modality else 'image and expression'}. "
         + (f"The labels of {', '.join(proxies)} are PROXY labels, not a pathologist's. " if proxies else "")
-        + f"Spots labelled {names(UNSURE)} are unlabelled in the fit and left out of the metrics."
+        + f"Spots labelled {quote_names(UNSURE)} are unlabelled in the fit and left out of the metrics."
     )
-    return Job(sources, target, held_out, modality, statement)
+    return DemoData(sources, target, held_out, modality, statement)
 
 
 def _if_there(folder: Path, section: str) -> SpatialData | None:
@@ -135,13 +137,13 @@ def _scores_table(target: SpatialData, name: str) -> pd.DataFrame:
     return frame.rename_axis(index="spot")
 
 
-def run(job: Job, folder: Path, *, seed: int, say: Callable[[str], None]) -> pd.DataFrame:
+def run(job: DemoData, folder: Path, *, seed: int, say: Callable[[str], None]) -> pd.DataFrame:
     """Do ``job``, write everything into ``folder`` and return the metrics."""
     import spacrd
 
-    use_picture = job.modality != "expression"
+    use_image = job.modality != "expression"
     sections = [*job.sources.values(), job.target]
-    if use_picture:
+    if use_image:
         say("1/4  Patches around every spot, embedded with the handcrafted encoder")
         for sdata in sections:
             spacrd.pp.extract_patches(sdata, encoder="handcrafted")

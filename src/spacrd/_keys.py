@@ -12,7 +12,7 @@ class Keys:
     """``.uns["spacrd"]``: one entry per result, named after its key."""
 
     IN_IMAGE = "spacrd_in_image"
-    """``.obs``: whether the centre of a spot lies on the picture; where not, its embedding is NaN."""
+    """``.obs``: whether the centre of a spot lies on the image; where not, its embedding is NaN."""
 
     PADDED = "spacrd_padded"
     """``.obs``: whether the patch of a spot reaches beyond the border and was filled by reflection."""
@@ -24,7 +24,7 @@ class Keys:
     """Record of :func:`spacrd.pp.pseudospots` in ``.uns["spacrd"]``."""
 
     SPATIAL = "spatial"
-    """``.obsm`` and ``.uns`` slot of coordinates and pictures, as scanpy and squidpy use it."""
+    """``.obsm`` and ``.uns`` slot of coordinates and images, as scanpy and squidpy use it."""
 
     @staticmethod
     def embedding(encoder: str) -> str:

@@ -41,7 +41,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 
 
 def as_anndata(sdata: Any) -> Any:
-    """The toy as scanpy would hold it: its table, with the hires picture in ``uns``."""
+    """The toy as scanpy would hold it: its table, with the hires image in ``uns``."""
     table = sdata.tables["table"].copy()
     del table.uns["spatialdata_attrs"]
     name = str(table.obs["region"].iloc[0])

@@ -41,7 +41,7 @@ def test_a_mistake_of_the_user_is_one_line_in_words_of_the_command_line(toys: Pa
 
 
 def test_a_missing_model_asks_no_network(toys: Path, tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spacrd.model._hub.download", lambda *a, **k: pytest.fail("the network was asked"))
+    monkeypatch.setattr("spacrd.model._io._hub.download", lambda *a, **k: pytest.fail("the network was asked"))
     monkeypatch.chdir(tmp_path)
     for name in ("runs/model", "model", "../model"):
         line = one_line(cli("score", toys / "toy_3.zarr", "--model", name, "--csv", "x.csv"))

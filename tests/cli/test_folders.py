@@ -20,8 +20,8 @@ def test_visium(version: int, visium_folder, tmp_path: Path, cli) -> None:  # no
     name = "slide" if version == 3 else outs.parent.name
     assert section["section"] == name and section["image"] == f"{name}_hires_image"
     assert said.json["outputs"] == [str(tmp_path / f"{outs.parent.name}.zarr")]
-    picture = outs.parent / "he.tif"
-    said = cli("patches", outs.parent, "--fullres-image", picture, "--out", tmp_path / "full.zarr", "--json")
+    image = outs.parent / "he.tif"
+    said = cli("patches", outs.parent, "--fullres-image", image, "--out", tmp_path / "full.zarr", "--json")
     assert said.json["sections"][0]["image"] == f"{name}_full_image", said.err
     assert f"{name}_full_image" in spatialdata.read_zarr(tmp_path / "full.zarr").images
 
@@ -56,4 +56,4 @@ def test_a_folder_with_files_missing_is_named(visium_folder, tmp_path: Path, cli
     line = said.err.splitlines()[-1]
     assert said.code == 2 and "Visium folder" in line and "tissue_positions" in line
     said = cli("patches", outs, "--out", tmp_path / "x.zarr", "--fullres-image", "absent.tif")
-    assert said.code == 2 and "no picture 'absent.tif'" in said.err
+    assert said.code == 2 and "no image 'absent.tif'" in said.err

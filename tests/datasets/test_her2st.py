@@ -37,9 +37,9 @@ def write_study(root: Path, layout: str = "plain") -> Path:
     given.loc[3, "label"] = "adipose tissue"
     given.loc[4, ["x", "y"]] = np.nan
     given.to_csv(root / labels / "A1_labeled_coordinates.tsv", sep="\t", index=False)
-    picture = np.zeros((80, 100, 3), dtype=np.uint8)
-    picture[:, 50:] = 200
-    Image.fromarray(picture).save(root / image, quality=95)
+    pixels = np.zeros((80, 100, 3), dtype=np.uint8)
+    pixels[:, 50:] = 200
+    Image.fromarray(pixels).save(root / image, quality=95)
     return root
 
 
@@ -63,12 +63,12 @@ def test_layouts(tmp_path: Path, layout: str, caplog: pytest.LogCaptureFixture) 
     assert table.obs.loc["4x1", "pathologist"] == "adipose tissue"
     assert pd.isna(table.obs.loc["1x2", "pathologist"])
     assert table.obs["pathologist"].value_counts()["invasive cancer"] == 9
-    picture = sdata.images["A1_full_image"]["scale0"]["image"]
-    assert picture.shape == (3, 80, 100)
-    assert picture.values[0, 40, 20] < 20 and picture.values[0, 40, 80] > 180
+    image = sdata.images["A1_full_image"]["scale0"]["image"]
+    assert image.shape == (3, 80, 100)
+    assert image.values[0, 40, 20] < 20 and image.values[0, 40, 80] > 180
 
 
-def test_without_labels_and_pictures(tmp_path: Path) -> None:
+def test_without_labels_and_images(tmp_path: Path) -> None:
     root = write_study(tmp_path)
     (root / "images" / "A1_HE.jpg").unlink()
     sdata = her2st(root, "A1", labels=False)
@@ -76,7 +76,7 @@ def test_without_labels_and_pictures(tmp_path: Path) -> None:
     assert list(sdata.tables["table"].obs) == ["in_tissue", "array_row", "array_col", "spot_id", "region"]
 
 
-def test_annotated_pictures_are_never_read(tmp_path: Path) -> None:
+def test_annotated_images_are_never_read(tmp_path: Path) -> None:
     root = write_study(tmp_path, "zenodo")
     (root / "images" / "annotation").mkdir()
     (root / "images" / "HE" / "A1.jpg").rename(root / "images" / "annotation" / "A1.jpg")
@@ -109,7 +109,7 @@ def test_errors_say_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no section 'Z9'.*Available: 'A1'"):
         her2st(root, "Z9")
     Image.new("RGB", (40, 40)).save(root / "images" / "A1_HE.jpg")
-    with pytest.raises(ValueError, match=r"spots of section 'A1' lie off its picture 'A1_HE.jpg' \(40 x 40"):
+    with pytest.raises(ValueError, match=r"spots of section 'A1' lie off its image 'A1_HE.jpg' \(40 x 40"):
         her2st(root, "A1")
     spots = root / "spots" / "A1_selection.tsv"
     table = pd.read_csv(spots, sep="\t")
@@ -155,7 +155,7 @@ def test_real_tables(study: Path, section: str, cancer: int | None) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("section", ["A1", "A2"])
-def test_real_reduced_picture(study: Path, section: str) -> None:
+def test_real_reduced_image(study: Path, section: str) -> None:
     """Spots lie on tissue, and the annotated thumbnail in the corner is gone."""
     sdata = her2st(study, section)
     image = sdata.images[f"{section}_full_image"]["scale0"]["image"].values
@@ -169,7 +169,7 @@ def test_real_reduced_picture(study: Path, section: str) -> None:
 
 
 @pytest.mark.real_data
-def test_real_full_picture(study: Path) -> None:
+def test_real_full_image(study: Path) -> None:
     sdata = her2st(study, "B4")
     tree = sdata.images["B4_full_image"]
     assert isinstance(get_transformation(tree, "B4"), Identity)
@@ -181,6 +181,6 @@ def test_real_full_picture(study: Path) -> None:
     glass = small[:, :60, :60].mean(axis=(1, 2))
     on_tissue = np.abs(around - glass[:, None]).max(axis=0) > 12
     assert on_tissue.mean() > 0.9
-    # The lattice is that of the picture: moved by 1.5 mm the spots leave the tissue.
+    # The lattice is that of the image: moved by 1.5 mm the spots leave the tissue.
     moved = np.clip(x + 130, 0, small.shape[2] - 1)
     assert (np.abs(small[:, y, moved] - glass[:, None]).max(axis=0) > 12).mean() < on_tissue.mean() - 0.15

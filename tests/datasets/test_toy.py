@@ -111,14 +111,14 @@ def test_other_seed_other_section(sections: list[sd.SpatialData]) -> None:
 
 
 def test_batch_zero_has_one_depth() -> None:
-    def gene_means(batch: float) -> np.ndarray:
+    def expression_means(batch: float) -> np.ndarray:
         tables = [
             toy_visium(n_rows=12, n_cols=12, seed=s, batch=batch, mpp=4.0, tumour=False).tables["table"] for s in (0, 1)
         ]
         stroma = [t[t.obs["pathologist"] == "connective tissue"].X.mean(axis=0).A1 for t in tables]
         return np.abs(np.log(stroma[0] + 0.1) - np.log(stroma[1] + 0.1)).mean()
 
-    assert gene_means(0.0) < 0.7 * gene_means(1.0)
+    assert expression_means(0.0) < 0.7 * expression_means(1.0)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -183,12 +183,12 @@ def test_markers_mark(sections: list[sd.SpatialData], genes: str, home: str) -> 
         assert means[home] > 1.15 * means[sorted(others)].max()
 
 
-def test_picture_shows_the_labels(sections: list[sd.SpatialData]) -> None:
+def test_image_shows_the_labels(sections: list[sd.SpatialData]) -> None:
     for sdata in sections:
-        table, picture = sdata.tables["table"], pixels(sdata)
-        assert picture.dtype == np.uint8
+        table, image = sdata.tables["table"], pixels(sdata)
+        assert image.dtype == np.uint8
         colour = np.array(
-            [picture[y - 20 : y + 21, x - 20 : x + 21].mean(axis=(0, 1)) for x, y in table.obsm["spatial"].astype(int)]
+            [image[y - 20 : y + 21, x - 20 : x + 21].mean(axis=(0, 1)) for x, y in table.obsm["spatial"].astype(int)]
         )
         label = table.obs["pathologist"].astype(str).to_numpy()
         tumour, stroma, fat = (
@@ -197,19 +197,19 @@ def test_picture_shows_the_labels(sections: list[sd.SpatialData]) -> None:
         assert fat.min() > 200
         assert tumour[0] < stroma[0] - 20  # purple nests take more red than pink stroma
         assert stroma[0] - stroma[1] > 40  # pink
-        assert np.abs(picture[:30].astype(int) - picture[0, 0]).max() < 20  # glass
+        assert np.abs(image[:30].astype(int) - image[0, 0]).max() < 20  # glass
 
 
-def test_pictures_show_the_same_place(small: sd.SpatialData) -> None:
-    """A spot looks the same through each of the three pictures' transformations."""
+def test_images_show_the_same_place(small: sd.SpatialData) -> None:
+    """A spot looks the same through each of the three images' transformations."""
     x, y = small.tables["table"].obsm["spatial"].T
     means = {}
     for key in ("hires", "lowres"):
         element = small.images[f"s_{key}_image"]
         to_full = get_transformation(element, "s").to_affine_matrix(("x", "y"), ("x", "y"))
         factor = 1 / to_full[0, 0]
-        picture = element.values.transpose(1, 2, 0).astype(float)
-        means[key] = picture[(y * factor).astype(int), (x * factor).astype(int)].mean(axis=1)
+        image = element.values.transpose(1, 2, 0).astype(float)
+        means[key] = image[(y * factor).astype(int), (x * factor).astype(int)].mean(axis=1)
         shapes = get_transformation(small.shapes["s"], f"s_downscaled_{key}").to_affine_matrix(("x", "y"), ("x", "y"))
         assert shapes[0, 0] == pytest.approx(factor)
     full = pixels(small, "s").astype(float)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 import spacrd
-from spacrd.model import _level, _prepare, _scaling
+from spacrd.features import _arrays as _prepare
+from spacrd.features import _scaling
+from spacrd.model import _profile as _level
 from spacrd.nn import _network
 
 from ..tl.conftest import make_section, small_recipe

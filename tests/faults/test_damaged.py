@@ -83,9 +83,7 @@ def test_a_missing_chunk_is_seen(store, tmp_path):
     copied = shutil.copytree(store, tmp_path / "copy.zarr")
     whole = extract(spatialdata.read_zarr(copied)).obsm[KEY]
     chunks(copied / "images")[12].unlink()
-    with pytest.warns(
-        UserWarning, match=r"(\d+) of \d+ patches are black .*part of picture 'one_full_image' is missing"
-    ):
+    with pytest.warns(UserWarning, match=r"(\d+) of \d+ patches are black .*part of image 'one_full_image' is missing"):
         table = extract(spatialdata.read_zarr(copied))
     black = (table.obsm[KEY] < 0.5 * whole).any(axis=1)
     assert black.any()
@@ -117,7 +115,7 @@ def test_dark_stain_is_no_missing_chunk():
 
 
 @pytest.mark.parametrize("kind", ["zarr", "hdf5"])
-def test_a_picture_may_be_an_array_on_disk(tmp_path, kind):
+def test_a_image_may_be_an_array_on_disk(tmp_path, kind):
     import h5py
 
     pixels = make_adata().uns["spatial"]["one"]["images"]["fullres"]
@@ -171,7 +169,7 @@ def test_counts_that_are_meant_to_be_added(model):
 def test_embeddings_that_are_not_numbers(model):
     table = make_section(3)
     whole = spacrd.tl.score(table, model, copy=True)
-    table.obsm["X_mine"][5] = np.nan  # off the picture
+    table.obsm["X_mine"][5] = np.nan  # off the image
     table.obsm["X_mine"][9, 2] = np.nan
     scored = spacrd.tl.score(table, model, copy=True)
     assert scored.obs["spacrd_likelihood"].notna().all()  # their genes and their neighbours speak

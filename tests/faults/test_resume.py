@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import spacrd
-from spacrd.tl import _cv_run
+from spacrd.tl._cv import _run as _cv_run
 
 from ..tl.conftest import make_section
 from .jobs import POSITIVE, QUICK, extract

@@ -1,4 +1,4 @@
-"""Small sections built by hand: a picture whose content is known at every point, and spots on it."""
+"""Small sections built by hand: an image whose content is known at every point, and spots on it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import shapely
 from anndata import AnnData
 
 SIZE = 600
-"""Side of the tissue in coordinate units, which are pixels of the full-resolution picture."""
+"""Side of the tissue in coordinate units, which are pixels of the full-resolution image."""
 
 
 def colour_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """A smooth picture without symmetries: RGB in 0 to 255 at points of the coordinate system."""
+    """A smooth image without symmetries: RGB in 0 to 255 at points of the coordinate system."""
     red = 128 + 100 * np.sin(x / 90)
     green = 128 + 100 * np.cos(y / 70 + 0.4)
     blue = 128 + 100 * np.sin((x + 2 * y) / 130)
@@ -24,7 +24,7 @@ def colour_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def render(to_pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The picture as a camera sees it through ``to_pixels``: (3, height, width) uint8, averaged over each pixel."""
+    """The image as a camera sees it through ``to_pixels``: (3, height, width) uint8, averaged over each pixel."""
     total = np.zeros((3, height, width))
     inverse = np.linalg.inv(to_pixels)
     for dy in (0.25, 0.75):
@@ -61,7 +61,7 @@ def hexagons(pitch: float = 60.0, size: int = SIZE, margin: float = 60.0) -> pd.
 
 
 def make_adata(spots: pd.DataFrame | None = None, *, library: str = "one", **images: Any) -> AnnData:
-    """AnnData as scanpy reads it; ``images`` are (y, x, c), by default the full-resolution picture."""
+    """AnnData as scanpy reads it; ``images`` are (y, x, c), by default the full-resolution image."""
     spots = hexagons() if spots is None else spots
     obs = pd.DataFrame({"array_row": spots["array_row"].to_numpy(), "array_col": spots["array_col"].to_numpy()})
     obs.index = [f"{library}-{i}" for i in range(len(obs))]
@@ -83,7 +83,7 @@ def make_sdata(
     scale_factors: list[int] | None = None,
     chunks: Any = None,
 ) -> Any:
-    """SpatialData as the Visium reader returns it, its picture seen through another camera."""
+    """SpatialData as the Visium reader returns it, its image seen through another camera."""
     from spatialdata import SpatialData
     from spatialdata.models import Image2DModel, ShapesModel, TableModel
     from spatialdata.transformations import Affine, Identity
@@ -91,7 +91,7 @@ def make_sdata(
     spots = hexagons()
     matrix, height, width = affine(scale, degrees, flip)
     back = Affine(np.linalg.inv(matrix), input_axes=("x", "y"), output_axes=("x", "y"))
-    picture = Image2DModel.parse(
+    element = Image2DModel.parse(
         render(matrix, height, width),
         dims=("c", "y", "x"),
         c_coords=["r", "g", "b"],
@@ -105,4 +105,4 @@ def make_sdata(
     del table.uns["spatial"]
     table.obs["spot_id"], table.obs["region"] = spots.index.to_numpy(), pd.Categorical([region] * len(spots))
     table = TableModel.parse(table, region=region, region_key="region", instance_key="spot_id")
-    return SpatialData(images={image: picture}, shapes={region: circles}, tables={"table": table})
+    return SpatialData(images={image: element}, shapes={region: circles}, tables={"table": table})

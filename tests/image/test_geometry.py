@@ -27,7 +27,7 @@ def squares(n=8, pitch=40.0):
 
 
 @pytest.mark.parametrize("degrees", [0, 7, 90, 180])
-def test_visium_lattice_gives_the_scale_however_the_picture_is_turned(degrees):
+def test_visium_lattice_gives_the_scale_however_the_image_is_turned(degrees):
     spots = hexagons(pitch=60)
     angle = np.deg2rad(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -87,7 +87,7 @@ def test_impossible_arguments_are_refused(mpp):
 
 
 def test_impossible_results_and_missing_sources_are_refused():
-    with pytest.raises(ValueError, match="um per picture pixel"):
+    with pytest.raises(ValueError, match="um per image pixel"):
         find_scale(np.zeros((3, 2)), spot_diameter=5000.0)
     with pytest.raises(ValueError, match="`mpp`"):
         find_scale(np.zeros((3, 2)))
@@ -110,12 +110,12 @@ def test_placement_says_what_is_wrong():
         check_placement(good[:, ::-1], 1000, 400)
     with pytest.raises(ValueError, match=r"times as large.*hires"):
         check_placement(rng.uniform(300, 4000, (50, 2)), 400, 400)
-    with pytest.raises(ValueError, match="lie off the picture"):
+    with pytest.raises(ValueError, match="lie off the image"):
         check_placement(good - 2000, 1000, 400)
     with pytest.raises(ValueError, match="finite"):
         check_placement(good * np.nan, 1000, 400)
 
 
-def test_single_spots_off_the_picture_are_reported_not_refused():
+def test_single_spots_off_the_image_are_reported_not_refused():
     points = np.array([[10, 10], [50, 50], [20, 90], [-5, 10], [np.nan, 3]], float)
     assert check_placement(points, 100, 100).tolist() == [True, True, True, False, False]

@@ -13,7 +13,7 @@ from spacrd.image._geometry import fit_similarity
 from .sections import hexagons
 from .test_geometry import scale_of, squares
 
-SEEN = r"spots span x -?\d+ to \d+ and y -?\d+ to \d+ px, while the picture is 100 px wide and 100 px high"
+SEEN = r"spots span x -?\d+ to \d+ and y -?\d+ to \d+ px, while the image is 100 px wide and 100 px high"
 
 
 def silent(call):
@@ -100,19 +100,19 @@ def test_a_fit_goes_by_the_many_and_refuses_what_is_no_lattice():
     assert fit_similarity(grid, np.ones_like(grid)) is None
 
 
-def test_more_than_half_on_the_picture_is_enough():
+def test_more_than_half_on_the_image_is_enough():
     on, off = np.full((6, 2), 50.0), np.full((5, 2), 300.0)
     assert check_placement(np.concatenate([on, off]), 100, 100).tolist() == [True] * 6 + [False] * 5
     with pytest.raises(ValueError, match=r"about 3 times as large: " + SEEN):
         check_placement(np.concatenate([on[:5], off]), 100, 100)
 
 
-def test_the_border_is_on_the_picture():
+def test_the_border_is_on_the_image():
     assert check_placement(np.array([[0, 0], [100, 50], [0.5, 50]], float), 50, 100).all()
 
 
-def test_a_strip_beside_the_picture_is_no_larger_picture():
+def test_a_strip_beside_the_image_is_no_larger_image():
     # Far off along x alone: an alignment, not a scale.
     points = np.column_stack([np.linspace(150, 400, 20), np.linspace(10, 60, 20)])
-    with pytest.raises(ValueError, match="lie off the picture: " + SEEN):
+    with pytest.raises(ValueError, match="lie off the image: " + SEEN):
         check_placement(points, 100, 100)

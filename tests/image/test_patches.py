@@ -6,7 +6,7 @@ import pytest
 import zarr
 
 from spacrd.image import Cutter, Pyramid, patch_positions
-from spacrd.image._tiles import check_picture
+from spacrd.image._tiles import check_image
 
 from .sections import SIZE, affine, colour_at, render
 
@@ -28,13 +28,13 @@ def cut(pyramid, xy=CENTRES, *, side=80.0, size=40, batch_size=64, n_workers=0):
 
 
 def expected(xy=CENTRES, *, side=80.0, size=40):
-    """What the patch must show, from the formula of the picture."""
+    """What the patch must show, from the formula of the image."""
     offset = (np.arange(size) + 0.5) / size * side - side / 2
     x, y = np.meshgrid(offset, offset)
     return np.stack([colour_at(cx + x, cy + y).transpose(1, 2, 0) for cx, cy in xy])
 
 
-def picture(scale=1.0, degrees=0.0, flip=False):
+def image(scale=1.0, degrees=0.0, flip=False):
     matrix, height, width = affine(scale, degrees, flip)
     return Pyramid((render(matrix, height, width),), matrix)
 
@@ -55,13 +55,13 @@ def picture(scale=1.0, degrees=0.0, flip=False):
     ],
 )
 def test_every_view_of_the_tissue_gives_the_same_patch(scale, degrees, flip):
-    patches = cut(picture(scale, degrees, flip))
+    patches = cut(image(scale, degrees, flip))
     error = np.abs(patches.astype(float) - expected())
     assert error.mean() < 0.6
     assert error.max() < 4
 
 
-def test_shifted_pictures_give_the_same_patch():
+def test_shifted_images_give_the_same_patch():
     matrix, height, width = affine()
     matrix = matrix.copy()
     matrix[:2, 2] += [37.4, -11.8]
@@ -161,7 +161,7 @@ def test_borders_are_reflected_and_flagged():
     assert patch.tolist() == [*range(9, -1, -1), *range(10)]
 
 
-def test_a_picture_smaller_than_the_patch_is_reflected():
+def test_a_image_smaller_than_the_patch_is_reflected():
     image = np.full((3, 5, 7), 90, np.uint8)
     assert (cut(Pyramid((image,), np.eye(3)), np.array([[3.0, 2.0]]), side=40.0, size=16) == 90).all()
 
@@ -177,11 +177,11 @@ def test_a_picture_smaller_than_the_patch_is_reflected():
     ],
 )
 def test_types_and_channels_become_rgb_bytes(values, result):
-    check_picture(values, "picture")
+    check_image(values, "image")
     assert (cut(Pyramid((values,), np.eye(3)), np.array([[25.0, 25.0]]), side=10.0, size=8) == result).all()
 
 
-def test_what_is_no_picture_is_refused():
+def test_what_is_no_image_is_refused():
     for shape, dtype, message in (
         ((5, 9, 9), np.uint8, "5 channels"),
         ((2, 9, 9), np.uint8, "2 channels"),
@@ -190,7 +190,7 @@ def test_what_is_no_picture_is_refused():
         ((3, 0, 9), np.uint8, "empty"),
     ):
         with pytest.raises(ValueError, match=message):
-            check_picture(np.zeros(shape, dtype), "It")
+            check_image(np.zeros(shape, dtype), "It")
     with pytest.raises(ValueError, match="0 to 1"):
         cut(Pyramid((np.full((3, 50, 50), 200.0),), np.eye(3)), np.array([[25.0, 25.0]]), side=10.0, size=8)
 

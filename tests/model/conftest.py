@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from spacrd.model import Calibration, ExpressionContract, ImageContract, ModelConfig, RawSection, SpaCRD
+from spacrd.features._contract import ExpressionContract, ImageContract
+from spacrd.features._section import SectionArrays
+from spacrd.model import Calibration, ModelConfig, SpaCRD
 from spacrd.model._modules import build_modules
 from spacrd.nn import NetworkConfig
 
@@ -47,7 +49,7 @@ def section():
     from scipy.sparse import csr_matrix
 
     rng = np.random.default_rng(0)
-    return RawSection(
+    return SectionArrays(
         "a",
         rng.uniform(0, 900, (30, 2)),
         1.0,

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from spacrd.model._disk import CHECKSUM, CONFIG, HISTORY, WEIGHTS, checksum
+from spacrd.model._io._folder import CHECKSUM, CONFIG, HISTORY, WEIGHTS, checksum
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from safetensors.torch import load_file, save_file
 
-from spacrd.model._disk import CONFIG, HISTORY, WEIGHTS
+from spacrd.model._io._folder import CONFIG, HISTORY, WEIGHTS
 
 from .folders import header, seal
 

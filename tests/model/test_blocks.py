@@ -9,13 +9,15 @@ import pytest
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from spacrd.model import ExpressionContract, RawSection
-from spacrd.model import _scaling as scaling_module
-from spacrd.model._counts import check_counts
-from spacrd.model._level import Background, Level
-from spacrd.model._prepare import prepare
-from spacrd.model._preprocess import LogNormalised
-from spacrd.model._scaling import BLOCK, Features, scale
+from spacrd.features import _scaling as scaling_module
+from spacrd.features._arrays import prepare
+from spacrd.features._contract import ExpressionContract
+from spacrd.features._counts import check_counts
+from spacrd.features._expression import LogNormalised
+from spacrd.features._scaling import BLOCK, Features, scale
+from spacrd.features._section import SectionArrays
+from spacrd.model._prevalence import PrevalenceClassifier
+from spacrd.model._profile import SectionProfile
 
 N = 2 * BLOCK + 500
 GENES = tuple("abcdef")
@@ -105,31 +107,31 @@ def test_log_normalised_columns_and_rows_over_blocks():
     assert made.shape == (N, 5)
 
 
-def grid(counts: np.ndarray, image: np.ndarray) -> RawSection:
+def grid(counts: np.ndarray, image: np.ndarray) -> SectionArrays:
     n = len(counts)
     xy = np.column_stack(np.divmod(np.arange(n), 100))[:, ::-1] * 100.0
-    return RawSection("s", xy, 1.0, csr_matrix(counts), np.array(GENES), image, np.full(n, np.nan, np.float32))
+    return SectionArrays("s", xy, 1.0, csr_matrix(counts), np.array(GENES), image, np.full(n, np.nan, np.float32))
 
 
-def read(raw: RawSection, levels=(), expression=EXPRESSION) -> Background:
+def read(raw: SectionArrays, levels=(), expression=EXPRESSION) -> SectionProfile:
     arrays = prepare(raw, expression=EXPRESSION, image=None, n_neighbors=4, max_distance_um=100)
-    return Background(raw, expression, expression is None or raw.image.shape[1] == 6, arrays, levels)
+    return SectionProfile(raw, expression, expression is None or raw.image.shape[1] == 6, arrays, levels)
 
 
-def test_pictures_and_depths_over_blocks(values):
+def test_images_and_depths_over_blocks(values):
     counts = np.random.default_rng(0).poisson(0.4, (N, 6)).astype(np.float32)
     image = values.copy()
     image[::11, 2] = np.nan
-    level = Level(6, 6)
+    level = PrevalenceClassifier(6, 6)
     weight = np.array([0.5, -1, 0.2, 0, 0.1, -0.3])
     level.set("image", np.full(6, 0.5), weight, 1.5)
     raw = grid(counts, image)
-    found = read(raw, [level, Level(6, 6)], expression=None)
+    found = read(raw, [level, PrevalenceClassifier(6, 6)], expression=None)
     seen = image[np.isfinite(image).all(axis=1)].astype(np.float64)
     assert found.n_seen == len(seen)
     np.testing.assert_allclose(found.image_mean, seen.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(found.shares, [expit((seen - 0.5) @ weight + 1.5).mean(), 0.5], rtol=1e-5)
-    assert found.depths.size == 0 and np.isnan(found.log_depth) and found.gene_mean is None
+    assert found.depths.size == 0 and np.isnan(found.log_depth) and found.expression_mean is None
     whole = read(raw, [level])
     depths = counts.sum(axis=1)
     np.testing.assert_array_equal(whole.depths, depths)
@@ -142,15 +144,15 @@ def test_pictures_and_depths_over_blocks(values):
 def test_spots_without_counts_around_them_say_nothing_of_the_section():
     counts = np.zeros((400, 6), dtype=np.float32)
     counts[:100, 0] = 1.0  # a row of spots with one count each; three rows without
-    level = Level(6, 0)
-    level.set("gene", np.zeros(6), np.array([1.0, 0, 0, 0, 0, 0]), -6.0)
+    level = PrevalenceClassifier(6, 0)
+    level.set("expression", np.zeros(6), np.array([1.0, 0, 0, 0, 0, 0]), -6.0)
     found = read(grid(counts, np.zeros((400, 2), np.float32)), [level])
     # The row, and the next one that looks at it: all they have is the first gene.
-    np.testing.assert_allclose(found.gene_mean, [np.log1p(1e3), 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(found.expression_mean, [np.log1p(1e3), 0, 0, 0, 0, 0])
     np.testing.assert_allclose(found.shares, [expit(np.log1p(1e3) - 6)], rtol=1e-6)
     assert found.log_depth == 0.0
     nothing = read(grid(counts * 0, np.zeros((400, 2), np.float32)), [level])
-    assert nothing.gene_mean is None and np.isnan(nothing.log_depth)
+    assert nothing.expression_mean is None and np.isnan(nothing.log_depth)
 
 
 def spoilt(value: float, n: int = 3) -> csr_matrix:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from spacrd.model import Calibration
-from spacrd.model._card import model_card
+from spacrd.model._io._card import model_card
 
 CARD = """\
 ---
@@ -24,7 +24,7 @@ Gives each spot of a section the likelihood of: cancer (classes of `pathologist`
 | recipe | default, 2 network(s), seed 0 |
 | modalities | image, expression |
 | expression | 5 genes, log1p of counts per 10000 |
-| picture | `X_mine`, 4 dimensions, patches of 55 um |
+| image | `X_mine`, 4 dimensions, patches of 55 um |
 | likelihoods | calibrated on 3 held-out training sections |
 | neighbours | 6; 0.8 of a score comes from propagation over them |
 | n spots | 3 |
@@ -49,11 +49,11 @@ def test_fingerprints_of_sections_stay_out(model):
 def test_what_a_model_lacks_is_not_claimed(model):
     image = replace(model.config.image, patch_um=None)
     bare = model_card(replace(model.config, image=image, calibration=Calibration(), jackknife=0), "0")
-    assert "| picture | `X_mine`, 4 dimensions |\n| likelihoods | not calibrated: they rank, no more |\n" in bare
+    assert "| image | `X_mine`, 4 dimensions |\n| likelihoods | not calibrated: they rank, no more |\n" in bare
     network = replace(model.config.network, n_genes=0)
     assert "| expression |" not in model_card(replace(model.config, network=network, expression=None), "0")
     network = replace(model.config.network, n_image=0)
-    assert "| picture |" not in model_card(replace(model.config, network=network, image=None), "0")
+    assert "| image |" not in model_card(replace(model.config, network=network, image=None), "0")
 
 
 def test_names_do_not_break_the_card(model):

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from spacrd.explanation._explain import LinearPath
+from spacrd.features._neighbours import neighbourhoods
 from spacrd.model import Calibration
-from spacrd.model._explain import _Chain
 from spacrd.model._infer import Scores
-from spacrd.model._neighbours import neighbourhoods
 
 N, VOTES, MODALITIES = 60, 3, 2
 
@@ -33,10 +33,10 @@ def chain(request, share):
     calibration = Calibration(1.7, (1.0, 0.5, 2.0) if request.param else (), request.param)
     model = SimpleNamespace(config=SimpleNamespace(calibration=calibration, propagation=share))
     scores = Scores(rng.normal(size=(N, VOTES)), counted, np.zeros((N, 1)))
-    return _Chain(model, SimpleNamespace(neighbours=index, mask=mask), scores)
+    return LinearPath(model, SimpleNamespace(neighbours=index, mask=mask), scores)
 
 
-def diffusion(chain: _Chain, vote: int, share: float) -> tuple[np.ndarray, np.ndarray]:
+def diffusion(chain: LinearPath, vote: int, share: float) -> tuple[np.ndarray, np.ndarray]:
     """The matrix that propagates a vote, and the spots that have neighbours to walk to."""
     usable = chain.counted[:, vote]
     near = np.zeros((N, N), bool)

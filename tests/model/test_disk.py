@@ -64,7 +64,7 @@ def test_saving_makes_the_folders_above_and_nothing_elsewhere(model, tmp_path, m
 def test_failed_save_leaves_the_old_model(model, tmp_path, monkeypatch):
     model.save(tmp_path / "m")
     before = {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()}
-    monkeypatch.setattr("spacrd.model._disk.model_card", lambda *_: 1 / 0)
+    monkeypatch.setattr("spacrd.model._io._folder.model_card", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         model.save(tmp_path / "m", overwrite=True)
     assert {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()} == before

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from spacrd.explanation._explain import _linear_parts, attention_role, explain_section, mean_input
+from spacrd.features._arrays import prepare
 from spacrd.model import Calibration, SpaCRD
-from spacrd.model._explain import _linear_parts, attention_role, explain_section, mean_input
 from spacrd.model._modules import build_modules
-from spacrd.model._prepare import prepare
 from spacrd.nn import SpaCRDNetwork
 
 VOTES = {
@@ -68,7 +68,7 @@ def test_what_the_attention_does_is_told(made, request):
     assert attention_role(made) == wanted.get(request.node.callspec.params["made"], "silent")
 
 
-@pytest.mark.parametrize("name", ["gene", "image"])
+@pytest.mark.parametrize("name", ["expression", "image"])
 def test_linear_parts_are_those_of_the_neighbourhood_mean(model, odd, name):
     network = replace(model.config.network, linear_votes=True, fused=False)
     torch.manual_seed(4)

@@ -19,7 +19,7 @@ import pytest
 
 import spacrd
 from spacrd.model import SpaCRD
-from spacrd.model._disk import CONFIG, HISTORY, WEIGHTS
+from spacrd.model._io._folder import CONFIG, HISTORY, WEIGHTS
 
 from ..data.models.make import HERE, read_section
 from .folders import memory

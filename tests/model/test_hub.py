@@ -12,7 +12,7 @@ from huggingface_hub import constants
 import spacrd
 from spacrd._hub import check_hash
 from spacrd.model import SpaCRD
-from spacrd.model._disk import CARD, CONFIG, FILES, WEIGHTS
+from spacrd.model._io._folder import CARD, CONFIG, FILES, WEIGHTS
 
 from ..hub import COMMIT, OLDER, TOKEN, FakeHub, hub, shown
 

@@ -9,11 +9,12 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from spacrd.model import ExpressionContract, ImageContract, RawSection
-from spacrd.model._explain import mean_input
+from spacrd.explanation._explain import mean_input
+from spacrd.explanation._integrate import attention_parts
+from spacrd.features._arrays import prepare
+from spacrd.features._contract import ExpressionContract, ImageContract
+from spacrd.features._section import SectionArrays
 from spacrd.model._infer import score_arrays
-from spacrd.model._integrate import attention_parts
-from spacrd.model._prepare import prepare
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
 
 GENES = tuple(f"g{i}" for i in range(5))
@@ -37,7 +38,7 @@ def section():
     rng = np.random.default_rng(0)
     image = rng.normal(size=(41, 4)).astype(np.float32)
     image[[3, 17]] = np.nan
-    return RawSection(
+    return SectionArrays(
         "a",
         rng.uniform(0, 900, (41, 2)),
         1.0,
@@ -85,8 +86,10 @@ def test_parts_and_base_add_up_to_the_vote(networks, section):
 def test_genes_add_up_to_their_part_with_every_weight(networks, section):
     found, _, weights = parts_of(networks, section, n_steps=4)
     assert found.genes.shape == (networks[0].config.n_genes, 3)
-    if "gene" in found.parts:
-        np.testing.assert_allclose(found.genes.sum(axis=0), weights.T @ found.parts["gene"].sum(axis=1), atol=1e-5)
+    if "expression" in found.parts:
+        np.testing.assert_allclose(
+            found.genes.sum(axis=0), weights.T @ found.parts["expression"].sum(axis=1), atol=1e-5
+        )
     none, _, _ = parts_of(networks, section, n_steps=1, weights=np.zeros((41, 0)))
     assert none.genes.shape == (networks[0].config.n_genes, 0)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spacrd.model._neighbours import neighbourhoods
+from spacrd.features._neighbours import neighbourhoods
 
 
 def hexagons(n=12):

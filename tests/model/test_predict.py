@@ -9,11 +9,11 @@ import pytest
 import torch
 from scipy.special import expit
 
+from spacrd.features._arrays import prepare
 from spacrd.model import Calibration, SpaCRD
 from spacrd.model._infer import make_tokens, to_device
-from spacrd.model._level import Background
 from spacrd.model._modules import build_modules
-from spacrd.model._prepare import prepare
+from spacrd.model._profile import SectionProfile
 
 
 def changed(model: SpaCRD, **settings) -> SpaCRD:
@@ -58,9 +58,9 @@ def test_the_expected_share_knows_what_is_usual(model, section):
         part, expression=model.config.expression, image=model.config.image, n_neighbors=6, max_distance_um=None
     )
     levels, usual = [model.modules["level"]], model.modules["reference"].usual
-    background = Background(part, model.config.expression, True, arrays, levels, usual)
+    background = SectionProfile(part, model.config.expression, True, arrays, levels, usual)
     assert model.predict(part).shift.expected_share == background.shares[0]
-    assert Background(part, model.config.expression, True, arrays, levels).shares[0] != background.shares[0]
+    assert SectionProfile(part, model.config.expression, True, arrays, levels).shares[0] != background.shares[0]
 
 
 def test_the_farthest_neighbour_is_that_of_the_model(model, section):

@@ -6,9 +6,9 @@ import pytest
 import scanpy as sc
 from scipy.sparse import csr_matrix
 
-from spacrd.model._counts import check_counts
-from spacrd.model._preprocess import log_normalise, match_genes, select_genes
-from spacrd.model._scaling import Features, scale
+from spacrd.features._counts import check_counts
+from spacrd.features._expression import log_normalise, match_genes, select_genes
+from spacrd.features._scaling import Features, scale
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spacrd.model import SpaCRD
-from spacrd.model._disk import CONFIG, FILES, HISTORY, WEIGHTS
-from spacrd.model._files import MAX_JSON
-from spacrd.model._weights import MAX_WEIGHTS, check_size
+from spacrd.model._io._folder import CONFIG, FILES, HISTORY, WEIGHTS
+from spacrd.model._io._json import MAX_JSON
+from spacrd.model._io._weights import MAX_WEIGHTS, check_size
 
 from .folders import edit, header, memory, seal
 
@@ -211,7 +211,7 @@ def test_weights_of_absurd_size_are_refused_unread(folder):
     refused(folder, "model.safetensors has 1,099,512 MB")
 
 
-@pytest.mark.parametrize("name", ["0.encoders.gene.rest.0.running_var", "reference.image_spread"])
+@pytest.mark.parametrize("name", ["0.encoders.expression.rest.0.running_var", "reference.image_spread"])
 def test_negative_spreads_are_refused(folder, name):
     tensors = load_file(folder / WEIGHTS)
     save_file({**tensors, name: -tensors[name]}, folder / WEIGHTS)

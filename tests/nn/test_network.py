@@ -8,11 +8,11 @@ import torch
 from benchmarks import reference
 from torch import nn
 
+from spacrd.features._arrays import NetworkInputs
+from spacrd.features._neighbours import neighbourhoods, spatial_order
+from spacrd.features._scaling import scale
 from spacrd.model import RECIPES
 from spacrd.model._infer import score_arrays
-from spacrd.model._neighbours import neighbourhoods, spatial_order
-from spacrd.model._prepare import SpotArrays
-from spacrd.model._scaling import scale
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 from spacrd.train._data import Batch
 from spacrd.train._stages import AlignmentStage, FusionStage
@@ -24,7 +24,7 @@ def make_batch(n_genes=30, n_image=12, spots=40, batch=16, tokens=7, dtype=torch
     image = torch.rand(spots, n_image, generator=generator, dtype=dtype)
     index = torch.randint(spots, (batch, tokens), generator=generator)
     valid = torch.ones(spots, dtype=torch.bool)
-    return Tokens({"gene": gene, "image": image}, {"gene": valid, "image": valid}, index)
+    return Tokens({"expression": gene, "image": image}, {"expression": valid, "image": valid}, index)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_published_size_is_the_papers():
     count = lambda module: sum(p.numel() for p in module.parameters())  # noqa: E731
     assert count(network) == 8_694_913
     assert count(network.encoders["image"]) == 1_840_128
-    assert count(network.encoders["gene"]) == 3_863_552
+    assert count(network.encoders["expression"]) == 3_863_552
     assert count(network.rvae) == 353_664 + 128
     assert count(network.classifier) == 8_321
 
@@ -54,7 +54,7 @@ def test_equals_the_plain_transcription(network, training):
                 module.running_mean.uniform_(-1, 1)
                 module.running_var.uniform_(0.5, 2)
     fast = network(batch)
-    plain = reference.forward(network, batch.inputs["image"][batch.index], batch.inputs["gene"][batch.index])
+    plain = reference.forward(network, batch.inputs["image"][batch.index], batch.inputs["expression"][batch.index])
     plain.pop("rebuilt")  # a sample
     for name, values in plain.items():
         torch.testing.assert_close(getattr(fast, name), values, rtol=1e-10, atol=1e-10)
@@ -66,7 +66,7 @@ def test_gradients_equal_the_plain_transcription(network):
     network(batch).logit.square().sum().backward()
     fast = {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
     network.zero_grad()
-    plain = reference.forward(network, batch.inputs["image"][batch.index], batch.inputs["gene"][batch.index])
+    plain = reference.forward(network, batch.inputs["image"][batch.index], batch.inputs["expression"][batch.index])
     plain["logit"].square().sum().backward()
     assert fast
     for name, p in network.named_parameters():
@@ -81,7 +81,7 @@ def test_training_steps_equal_the_plain_transcription(network, stage, monkeypatc
     monkeypatch.setattr(torch, "randn_like", torch.ones_like)  # the same sample of the latent code
     batch, recipe = make_batch(), RECIPES["published"]
     target = (torch.arange(16) % 3 == 0).double()
-    image, gene = batch.inputs["image"], batch.inputs["gene"]
+    image, gene = batch.inputs["image"], batch.inputs["expression"]
     network.train()
     if stage == "alignment":
         fast = AlignmentStage(network, recipe, 1).training_step(Batch(batch, target, len(target)), 0)
@@ -106,14 +106,14 @@ def test_scores_equal_the_plain_transcription(network):
     """Encoded once per spot in pieces of tissue, or stacked and encoded token by token."""
     rng = np.random.default_rng(0)
     xy = rng.random((90, 2))
-    raw = {"image": rng.random((90, 12), np.float32), "gene": rng.random((90, 30), np.float32)}
+    raw = {"image": rng.random((90, 12), np.float32), "expression": rng.random((90, 30), np.float32)}
     valid = np.ones(90, dtype=bool)
     neighbours, mask = neighbourhoods(xy, 6)
     features = {name: scale(x, "minmax", valid) for name, x in raw.items()}
-    arrays = SpotArrays(features, neighbours, mask, np.zeros(90, np.float32), spatial_order(xy))
+    arrays = NetworkInputs(features, neighbours, mask, np.zeros(90, np.float32), spatial_order(xy))
     network = network.float().eval()
     found = score_arrays([network], arrays, batch_size=16, device="cpu").votes[:, 0]
-    dense = [features[name].rows(np.arange(90)) for name in ("image", "gene")]
+    dense = [features[name].rows(np.arange(90)) for name in ("image", "expression")]
     np.testing.assert_allclose(found, reference.score(network, *dense, neighbours), atol=1e-5)
 
 
@@ -142,7 +142,7 @@ def test_masked_tokens_do_not_count(token_norm):
     torch.manual_seed(0)
     config = NetworkConfig(30, 12, token_norm=token_norm, linear_votes=True, missing_token=True)
     network = SpaCRDNetwork(config).double().eval()
-    nn.init.normal_(network.linear["gene"].weight)
+    nn.init.normal_(network.linear["expression"].weight)
     batch = make_batch()
     mask = torch.ones(batch.index.shape, dtype=torch.bool)
     mask[:, 4:] = False
@@ -169,13 +169,13 @@ def test_votes_of_neighbourhood_means_are_averaged():
     torch.manual_seed(0)
     network = SpaCRDNetwork(NetworkConfig(30, 12, linear_votes=True)).double().eval()
     batch = make_batch()
-    nn.init.normal_(network.linear["gene"].weight)
-    nn.init.constant_(network.linear_bias["gene"], 0.7)
+    nn.init.normal_(network.linear["expression"].weight)
+    nn.init.constant_(network.linear_bias["expression"], 0.7)
     output = network(batch)
-    wanted = batch.inputs["gene"][batch.index].mean(1) @ network.linear["gene"].weight.squeeze(0) + 0.7
-    torch.testing.assert_close(output.votes[:, network.modalities.index("gene") + 1], wanted)
+    wanted = batch.inputs["expression"][batch.index].mean(1) @ network.linear["expression"].weight.squeeze(0) + 0.7
+    torch.testing.assert_close(output.votes[:, network.modalities.index("expression") + 1], wanted)
     torch.testing.assert_close(output.logit, output.votes.mean(1))
-    blind = {**batch.valid, "gene": torch.zeros(40, dtype=torch.bool)}
+    blind = {**batch.valid, "expression": torch.zeros(40, dtype=torch.bool)}
     output = network(Tokens(batch.inputs, blind, batch.index))
     torch.testing.assert_close(output.logit, output.votes[:, :2].mean(1))
 

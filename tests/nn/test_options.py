@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from spacrd.model._scaling import scale
+from spacrd.features._scaling import scale
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 
 SMALL = NetworkConfig(
@@ -21,8 +21,8 @@ def batch(*, image: bool = True) -> Tokens:
     torch.manual_seed(1)
     valid = torch.ones(9, dtype=torch.bool)
     return Tokens(
-        {"image": torch.rand(9, 4), "gene": torch.rand(9, 6)},
-        {"image": valid & image, "gene": valid},
+        {"image": torch.rand(9, 4), "expression": torch.rand(9, 6)},
+        {"image": valid & image, "expression": valid},
         torch.stack([torch.randperm(9)[:4] for _ in range(5)]),
     )
 
@@ -47,7 +47,7 @@ def test_attention_reads_one_modality():
     one = network(reads=("image",))
     assert set(one.encoders) == {"image"}
     changed = batch()
-    changed.inputs["gene"].add_(1.0)
+    changed.inputs["expression"].add_(1.0)
     before, after = one(batch()), one(changed)
     torch.testing.assert_close(after.votes[:, 0], before.votes[:, 0])
     assert not torch.allclose(after.votes[:, 2], before.votes[:, 2])

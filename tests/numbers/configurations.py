@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from spacrd.features._neighbours import neighbourhoods
+from spacrd.features._scaling import SCALINGS, Features, scale
 from spacrd.model import RECIPES, Recipe
 from spacrd.model._infer import make_tokens
-from spacrd.model._neighbours import neighbourhoods
-from spacrd.model._scaling import SCALINGS, Features, scale
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
 from spacrd.train._data import Batch
 from spacrd.train._stages import AlignmentStage, FusionStage, Stage
@@ -32,9 +32,9 @@ def configuration(seed: int) -> Configuration:
     """Everything drawn from one seed."""
     rng = np.random.default_rng(seed)
     pick = lambda *choices: choices[rng.integers(len(choices))]  # noqa: E731
-    widths = {"image": pick(0, 1, 6, 64), "gene": pick(0, 1, 5, 40, 300)}
+    widths = {"image": pick(0, 1, 6, 64), "expression": pick(0, 1, 5, 40, 300)}
     if not any(widths.values()):
-        widths["gene"] = 5
+        widths["expression"] = 5
     recipe = changed(RECIPES[pick("default", "published")], pick)
     config = network_config(recipe, widths, pick)
     n, kind, scaling = pick(1, 2, 3, 7, 30), pick(*KINDS), pick(*SCALINGS)
@@ -101,7 +101,7 @@ def network_config(recipe: Recipe, widths: dict[str, int], pick: Any) -> Network
         "fused": not votes or pick(True, True, False),
         "reads": pick(None, (there[0],)),
     }
-    return NetworkConfig(n_genes=widths["gene"], n_image=widths["image"], **switches)
+    return NetworkConfig(n_genes=widths["expression"], n_image=widths["image"], **switches)
 
 
 def made(kind: str, scaling: str, n: int, width: int, rng: np.random.Generator, pick: Any) -> Features:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import spacrd
-from spacrd.model._scaling import SCALINGS, scale
+from spacrd.features._scaling import SCALINGS, scale
 from spacrd.nn._rvae import RVAE
 
 from ..tl.conftest import make_section, small_recipe

@@ -35,8 +35,8 @@ def pair(recipe: str, **changes):
 
 def batches(n=64, spots=150):
     rng = torch.Generator().manual_seed(1)
-    inputs = {name: torch.rand(spots, width, generator=rng) for name, width in (("gene", 3000), ("image", 1024))}
-    inputs["gene"][inputs["gene"] < 0.8] = 0  # most genes are not seen
+    inputs = {name: torch.rand(spots, width, generator=rng) for name, width in (("expression", 3000), ("image", 1024))}
+    inputs["expression"][inputs["expression"] < 0.8] = 0  # most genes are not seen
     valid = {name: torch.rand(spots, generator=rng) > 0.1 for name in inputs}
     index = torch.randint(spots, (n, 7), generator=rng)
     both = [
@@ -65,7 +65,7 @@ def test_gradients(recipe, stage, monkeypatch):
     grown = []
     for network, tokens in zip(pair(recipe), (short, long), strict=True):
         network.train()
-        batch = Batch(tokens, target.to(tokens.inputs["gene"].dtype), len(target))
+        batch = Batch(tokens, target.to(tokens.inputs["expression"].dtype), len(target))
         stage(network, plan, 1).training_step(batch, 0).backward()
         grown.append({name: p.grad.double() for name, p in network.named_parameters() if p.grad is not None})
     one, two = grown

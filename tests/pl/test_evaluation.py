@@ -9,7 +9,7 @@ import pytest
 
 from spacrd import pl
 from spacrd.tl import CrossValidation
-from spacrd.tl._cv_result import metrics_table
+from spacrd.tl._cv._result import metrics_table
 
 
 def cross_validation(models: tuple[str, ...] = ("spacrd", "coin"), n: int = 400) -> CrossValidation:

@@ -1,7 +1,7 @@
-"""Every plot beside a stored picture of it, without text.
+"""Every plot beside a stored image of it, without text.
 
 The tolerance is a root mean square difference of 8 grey values of 255: antialiasing and layout of other versions of
-matplotlib pass, a missing, moved or recoloured part does not. After a wanted change, look at the new pictures and store
+matplotlib pass, a missing, moved or recoloured part does not. After a wanted change, look at the new images and store
 them with ``SPACRD_STORE_IMAGES=1 pytest tests/pl/test_images.py``.
 """
 
@@ -48,7 +48,7 @@ def laid_out() -> AnnData:
 
 
 def with_gaps() -> AnnData:
-    adata = scored_adata(300, libraries=("a", "b"), picture=True)
+    adata = scored_adata(300, libraries=("a", "b"), image=True)
     for column in ("spacrd_likelihood", "spacrd_region"):
         adata.obs.iloc[:7, adata.obs.columns.get_loc(column)] = None
     return adata
@@ -76,7 +76,7 @@ def _first_columns_as_layout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(
     tuple(map(int, version("matplotlib").split(".")[:2])) < (3, 11),
-    reason="the stored pictures are of matplotlib 3.11; older ones place rasters half a pixel elsewhere",
+    reason="the stored images are of matplotlib 3.11; older ones place rasters half a pixel elsewhere",
 )
 @pytest.mark.parametrize("name", PLOTS)
 def test_looks_as_stored(name: str, tmp_path: Path) -> None:

@@ -33,24 +33,24 @@ def test_spots_alone() -> None:
     assert ax.figure.axes[1].get_ylabel() == "cancer likelihood"
 
 
-def test_spots_have_their_true_diameter_over_the_picture() -> None:
-    adata = scored_adata(picture=True)
+def test_spots_have_their_true_diameter_over_the_image() -> None:
+    adata = scored_adata(image=True)
     ax = pl.likelihood(adata)
     (spots,) = circles(ax)
     assert spots.get_widths()[0] == pytest.approx(12)
     assert len(ax.images) == 1
 
 
-def test_picture_lies_under_its_spots() -> None:
-    # The hires picture is half the size; the only dark pixel lies under spot 7.
-    adata = scored_adata(picture=True)
+def test_image_lies_under_its_spots() -> None:
+    # The hires image is half the size; the only dark pixel lies under spot 7.
+    adata = scored_adata(image=True)
     image = adata.uns["spatial"]["one"]["images"]["hires"]
     image[:] = 255
     x, y = adata.obsm["spatial"][7]
     image[int(y / 2), int(x / 2)] = 0
-    from spacrd._sections import split_libraries
+    from spacrd._sections import split_sections
 
-    tissue = tissue_of(split_libraries(adata)[0], None, None)
+    tissue = tissue_of(split_sections(adata)[0], None, None)
     row, column = np.argwhere(tissue.image[:, :, 0] == 0)[0]
     place = tissue.image_to_xy @ [column + 0.5, row + 0.5, 1]
     np.testing.assert_allclose(place[:2], [x, y], atol=2)
@@ -69,7 +69,7 @@ def test_regions_missing_spots_and_file(tmp_path: Path) -> None:
 
 
 def test_several_sections() -> None:
-    adata = scored_adata(libraries=("a", "b"), picture=True)
+    adata = scored_adata(libraries=("a", "b"), image=True)
     axes = pl.likelihood(adata)
     assert [ax.get_title() for ax in axes] == ["a", "b"]
     _, given = plt.subplots(1, 2)
@@ -82,14 +82,14 @@ def with_column(adata: AnnData, name: str, values: object) -> AnnData:
     return changed
 
 
-def test_side_by_side_with_labels_and_the_picture() -> None:
-    adata = scored_adata(libraries=("a", "b"), picture=True)
+def test_side_by_side_with_labels_and_the_image() -> None:
+    adata = scored_adata(libraries=("a", "b"), image=True)
     adata.obs.loc[adata.obs_names[:3], "label"] = None
     adata.obs["label"] = adata.obs["label"].astype("category")
     adata.uns["label_colors"] = ["#112233", "#445566"]
     axes = pl.likelihood(adata, color=[None, "label", "likelihood", "region"], outline=True)
     assert len(axes) == 8
-    assert [ax.get_title() for ax in axes[:4]] == ["picture", "label", "cancer likelihood", "called region"]
+    assert [ax.get_title() for ax in axes[:4]] == ["image", "label", "cancer likelihood", "called region"]
     assert [axes[0].get_ylabel(), axes[4].get_ylabel()] == ["a", "b"]
     assert [len(circles(ax)) for ax in axes] == [0, 3, 1, 2, 0, 2, 1, 2]  # unlabelled spots on their own
     labelled = circles(axes[5])
@@ -112,7 +112,7 @@ def test_uncertainty_has_its_own_scale() -> None:
 
 
 def test_names_with_dollars_are_no_mathematics() -> None:
-    adata = scored_adata(libraries=("$\\frac$", "b"), picture=True)
+    adata = scored_adata(libraries=("$\\frac$", "b"), image=True)
     adata.obs["label"] = adata.obs["label"].replace("stroma", "$\\sqrt$")
     for axes in (
         pl.likelihood(adata),
@@ -145,7 +145,7 @@ def test_many_spots_are_quick() -> None:
 
 
 def test_errors() -> None:
-    adata = scored_adata(picture=True)
+    adata = scored_adata(image=True)
     with pytest.raises(KeyError, match=r"'best'.*'hires'"):
         pl.likelihood(adata, image_key="best")
     with pytest.raises(ValueError, match="no image"):

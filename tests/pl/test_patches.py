@@ -53,7 +53,7 @@ def test_patches_are_what_the_encoder_saw(section: SpatialData, seen: dict[str, 
     assert (tmp_path / "p.png").stat().st_size > 5_000
 
 
-def test_uncertain_spots_and_spots_off_the_picture(section: SpatialData) -> None:
+def test_uncertain_spots_and_spots_off_the_image(section: SpatialData) -> None:
     sdata = spacrd._sections.copy_data(section)
     obs = sdata["table"].obs
     obs["spacrd_uncertainty"] = np.linspace(0.01, 0.3, len(obs)).astype(np.float32)
@@ -75,7 +75,7 @@ def test_fewer_spots_than_asked_for(section: SpatialData) -> None:
 
 def test_errors(section: SpatialData) -> None:
     with pytest.raises(ValueError, match=r"spacrd\.pp\.extract_patches"):
-        pl.patches(scored_adata(picture=True))
+        pl.patches(scored_adata(image=True))
     with pytest.raises(KeyError, match=r"'X_uni'.*'X_looking'"):
         pl.patches(section, image_rep="X_uni")
     _, given = plt.subplots(1, 4)

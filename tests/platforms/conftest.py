@@ -35,7 +35,7 @@ def _pixels(monkeypatch):
 
 @pytest.fixture(scope="session")
 def visium_folder(tmp_path_factory):
-    """Make a Space Ranger folder whose slide lies ``degrees`` turned in the picture; each one is made once."""
+    """Make a Space Ranger folder whose slide lies ``degrees`` turned in the image; each one is made once."""
     made = {}
 
     def make(version: int = 3, degrees: float = 0.0, flip: bool = False, mpp: float = 1.0, **options) -> Folder:
@@ -45,9 +45,9 @@ def visium_folder(tmp_path_factory):
             measured = poisson(xy, array)
             width, height = xy.max(axis=0) + MARGIN
             to_pixels, *shape = camera(width, height, mpp, degrees=degrees, flip=flip)
-            picture = photograph(np.linalg.inv(to_pixels), *shape)
+            image = photograph(np.linalg.inv(to_pixels), *shape)
             folder = tmp_path_factory.mktemp("visium")
-            outs = write_visium(folder, measured, picture, to_pixels, version=version, **options)
+            outs = write_visium(folder, measured, image, to_pixels, version=version, **options)
             made[key] = Folder(outs, measured, np.linalg.inv(to_pixels), mpp)
         return made[key]
 
@@ -56,15 +56,15 @@ def visium_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def hd_folder(tmp_path_factory) -> Folder:
-    """Bins of 2, 8 and 16 um and cells, on a picture of 0.5 um per pixel in which they lie turned by 3 degrees."""
+    """Bins of 2, 8 and 16 um and cells, on an image of 0.5 um per pixel in which they lie turned by 3 degrees."""
     xy, array = squares(128, 160, 2.0, 101.0)
     fine = poisson(xy, array, rate=0.1)
     to_pixels, *shape = camera(*(xy.max(axis=0) + 101), 0.5, degrees=3)
-    picture = photograph(np.linalg.inv(to_pixels), *shape)
+    image = photograph(np.linalg.inv(to_pixels), *shape)
     bins = {2: fine, 8: rebinned(fine, 8), 16: rebinned(fine, 16)}
     cells = poisson(*squares(14, 18, 16.0, 112.0))
     folder = tmp_path_factory.mktemp("hd")
-    path = write_visium_hd(folder, bins, picture, to_pixels, cells=cells)
+    path = write_visium_hd(folder, bins, image, to_pixels, cells=cells)
     return Folder(path, fine, np.linalg.inv(to_pixels), 0.5)
 
 

@@ -22,7 +22,7 @@ def write_visium_section(folder: Path, seed: int, size_um: float = SIZE_UM) -> p
     n = int((size_um - 2 * MARGIN_UM) / 100.0) + 1
     tissue = Simulated.grow(seed, size_um, mpp=1.5)
     measured = tissue.measure(*hexagonal(n, n - 1, margin=MARGIN_UM), 1)
-    write_visium(folder, measured, tissue.picture, tissue.to_pixels, dataset_id=folder.name)
+    write_visium(folder, measured, tissue.image, tissue.to_pixels, dataset_id=folder.name)
     return pd.Series(tissue.labels(measured.xy_um), index=barcodes(len(measured.xy_um)))
 
 
@@ -46,8 +46,8 @@ def write_xenium_example(folder: Path) -> None:
 
     def colour(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         rows, columns = ((np.clip(v, 0, SIZE_UM - 1e-6) / tissue.mpp).astype(int) for v in (y, x))
-        limit = len(tissue.picture) - 1
-        return tissue.picture[np.minimum(rows, limit), np.minimum(columns, limit)].T
+        limit = len(tissue.image) - 1
+        return tissue.image[np.minimum(rows, limit), np.minimum(columns, limit)].T
 
     he = photograph(np.linalg.inv(to_pixels), *shape, colour)
     to_morphology = np.diag([1 / PIXEL_UM, 1 / PIXEL_UM, 1]) @ np.linalg.inv(to_pixels)

@@ -19,7 +19,7 @@ def register(monkeypatch) -> None:
     spacrd.encoders.register("pixels", lambda p: p.reshape(len(p), -1).astype(float), dim=3 * SIZE**2, size=SIZE)
 
 
-def expected(centres: np.ndarray, side: float, to_um: np.ndarray, picture=colour_at) -> np.ndarray:
+def expected(centres: np.ndarray, side: float, to_um: np.ndarray, image=colour_at) -> np.ndarray:
     """Pixels (n, dim) of squares around ``centres``, ``side`` wide, axes and units those of a coordinate system.
 
     ``to_um`` maps the coordinate system to micrometres. Each pixel is the mean of what it covers.
@@ -30,7 +30,7 @@ def expected(centres: np.ndarray, side: float, to_um: np.ndarray, picture=colour
     rows = []
     for cx, cy in np.asarray(centres, float):
         um = move(to_um, np.column_stack([(cx + x).ravel(), (cy + y).ravel()]))
-        colours = picture(*um.T).reshape(3, SIZE, fine, SIZE, fine).mean((2, 4))
+        colours = image(*um.T).reshape(3, SIZE, fine, SIZE, fine).mean((2, 4))
         rows.append(colours.transpose(1, 2, 0).ravel())
     return np.stack(rows)
 
@@ -48,9 +48,9 @@ def facts(table) -> dict:
 
 
 def check(table, want: np.ndarray, atol: float = 2.0) -> None:
-    """Every pixel of every patch, but where the patch was padded or the spot lies off the picture.
+    """Every pixel of every patch, but where the patch was padded or the spot lies off the image.
 
-    spatialdata cuts off fractions each time it halves a picture: a level of colour for each level of the pyramid.
+    spatialdata cuts off fractions each time it halves an image: a level of colour for each level of the pyramid.
     """
     atol += facts(table)["level"]
     inside = table.obs["spacrd_in_image"].to_numpy()

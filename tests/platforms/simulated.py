@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from spacrd.datasets._toy_counts import draw_counts, gene_names
-from spacrd.datasets._toy_picture import paint
+from spacrd.datasets._toy_image import paint
 from spacrd.datasets._toy_tissue import CLASSES, GRID_UM, IN_SITU, INVASIVE, OUTSIDE, Tissue, grow_tissue
 
 from .tissue import Measured
@@ -19,14 +19,14 @@ CANCER = [CLASSES[IN_SITU], CLASSES[INVASIVE]]
 
 @dataclass(frozen=True)
 class Simulated:
-    """A tissue, its picture, and measurements of it.
+    """A tissue, its image, and measurements of it.
 
     Each instrument has a batch effect of its own: two of them agree about the tissue, not about the counts.
     """
 
     seed: int
     tissue: Tissue
-    picture: np.ndarray
+    image: np.ndarray
     mpp: float
     size_um: float
     genes: list[str]

@@ -43,7 +43,7 @@ def as_st(tissue: Simulated):
     var = pd.DataFrame(index=measured.genes)
     xy = measured.xy_um / tissue.mpp
     scales = {"tissue_hires_scalef": 1.0, "spot_diameter_fullres": 100.0 / tissue.mpp}
-    spatial = {f"st_{tissue.seed}": {"images": {"hires": tissue.picture}, "scalefactors": scales}}
+    spatial = {f"st_{tissue.seed}": {"images": {"hires": tissue.image}, "scalefactors": scales}}
     table = ad.AnnData(measured.counts, obs=obs, var=var, obsm={"spatial": xy}, uns={"spatial": spatial})
     label(table, tissue, measured.xy_um)
     spacrd.pp.extract_patches(table, patch_um=PATCH_UM, mpp=tissue.mpp)
@@ -53,7 +53,7 @@ def as_st(tissue: Simulated):
 def as_visium(tissue: Simulated, folder):
     n = count(tissue.size_um, 100.0)
     measured = tissue.measure(*hexagonal(n, n - 1, margin=MARGIN_UM), VISIUM)
-    sdata = read_visium(write_visium(folder, measured, tissue.picture, tissue.to_pixels))
+    sdata = read_visium(write_visium(folder, measured, tissue.image, tissue.to_pixels))
     label(sdata.tables["table"], tissue, sdata.tables["table"].obsm["spatial"] * tissue.mpp)
     spacrd.pp.extract_patches(sdata, patch_um=PATCH_UM)
     return sdata
@@ -63,7 +63,7 @@ def as_hd(tissue: Simulated, folder):
     """Bins of 16 um, added up to spots."""
     n = count(tissue.size_um, 16.0)
     measured = tissue.measure(*squares(n, n, 16.0, MARGIN_UM), HD, depth=0.05)
-    write_visium_hd(folder / "hd", {16: measured}, tissue.picture, tissue.to_pixels)
+    write_visium_hd(folder / "hd", {16: measured}, tissue.image, tissue.to_pixels)
     bins = read_visium_hd(folder / "hd", [16])
     bins.tables["square_016um"].var_names_make_unique()
     spots = spacrd.pp.pseudospots(bins, table_key="square_016um", diameter_um=100.0)
@@ -81,15 +81,15 @@ def as_xenium(tissue: Simulated, folder=None):
     measured = replace(measured, counts=measured.counts[:, ::3].tocsr(), genes=measured.genes[::3])
     if folder is None:
         var = pd.DataFrame(index=measured.genes)
-        entry = {"images": {"hires": tissue.picture}, "scalefactors": {"tissue_hires_scalef": 1 / tissue.mpp}}
-        pictures = {"spatial": {f"cells_{tissue.seed}": entry}}
-        table = ad.AnnData(measured.counts, var=var, obsm={"spatial": measured.xy_um}, uns=pictures)
+        entry = {"images": {"hires": tissue.image}, "scalefactors": {"tissue_hires_scalef": 1 / tissue.mpp}}
+        images = {"spatial": {f"cells_{tissue.seed}": entry}}
+        table = ad.AnnData(measured.counts, var=var, obsm={"spatial": measured.xy_um}, uns=images)
         spots = spacrd.pp.pseudospots(table, diameter_um=100.0, mpp=1.0)
         label(spots, tissue, spots.obsm["spatial"])
     else:
         to_morphology = np.diag([tissue.mpp / PIXEL_UM, tissue.mpp / PIXEL_UM, 1.0])
         size = (tissue.size_um, tissue.size_um)
-        write_xenium(folder / "outs", measured, *size, he=tissue.picture, he_to_pixels=to_morphology)
+        write_xenium(folder / "outs", measured, *size, he=tissue.image, he_to_pixels=to_morphology)
         spots = spacrd.pp.pseudospots(read_xenium(folder / "outs", **LIGHT), diameter_um=100.0)
         label(spots.tables["table"], tissue, spots.tables["table"].obsm["spatial"] * PIXEL_UM)
     spacrd.pp.extract_patches(spots, patch_um=PATCH_UM)

@@ -24,7 +24,7 @@ LIGHT = {"transcripts": False, "nucleus_labels": False, "morphology_mip": False,
 
 @pytest.fixture
 def xenium(xenium_folder):
-    """A section whose picture lies turned, its cells shuffled and some left out."""
+    """A section whose image lies turned, its cells shuffled and some left out."""
     sdata = read_xenium(xenium_folder(degrees=7.0).path, **LIGHT)
     order = np.random.default_rng(3).permutation(sdata.tables["table"].n_obs)[:200]
     sdata.tables["table"] = sdata.tables["table"][order].copy()

@@ -101,7 +101,7 @@ def test_a_pyramid_upside_down_is_refused():
         extract(with_levels(2, 1, 0))
 
 
-def test_the_picture_of_the_slide_and_no_other():
+def test_the_image_of_the_slide_and_no_other():
     first, tenth = make_sdata(region="s1", image="s1_full_image"), make_sdata(region="s10", image="s10_hires_image")
     for sdata, system in ((first, "s1"), (tenth, "s10")):
         for name in (system, *sdata.images):
@@ -114,7 +114,7 @@ def test_a_coordinate_system_that_stretches_is_said():
     sdata = make_sdata()
     for name in ("one", "one_full_image"):
         set_transformation(sdata[name], Scale([2.0, 1.0], axes=("x", "y")), "one")
-    with pytest.warns(spacrd.SpacrdWarning, match="'one' stretches picture 'one_full_image' by 2"):
+    with pytest.warns(spacrd.SpacrdWarning, match="'one' stretches image 'one_full_image' by 2"):
         extract(sdata, mpp=1.7)
 
 
@@ -138,7 +138,7 @@ def test_own_spots_beside_the_cells_of_a_xenium(xenium_folder):
 
 
 @pytest.mark.parametrize("bits", [8, 12])
-def test_pictures_of_few_bits_in_16_are_not_read_as_black(bits):
+def test_images_of_few_bits_in_16_are_not_read_as_black(bits):
     pixels = render(np.eye(3), SIZE, SIZE).transpose(1, 2, 0).astype(np.uint16) << (bits - 8)
     with pytest.raises(ValueError, match=r"uint16.*at most \d+.*uint8"):
         found(make_adata(fullres=pixels))
@@ -165,8 +165,8 @@ def test_elements_without_transformations_are_named(element, scale_factors):
         extract(sdata)
 
 
-def test_one_picture_for_several_sections():
-    """Two pieces of tissue on one slide have one picture; two slides whose library has the same name do not."""
+def test_one_image_for_several_sections():
+    """Two pieces of tissue on one slide have one image; two slides whose library has the same name do not."""
     whole = make_adata()
     found(whole)
     whole.obs["piece"] = np.where(whole.obsm["spatial"][:, 0] < 300, "left", "right")
@@ -176,11 +176,11 @@ def test_one_picture_for_several_sections():
     second = make_adata()
     second.obsm["spatial"] += [17.0, 9.0]
     both = ad.concat([make_adata(), second], label="slide", keys=["a", "b"], uns_merge="first", index_unique="-")
-    with pytest.raises(ValueError, match="has one picture, 'one', but spots of section 'a'.*lie on each other"):
+    with pytest.raises(ValueError, match="has one image, 'one', but spots of section 'a'.*lie on each other"):
         spacrd.pp.extract_patches(both, encoder="pixels", library_key="slide")
 
 
-def test_big_endian_pictures():
+def test_big_endian_images():
     pixels = render(np.eye(3), SIZE, SIZE).transpose(1, 2, 0)
     wanted, table = make_adata(fullres=pixels), make_adata(fullres=(pixels.astype(np.uint16) << 8).astype(">u2"))
     for section in (wanted, table):

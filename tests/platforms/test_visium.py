@@ -34,7 +34,7 @@ def test_each_space_ranger(visium_folder, version):
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
-def test_however_the_slide_lies_in_the_picture(visium_folder, view):
+def test_however_the_slide_lies_in_the_image(visium_folder, view):
     folder = visium_folder(**view)
     sdata = read_visium(folder.path)
     table = extract(sdata, patch_um=90.0)
@@ -42,20 +42,20 @@ def test_however_the_slide_lies_in_the_picture(visium_folder, view):
     assert facts(table)["mpp"] == pytest.approx(folder.mpp, rel=1e-6)
 
 
-@pytest.mark.parametrize(("picture", "mpp"), [("hires", 1100 / 900), ("lowres", 1100 / 300)])
-def test_the_reduced_pictures(visium_folder, picture, mpp):
+@pytest.mark.parametrize(("image", "mpp"), [("hires", 1100 / 900), ("lowres", 1100 / 300)])
+def test_the_reduced_images(visium_folder, image, mpp):
     folder = visium_folder()
     sdata = read_visium(folder.path, full=False)
-    arguments = {} if picture == "hires" else {"image_key": "slide_lowres_image"}
+    arguments = {} if image == "hires" else {"image_key": "slide_lowres_image"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         table = extract(sdata, **arguments)
     # Interpolated between pixels of 1.3 and 4 um; the colours change by a level each micrometre.
-    check(table, expected(centres(sdata), 65.0, folder.to_um), 3.0 if picture == "hires" else 6.0)
+    check(table, expected(centres(sdata), 65.0, folder.to_um), 3.0 if image == "hires" else 6.0)
     record = facts(table)
-    assert record["image"] == f"slide_{picture}_image"
+    assert record["image"] == f"slide_{image}_image"
     longest = max(read_visium(folder.path).images["slide_full_image"]["scale0"]["image"].shape)
-    assert record["mpp"] == pytest.approx(longest / {"hires": 900, "lowres": 300}[picture], rel=1e-3)
+    assert record["mpp"] == pytest.approx(longest / {"hires": 900, "lowres": 300}[image], rel=1e-3)
 
 
 @pytest.mark.parametrize("version", [1, 3])
@@ -73,7 +73,7 @@ def test_read_by_scanpy(visium_folder, version):
 
 def test_lowres_alone_is_named_too_coarse(visium_folder):
     sdata = read_visium(visium_folder().path)
-    with pytest.warns(UserWarning, match="px wide in picture 'slide_lowres_image'"):
+    with pytest.warns(UserWarning, match="px wide in image 'slide_lowres_image'"):
         extract(sdata, image_key="slide_lowres_image")
 
 
@@ -111,14 +111,14 @@ class Mask(np.ndarray):
         return self.tobytes() == np.asarray(other).tobytes()
 
 
-def test_spots_off_the_picture_and_at_its_border(tmp_path):
+def test_spots_off_the_image_and_at_its_border(tmp_path):
     xy, array = hexagonal(9, 8, margin=20.0)
-    # The picture begins 90 um to the right of the first spots.
+    # The image begins 90 um to the right of the first spots.
     to_pixels, *shape = camera(*(xy.max(axis=0) + 20), 1.0, shift=-90.0)
     to_um = np.linalg.inv(to_pixels)
     outs = write_visium(tmp_path, poisson(xy, array), photograph(to_um, *shape), to_pixels)
     sdata = read_visium(outs)
-    with pytest.warns(UserWarning, match="lie off picture"):
+    with pytest.warns(UserWarning, match="lie off image"):
         table = extract(sdata)
     x, y = centres(sdata).T
     off = (x < 0) | (y < 0) | (x > shape[1]) | (y > shape[0])
@@ -152,8 +152,8 @@ def test_a_wrong_scale_is_refused_and_two_sources_are_compared(visium_folder, tm
     assert KEY not in sdata.tables["table"].obsm
     xy, array = hexagonal(6, 6)
     to_pixels, *shape = camera(*(xy.max(axis=0) + 150), 1.0)
-    picture = photograph(np.linalg.inv(to_pixels), *shape)
-    outs = write_visium(tmp_path, poisson(xy, array), picture, to_pixels, stored_um=120.0)
+    image = photograph(np.linalg.inv(to_pixels), *shape)
+    outs = write_visium(tmp_path, poisson(xy, array), image, to_pixels, stored_um=120.0)
     with pytest.warns(UserWarning, match=r"disagree.*lattice.*stored spot diameter"):
         extract(read_visium(outs), patch_um=65.0)
 
@@ -175,17 +175,17 @@ def test_through_zarr_and_h5ad(visium_folder, tmp_path):
 
 @pytest.mark.real_data
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize(("name", "picture"), [("visium_tiny", "hires"), ("visium_mouse_placenta", "lowres")])
-def test_real_folders(real_data, name, picture):
+@pytest.mark.parametrize(("name", "size"), [("visium_tiny", "hires"), ("visium_mouse_placenta", "lowres")])
+def test_real_folders(real_data, name, size):
     import spatialdata_io
     from spatialdata.transformations import get_transformation
 
     sdata = spatialdata_io.visium(real_data / name, dataset_id="real", counts_file="filtered_feature_bc_matrix.h5")
     table = extract(sdata)
     record = facts(table)
-    assert record["image"] == f"real_{picture}_image" and "lattice" in record["mpp_source"]
+    assert record["image"] == f"real_{size}_image" and "lattice" in record["mpp_source"]
     assert 64 < record["patch_um"] < 70  # the lattice and the stored diameter agree as well as on real slides
-    image = sdata.images[f"real_{picture}_image"]
+    image = sdata.images[f"real_{size}_image"]
     factor = np.linalg.inv(get_transformation(image, "real").to_affine_matrix(("x", "y"), ("x", "y")))[0, 0]
     assert record["n_off_image"] == 0 and np.isfinite(table.obsm[KEY]).all()
     # The same square, cut by hand.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spacrd._sections import split_libraries, um_per_unit
+from spacrd._sections import split_sections, um_per_unit
 
 from .pixels import KEY, check, expected, extract, facts
 from .tissue import move
@@ -36,7 +36,7 @@ def test_bins(hd, hd_folder, size, squares):
     record = facts(table)
     assert record["image"] == "hd_full_image" and record["patch_um"] == 112
     assert record["mpp"] == pytest.approx(0.5, rel=1e-6) and "Visium HD scale factors" in record["mpp_source"]
-    (library,) = split_libraries(sdata, table_key=f"square_{size:03d}um")
+    (library,) = split_sections(sdata, table_key=f"square_{size:03d}um")
     assert um_per_unit(library) == pytest.approx(0.5, rel=1e-6)
 
 
@@ -68,7 +68,7 @@ def test_cells_take_the_scale_of_the_bins_beside_them(hd, hd_folder):
     at = move(np.linalg.inv(hd_folder.to_um), cell_places(table))
     check(table, expected(at, 224.0, hd_folder.to_um))
     assert "bins 'hd_square_008um'" in facts(table)["mpp_source"]
-    (library,) = split_libraries(sdata, table_key="cell_segmentations")
+    (library,) = split_sections(sdata, table_key="cell_segmentations")
     assert um_per_unit(library) == pytest.approx(0.5, rel=1e-6)
 
 
@@ -88,7 +88,7 @@ def test_cells_alone_ask_for_the_scale(hd, hd_folder):
     check(table, expected(move(np.linalg.inv(hd_folder.to_um), cell_places(table)), 224.0, hd_folder.to_um))
 
 
-def test_hires_picture(hd_folder):
+def test_hires_image(hd_folder):
     sdata = read_visium_hd(hd_folder.path, [16])
     table = extract(sdata, "square_016um", image_key="hd_hires_image")
     check(table, expected(centres(sdata, table, "hd_square_016um"), 224.0, hd_folder.to_um), 3.0)

@@ -8,7 +8,7 @@ import shapely
 from spatialdata import transform
 
 import spacrd
-from spacrd._sections import split_libraries, um_per_unit
+from spacrd._sections import split_sections, um_per_unit
 
 from .conftest import XENIUM_UM
 from .pixels import KEY, check, expected, extract, facts
@@ -37,7 +37,7 @@ def test_each_version(xenium_folder, version):
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
-def test_however_the_picture_was_taken(xenium_folder, view):
+def test_however_the_image_was_taken(xenium_folder, view):
     folder = xenium_folder(**view)
     table = extract(read_xenium(folder.path, **LIGHT), patch_um=60.0)
     check(table, expected(in_global(folder), 60.0 / PIXEL_UM, folder.to_um), 2.5)
@@ -57,12 +57,12 @@ def test_whatever_the_table_annotates(xenium_folder, region):
     table = extract(sdata)
     check(table, expected(in_global(folder, order), 112.0 / PIXEL_UM, folder.to_um))
     assert facts(table)["mpp"] == pytest.approx(0.5, rel=1e-6)
-    (library,) = split_libraries(sdata)
+    (library,) = split_sections(sdata)
     assert library.region == region and um_per_unit(library) == pytest.approx(1.0)
 
 
 def he_only(folder, path, pixels, to_pixels, **options):
-    """The section with another picture."""
+    """The section with another image."""
     import spatialdata_io
 
     sdata = read_xenium(folder.path, aligned_images=False, **LIGHT)
@@ -75,7 +75,7 @@ def he_only(folder, path, pixels, to_pixels, **options):
 
 @pytest.mark.parametrize("scales", [None, [2, 2]], ids=["one scale", "three scales"])
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "rgba", "channels last"])
-def test_kinds_of_pictures(xenium_folder, tmp_path, kind, scales):
+def test_kinds_of_images(xenium_folder, tmp_path, kind, scales):
     folder = xenium_folder()
     to_pixels, *shape = camera(*XENIUM_UM, 0.5, degrees=7.0, shift=33.0)
     pixels = photograph(np.linalg.inv(to_pixels), *shape)
@@ -92,12 +92,12 @@ def test_kinds_of_pictures(xenium_folder, tmp_path, kind, scales):
     assert facts(table)["level"] == (0 if scales is None else 2)
 
 
-def test_cells_off_the_picture(xenium_folder, tmp_path):
+def test_cells_off_the_image(xenium_folder, tmp_path):
     folder = xenium_folder()
     # The H&E shows the right part of the tissue only.
     to_pixels, *shape = camera(*XENIUM_UM, 0.5, shift=-150.0)
     sdata = he_only(folder, tmp_path, photograph(np.linalg.inv(to_pixels), *shape), to_pixels)
-    with pytest.warns(UserWarning, match="lie off picture 'he_image'"):
+    with pytest.warns(UserWarning, match="lie off image 'he_image'"):
         table = extract(sdata)
     x, y = move(to_pixels, folder.measured.xy_um).T
     clear = np.abs(x) > 1, np.abs(y) > 1

@@ -1,4 +1,4 @@
-"""What is measured, and what was measured of it: places in micrometres, counts, and a picture known everywhere."""
+"""What is measured, and what was measured of it: places in micrometres, counts, and an image known everywhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy import sparse
 
 from tests.image.sections import colour_at
 
-Picture = Callable[[np.ndarray, np.ndarray], np.ndarray]
+SectionImage = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Colours (3, ...) in 0 to 255 at x and y in micrometres."""
 
 
@@ -58,14 +58,14 @@ def squares(n_rows: int, n_cols: int, pitch: float, margin: float) -> tuple[np.n
     return np.column_stack([columns, rows]) * pitch + margin, np.column_stack([rows, columns])
 
 
-def photograph(to_um: np.ndarray, height: int, width: int, picture: Picture = colour_at) -> np.ndarray:
+def photograph(to_um: np.ndarray, height: int, width: int, image: SectionImage = colour_at) -> np.ndarray:
     """The tissue as a camera sees it, uint8 (height, width, 3); ``to_um`` maps pixels to micrometres."""
     total = np.zeros((3, height, width))
     for dy in (0.25, 0.75):
         for dx in (0.25, 0.75):
             py, px = np.mgrid[0:height, 0:width]
             x, y, _ = to_um @ np.stack([px + dx, py + dy, np.ones_like(px, float)]).reshape(3, -1)
-            total += picture(x, y).reshape(3, height, width)
+            total += image(x, y).reshape(3, height, width)
     return np.rint(total / 4).astype(np.uint8).transpose(1, 2, 0)
 
 

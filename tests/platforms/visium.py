@@ -26,7 +26,7 @@ def write_visium(
     sizes: dict[str, int] | None = None,
     stored_um: float = 65.0,
 ) -> Path:
-    """Write ``folder/outs`` and ``folder/he.tif``, the picture that Space Ranger was given.
+    """Write ``folder/outs`` and ``folder/he.tif``, the image that Space Ranger was given.
 
     Parameters
     ----------
@@ -35,17 +35,17 @@ def write_visium(
     measured
         All spots of the array, in micrometres.
     pixels
-        Full-resolution picture, uint8 (height, width, 3).
+        Full-resolution image, uint8 (height, width, 3).
     to_pixels
         Matrix from micrometres to full-resolution pixels.
     version
-        Of Space Ranger: 1 lists positions without a header, 2 and 3 with one; 2 and 3 add CytAssist's picture.
+        Of Space Ranger: 1 lists positions without a header, 2 and 3 with one; 2 and 3 add CytAssist's image.
     dataset_id
         Prefix of the counts file from version 2 on; version 1 has none.
     in_tissue
         Which spots lie under tissue and have counts, (n,); by default all.
     sizes
-        Longest side of the reduced pictures.
+        Longest side of the reduced images.
     stored_um
         Spot diameter written to the scale factors.
     """
@@ -83,5 +83,5 @@ def read_visium(outs: Path, *, full: bool = True, dataset_id: str = "slide"):
     """The section through the real reader."""
     import spatialdata_io
 
-    picture = {"fullres_image_file": outs.parent.resolve() / "he.tif"} if full else {}
-    return spatialdata_io.visium(outs, dataset_id=dataset_id, **picture)
+    image = {"fullres_image_file": outs.parent.resolve() / "he.tif"} if full else {}
+    return spatialdata_io.visium(outs, dataset_id=dataset_id, **image)

@@ -1,4 +1,4 @@
-"""Output folders of Xenium Onboard Analysis 1 and 3, with an H&E picture aligned afterwards."""
+"""Output folders of Xenium Onboard Analysis 1 and 3, with an H&E image aligned afterwards."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def write_xenium(
     version
         1.0 numbers the cells, 1.3 names them, 2 and later link polygons to them.
     he
-        H&E picture, (height, width, 3), (3, height, width) or (4, height, width).
+        H&E image, (height, width, 3), (3, height, width) or (4, height, width).
     he_to_pixels
-        Matrix from pixels of the H&E to pixels of the morphology picture, as Xenium Explorer exports it.
+        Matrix from pixels of the H&E to pixels of the morphology image, as Xenium Explorer exports it.
     radius_um
         Of a cell.
     """
@@ -90,7 +90,7 @@ def write_xenium(
 
 
 def write_he(folder: Path, he: np.ndarray, to_pixels: np.ndarray, name: str = "made_he_image") -> Path:
-    """An aligned H&E picture and its alignment file."""
+    """An aligned H&E image and its alignment file."""
     axes = {"axes": "YXS" if he.shape[-1] == 3 else "CYX"}
     options = {"photometric": "rgb"} if he.shape[-1] == 3 else {"photometric": "minisblack"}
     tifffile.imwrite(folder / f"{name}.ome.tif", he, ome=True, metadata=axes, tile=(256, 256), **options)

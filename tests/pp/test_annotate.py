@@ -1,4 +1,4 @@
-"""Regions drawn on a picture to classes of spots."""
+"""Regions drawn on an image to classes of spots."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_forms_of_geojson(tmp_path):
 
 
 @pytest.mark.parametrize("view", [{}, {"scale": 2.0}, {"degrees": 30.0}, {"degrees": 90.0, "flip": True}], ids=str)
-def test_pixels_of_a_turned_picture(view):
+def test_pixels_of_a_turned_image(view):
     sdata = make_sdata(**view)
     (name,) = sdata.images
     xy = sdata.tables["table"].obsm["spatial"]
@@ -285,8 +285,8 @@ def test_cells_of_a_raster_by_area():
     assert (classes(table)[first] == "").all()
 
 
-def test_regions_of_a_larger_picture_are_refused_and_can_be_placed(tmp_path):
-    """Drawn on the full-resolution picture of a section that has a reduced one only."""
+def test_regions_of_a_larger_image_are_refused_and_can_be_placed(tmp_path):
+    """Drawn on the full-resolution image of a section that has a reduced one only."""
     sdata = make_sdata(scale=0.2, image="one_hires_image")
     (tmp_path / "drawn.geojson").write_text(json.dumps(DRAWN))
     with pytest.raises(ValueError, match="'one_hires_image' has 120 x 120 px.*shapes element"):

@@ -1,4 +1,4 @@
-"""Channels and axes of a picture are what its element says they are."""
+"""Channels and axes of an image are what its element says they are."""
 
 from __future__ import annotations
 

@@ -118,11 +118,11 @@ def test_blocks_are_kept_and_continued(client, tmp_path):
     assert np.array_equal(again.obsm[KEY], adata.obsm[KEY]) and len(list(notes.iterdir())) == before + 1
 
 
-def test_pictures_on_disk_and_on_the_cluster(client, tmp_path):
+def test_images_on_disk_and_on_the_cluster(client, tmp_path):
     expected = extract(make_adata()).obsm[KEY]
-    picture = make_adata().uns["spatial"]["one"]["images"]["fullres"]
-    da.from_array(picture, chunks=(200, 200, 3)).to_zarr(str(tmp_path / "picture"))
-    lazy = da.from_zarr(str(tmp_path / "picture"))
+    image = make_adata().uns["spatial"]["one"]["images"]["fullres"]
+    da.from_array(image, chunks=(200, 200, 3)).to_zarr(str(tmp_path / "image"))
+    lazy = da.from_zarr(str(tmp_path / "image"))
     assert np.array_equal(extract(make_adata(fullres=lazy), client=client).obsm[KEY], expected)
     held = client.persist(lazy)
     assert np.array_equal(extract(make_adata(fullres=held)).obsm[KEY], expected)

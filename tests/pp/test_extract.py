@@ -28,7 +28,7 @@ def test_anndata():
     assert (facts["n_patches"], facts["n_padded"], facts["n_off_image"]) == (table.n_obs, 0, 0)
 
 
-def test_anndata_hires_picture_and_lazy_pictures():
+def test_anndata_hires_image_and_lazy_images():
     small = render(np.diag([0.5, 0.5, 1]), SIZE // 2, SIZE // 2).transpose(1, 2, 0)
     with pytest.warns(UserWarning, match="20 px wide"):
         table = extract(make_adata(hires=small))
@@ -116,12 +116,12 @@ def test_patch_size_and_scale_can_be_given():
     assert section(table)["mpp"] == pytest.approx(0.65)
 
 
-def test_borders_are_padded_and_flagged_and_spots_off_the_picture_are_nan():
+def test_borders_are_padded_and_flagged_and_spots_off_the_image_are_nan():
     adata = make_adata()
     adata.obsm["spatial"][0] = [1.0, 300.0]
     adata.obsm["spatial"][1] = [-30.0, 300.0]
     adata.obsm["spatial"][2] = [np.nan, 300.0]
-    with pytest.warns(UserWarning, match="2 of .* lie off picture"):
+    with pytest.warns(UserWarning, match="2 of .* lie off image"):
         table = extract(adata)
     assert table.obs["spacrd_in_image"].tolist() == [True, False, False] + [True] * (table.n_obs - 3)
     assert table.obs["spacrd_padded"].tolist() == [True] + [False] * (table.n_obs - 1)

@@ -54,7 +54,7 @@ def _factor(d):
         (_channels, {}, ValueError, r"\(600, 600, 5\)"),
         (_factor, {}, KeyError, "tissue_hires_scalef"),
         (lambda d: d.obsm.pop("spatial"), {}, KeyError, "spatial"),
-        (lambda d: d.obsm.update(spatial=d.obsm["spatial"] - 5000), {}, ValueError, "lie off the picture"),
+        (lambda d: d.obsm.update(spatial=d.obsm["spatial"] - 5000), {}, ValueError, "lie off the image"),
         (None, {"image_key": "hires"}, KeyError, "no image 'hires'.*'fullres'"),
         (None, {"encoder": "nothing"}, KeyError, "no encoder 'nothing'"),
         (None, {"region": "two"}, KeyError, "no region 'two'.*'one'"),
@@ -111,7 +111,7 @@ def test_mistakes_in_spatialdata(damage, arguments, error, message):
     assert KEY not in sdata.tables["table"].obsm
 
 
-def test_several_pictures_without_the_name_of_the_reader():
+def test_several_images_without_the_name_of_the_reader():
     sdata = make_sdata(image="he_image")
     sdata.images["dapi"] = sdata.images["he_image"]
     with pytest.raises(ValueError, match=r"several images.*'he_image'"):
@@ -119,7 +119,7 @@ def test_several_pictures_without_the_name_of_the_reader():
     extract(sdata, image_key="dapi")
 
 
-def test_the_finest_picture_of_the_reader_is_taken():
+def test_the_finest_image_of_the_reader_is_taken():
     sdata = make_sdata()
     low = make_sdata(scale=0.1, image="one_lowres_image")
     sdata.images["one_lowres_image"] = low.images["one_lowres_image"]

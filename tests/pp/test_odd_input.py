@@ -32,7 +32,7 @@ def _entry(image=None, **factors):
         (_entry(tissue_hires_scalef=0), {}, ValueError, "tissue_hires_scalef.*positive number, got 0"),
         (_entry(tissue_hires_scalef=np.nan), {}, ValueError, "tissue_hires_scalef.*positive number"),
         (_entry(spot_diameter_fullres="x"), {}, ValueError, "spot_diameter_fullres.*got 'x'"),
-        (_entry(), {"patch_um": 1e9}, ValueError, "px wide, and picture 'hires' only"),
+        (_entry(), {"patch_um": 1e9}, ValueError, "px wide, and image 'hires' only"),
         (_entry(), {"key_added": "spatial"}, ValueError, "replace the coordinates"),
     ],
 )

@@ -92,7 +92,7 @@ def _spots(adata):
 @pytest.mark.parametrize(
     ("change", "arguments", "message"),
     [
-        (_pixels, {}, "picture or the place of the spots is not what it was"),
+        (_pixels, {}, "image or the place of the spots is not what it was"),
         (_spots, {}, "one'.*'spots' differ"),
         (None, {"patch_um": 60.0}, "'patch_side' differ"),
     ],

@@ -19,7 +19,7 @@ def two_libraries():
     return both[np.random.default_rng(0).permutation(both.n_obs)].copy()
 
 
-def test_several_libraries_each_have_their_picture():
+def test_several_libraries_each_have_their_image():
     table = extract(two_libraries(), library_key="sample")
     two = (table.obs["sample"] == "two").to_numpy()
     assert (table.obsm[KEY][two] == 77).all()

@@ -69,7 +69,7 @@ def state(value: Any, path: str = "") -> dict[str, str]:
         for kind, name, element in value.gen_elements():
             found |= state(element, f"{path}.{kind}[{name}]")
         return found
-    if hasattr(value, "groups") and hasattr(value, "children"):  # a picture of several scales
+    if hasattr(value, "groups") and hasattr(value, "children"):  # an image of several scales
         found = {}
         for name, child in value.children.items():
             found |= state(next(iter(child.values())), f"{path}.{name}")

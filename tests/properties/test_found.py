@@ -45,7 +45,7 @@ def test_stacked_copies_of_a_section_have_the_neighbours_of_one(model):
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_a_hole_of_nan_in_a_picture_is_black(monkeypatch):
+def test_a_hole_of_nan_in_a_image_is_black(monkeypatch):
     pixels = np.full((600, 600, 3), 0.5, np.float32)
     pixels[:, 256:] = np.nan
     table = make_adata(hires=pixels)
@@ -71,7 +71,7 @@ def test_corners_that_are_nowhere_are_named(corner):
 
 
 def test_spots_without_a_place_do_not_stop_a_map():
-    table = scored_adata(picture=True)
+    table = scored_adata(image=True)
     table.obsm["spatial"][3] = np.nan
     spacrd.pl.likelihood(table, show=False)
     pyplot.close("all")

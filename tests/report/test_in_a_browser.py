@@ -67,7 +67,7 @@ def probed(file: Path, folder: Path, *options: str) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     name = "<script>document.title='taken'; console.error('run')</script>"
-    adata = scored_adata(libraries=(name, "a_section_with_one_very_long_name_" * 3), picture=True)
+    adata = scored_adata(libraries=(name, "a_section_with_one_very_long_name_" * 3), image=True)
     for report in adata.uns["spacrd"]["spacrd"]["sections"].values():
         report.update(verdict="tumour", gene_coverage=0.2)
     return spacrd.report(adata, tmp_path_factory.mktemp("report") / "report.html")
@@ -91,11 +91,11 @@ def test_fetches_nothing_and_draws_everything(file: Path, tmp_path: Path) -> Non
 def test_dark_on_a_phone(file: Path, tmp_path: Path) -> None:
     found = probed(file, tmp_path, "--window-size=390,800", "--blink-settings=preferredColorScheme=0")
     assert found["page"] == "rgb(22, 25, 29)"
-    assert found["dark"] == 4  # maps and distributions; the picture is the same
+    assert found["dark"] == 4  # maps and distributions; the image is the same
     assert found["overflow"] == 0
 
 
-def test_a_picture_from_elsewhere_would_be_seen(file: Path, tmp_path: Path) -> None:
+def test_a_image_from_elsewhere_would_be_seen(file: Path, tmp_path: Path) -> None:
     changed = tmp_path / "changed.html"
     changed.write_text(file.read_text(encoding="utf-8").replace("<main>", '<main><img src="http://localhost/x.png">'))
     assert probed(changed, tmp_path)["seen"] == ["http://localhost/x.png"]

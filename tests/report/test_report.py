@@ -28,7 +28,7 @@ def read(adata: AnnData | list[AnnData], folder: Path, **arguments: object) -> P
 
 
 def test_page_stands_alone_and_is_accessible(tmp_path: Path) -> None:
-    page = read(scored_adata(libraries=("a", "b"), picture=True), tmp_path)
+    page = read(scored_adata(libraries=("a", "b"), image=True), tmp_path)
     assert page.all("html")[0].attributes["lang"] == "en"
     assert page.all("title")[0].text == "Cancer likelihood: a, b"
     assert not page.all("script", "iframe", "object", "embed", "form")
@@ -50,7 +50,7 @@ def test_page_stands_alone_and_is_accessible(tmp_path: Path) -> None:
                 assert target.removeprefix("#") in ids
     for table in page.all("th"):
         assert table.attributes["scope"] in ("row", "col")
-    assert len(page.all("img")) == 6  # map, picture, distribution of each
+    assert len(page.all("img")) == 6  # map, image, distribution of each
     assert (tmp_path / "report.html").stat().st_size < 1_000_000
 
 
@@ -68,7 +68,7 @@ def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
     assert "likelihood of 0.50: two Gaussians" in text
     assert "Genes of the model found here 31.0 % Unusual." in text
     assert "Distance in expression 0.50 Its mean expression is no stranger" in text
-    assert "Distance in the picture" not in text
+    assert "Distance in the image" not in text
     assert "1,234 Unusual. 3.5 times beyond" in text
     for fact in ("model abc123", "recipe default", "calibrated on 4 held-out", "invasive, in situ", "scoring 0.0.9"):
         assert fact in text
@@ -123,12 +123,12 @@ def test_what_a_reader_is_warned_of(tmp_path: Path) -> None:
     said = text[text.index("Before you believe") : text.index("Likelihood of cancer of every spot")]
     assert "fitted on this very section" in said
     assert "not calibrated" in said
-    assert "Distance in the picture: 2.50" in said
+    assert "Distance in the image: 2.50" in said
     assert "30 of 120 spots have no likelihood" in said
     assert "no proof that there is none" in text
 
 
-def test_sections_unscored_without_mixture_record_or_picture(tmp_path: Path) -> None:
+def test_sections_unscored_without_mixture_record_or_image(tmp_path: Path) -> None:
     adata = scored_adata(60, libraries=("scored", "not"))
     rest = (adata.obs["library"] == "not").to_numpy()
     for column in ("spacrd_likelihood", "spacrd_region"):
@@ -174,7 +174,7 @@ def test_refuses_what_was_not_scored_or_not_by_this_model(tmp_path: Path) -> Non
     with pytest.raises(TypeError, match="model must be a SpaCRD, got str"):
         spacrd.report(adata, tmp_path / "r.html", model="folder")  # type: ignore[arg-type]
     with pytest.raises(KeyError, match="nothing"):
-        spacrd.report(scored_adata(picture=True), tmp_path / "r.html", image_key="nothing")
+        spacrd.report(scored_adata(image=True), tmp_path / "r.html", image_key="nothing")
     assert not list(tmp_path.iterdir())
 
 
@@ -193,7 +193,7 @@ def test_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_leaves_object_styles_and_figures_alone(tmp_path: Path) -> None:
-    adata = scored_adata(picture=True)
+    adata = scored_adata(image=True)
     before, look = adata.copy(), mpl.rcParams.copy()
     with plt.style.context("ggplot"):
         file = spacrd.report(adata, tmp_path / "r.html")

@@ -37,7 +37,7 @@ def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
 
 
 def test_the_smoothest_share_that_ranks_as_well_is_taken():
-    from spacrd.tl._calibrate import _smoothest
+    from spacrd.train._calibrate import _smoothest
 
     worse = {0.0: np.array([0.90, 0.91, 0.92]), 0.5: np.array([0.90, 0.905, 0.91]), 0.8: np.array([0.85, 0.86, 0.87])}
     assert _smoothest(worse) == 0.5

@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 import spacrd
 from spacrd.model._reference import Shift
-from spacrd.tl._call import call_regions, cut_section, verdict
+from spacrd.tl._call import call_regions, threshold_section, verdict
 
 from .conftest import make_section, small_recipe
 
@@ -58,11 +58,11 @@ def test_recut_finds_the_same_intervals(model):
 
 
 def test_stored_uncertainty_gives_its_interval_back():
-    from spacrd._sections._scored import ScoredLibrary
+    from spacrd._sections._scored import ScoredSection
 
     centre, error = logit(np.array([0.02, 0.4, 0.5, 0.97])), np.array([0.3, 1.0, 2.0, 0.1])
     wanted = expit(centre[:, None] + np.array([-1, 1]) * error[:, None])
-    stored = ScoredLibrary(None, expit(centre), np.diff(wanted, axis=1).ravel() / 2, None, {})
+    stored = ScoredSection(None, expit(centre), np.diff(wanted, axis=1).ravel() / 2, None, {})
     np.testing.assert_allclose(stored.interval(), wanted, atol=1e-9)
 
 
@@ -126,11 +126,11 @@ def test_verdicts():
 def test_no_mixture_is_forced_on_a_section_without_tumour():
     rng = np.random.default_rng(0)
     p = expit(np.concatenate([rng.normal(-5, 0.3, 200), rng.normal(-2, 0.3, 100)]))
-    assert cut_section(p, "gmm", "tumour").threshold == 0.2
-    cut = cut_section(p, "gmm", "no tumour")
+    assert threshold_section(p, "gmm", "tumour").threshold == 0.2
+    cut = threshold_section(p, "gmm", "no tumour")
     assert cut.threshold == 0.5
     assert "no tumour" in cut.method
-    assert cut_section(p, 0.3, "no tumour").threshold == 0.3
+    assert threshold_section(p, 0.3, "no tumour").threshold == 0.3
 
 
 def test_regions_are_uncertain_only_where_the_threshold_lies_inside():

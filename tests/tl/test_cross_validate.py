@@ -14,11 +14,11 @@ import pytest
 from scipy.sparse import csr_matrix
 
 import spacrd
-from spacrd._sections import split_libraries, um_per_unit
+from spacrd._sections import split_sections, um_per_unit
 from spacrd.metrics import scores
-from spacrd.tl import _cv_run
-from spacrd.tl._baselines import BASELINES
-from spacrd.tl._cv_sections import read_sections
+from spacrd.tl._cv import _run as _cv_run
+from spacrd.tl._cv._baselines import BASELINES
+from spacrd.tl._cv._folds import read_sections
 
 from .conftest import make_section, small_recipe
 
@@ -219,7 +219,7 @@ def test_number_of_jobs_changes_no_number():
 def test_one_thread_even_if_numba_starts_its_own():
     code = """
 import torch
-from spacrd.tl._cv_run import _worker
+from spacrd.tl._cv._run import _worker
 torch.set_num_threads(2)
 with _worker("cpu"):
     import numba
@@ -397,7 +397,7 @@ def test_negative_classes_alone_are_evaluated(monkeypatch):
 
 def test_modalities_decide_the_baselines():
     gene = {name for name, b in BASELINES.items() if "image" not in b.requires}
-    image = {name for name, b in BASELINES.items() if "gene" not in b.requires}
+    image = {name for name, b in BASELINES.items() if "expression" not in b.requires}
     data = sections(2)
     assert set(validate(data, modality="expression").metrics["model"]) == {"spacrd", *gene}
     assert set(validate(data, modality="image").metrics["model"]) == {"spacrd", *image}
@@ -410,7 +410,7 @@ def test_modalities_decide_the_baselines():
         validate(data, modality="expression", baselines="logistic image")
 
 
-def test_spots_off_the_picture(monkeypatch):
+def test_spots_off_the_image(monkeypatch):
     monkeypatch.setattr(_cv_run, "_spacrd", fake_spacrd)
     data = sections()
     data[1].obsm["X_mine"][:-1] = np.nan  # one spot has a patch; its neighbours borrow it
@@ -440,13 +440,13 @@ def test_max_distance_finds_the_same_scale():
     bare = table.copy()
     del bare.uns["spatial"]
     for data in (toy, bare, make_section(0, n=25)):
-        library = split_libraries(data)[0]
+        library = split_sections(data)[0]
         if data is toy:
             library.sdata.shapes[library.region]["radius"] *= 1.01
         label = "pathologist"
         options = {"negative": None, "group_key": None, "image_rep": None, "layer": None}
         (piece,) = read_sections([library], label, positive=[POSITIVE], expression=True, scale=True, **options)
-        copied = split_libraries(piece.to_anndata(label))[0]
+        copied = split_sections(piece.to_anndata(label))[0]
         assert copied.name == library.name
         np.testing.assert_equal(um_per_unit(copied), um_per_unit(library))
         np.testing.assert_equal(piece.raw.um_per_unit, um_per_unit(library))

@@ -163,13 +163,13 @@ def test_missing_modality_is_scored_from_the_other_and_said(both_model, target):
     assert target.uns["spacrd"]["spacrd"]["sections"]["section"]["modality"] == "expression"
     assert auc(target) > 0.8
     bare = make_section(4)[:, :0].copy()
-    with pytest.warns(UserWarning, match="picture alone"):
+    with pytest.warns(UserWarning, match="image alone"):
         spacrd.tl.score(bare, both_model)
     assert bare.uns["spacrd"]["spacrd"]["sections"]["section"]["modality"] == "image"
     assert auc(bare) > 0.8
 
 
-def test_spots_off_the_picture(training_sections, both_model, target):
+def test_spots_off_the_image(training_sections, both_model, target):
     target.obsm["X_mine"][:5] = np.nan
     spacrd.tl.score(target, both_model)
     assert target.obs["spacrd_likelihood"].notna().all()

@@ -11,7 +11,9 @@ from scipy.sparse import csr_matrix
 import spacrd
 from spacrd._sections import Stored
 from spacrd._sections import _stored as stored_module
-from spacrd.model import _infer, _prepare, _scaling
+from spacrd.features import _arrays as _prepare
+from spacrd.features import _scaling
+from spacrd.model import _infer
 
 from .conftest import make_section, small_recipe
 

@@ -44,7 +44,7 @@ def test_main_job(sections, model):
     assert metrics["auc"].iloc[0] > 0.85
 
 
-def test_copy_shares_the_picture_and_not_the_table(sections, model):
+def test_copy_shares_the_image_and_not_the_table(sections, model):
     target = sections[2]
     columns = list(target["table"].obs.columns)
     copied = spacrd.tl.score(target, model, copy=True, key_added="again")

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from spacrd._hardware import Hardware
+from spacrd.features._arrays import NetworkInputs
+from spacrd.features._neighbours import neighbourhoods, spatial_order
+from spacrd.features._scaling import scale
 from spacrd.model._infer import score_each
-from spacrd.model._neighbours import neighbourhoods, spatial_order
-from spacrd.model._prepare import SpotArrays
 from spacrd.model._recipe import get_recipe
-from spacrd.model._scaling import scale
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
 from spacrd.train import train_network
 
@@ -20,17 +20,17 @@ SIZES = {"hidden": (32, 16), "width": 16, "heads": 2, "vae_hidden": (16, 8), "la
 CPU = Hardware()
 
 
-def made(n: int = 150, seed: int = 0) -> SpotArrays:
+def made(n: int = 150, seed: int = 0) -> NetworkInputs:
     """A section that is cancer on one side, which both modalities tell."""
     rng = np.random.default_rng(seed)
     xy = np.column_stack(np.divmod(np.arange(n), int(np.sqrt(n)))).astype(float)
     target = (xy[:, 0] > xy[:, 0].mean()).astype(np.float32)
     raw = {
         name: (rng.normal(size=(n, width)) + target[:, None]).astype(np.float32)
-        for name, width in (("image", 6), ("gene", 20))
+        for name, width in (("image", 6), ("expression", 20))
     }
     features = {name: scale(x, "zscore", np.ones(n, dtype=bool)) for name, x in raw.items()}
-    return SpotArrays(features, *neighbourhoods(xy, 6), target, spatial_order(xy)).load()
+    return NetworkInputs(features, *neighbourhoods(xy, 6), target, spatial_order(xy)).load()
 
 
 def train(

@@ -7,9 +7,9 @@ import torch
 from scipy.sparse import csr_matrix
 
 from spacrd._hardware import Hardware
+from spacrd.features._arrays import NetworkInputs
+from spacrd.features._scaling import Features
 from spacrd.model import RECIPES
-from spacrd.model._prepare import SpotArrays
-from spacrd.model._scaling import Features
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 from spacrd.train import train_network
 from spacrd.train._stages import FusionStage
@@ -18,7 +18,7 @@ N, GENES, DIM = 60, 12, 5
 SMALL = {"hidden": (16, 8), "width": 8, "heads": 2, "vae_hidden": (8, 8), "latent": 4, "head_hidden": 4}
 
 
-def arrays() -> SpotArrays:
+def arrays() -> NetworkInputs:
     rng = np.random.default_rng(0)
     target = (np.arange(N) % 2).astype(np.float32)
     there = np.ones(N, bool)
@@ -29,7 +29,9 @@ def arrays() -> SpotArrays:
 
     rows = np.zeros(N, int)
     near = np.column_stack([np.arange(N), (np.arange(N) + 2) % N])
-    return SpotArrays({"gene": part(gene), "image": part(image)}, near, np.ones_like(near, bool), target, np.arange(N))
+    return NetworkInputs(
+        {"expression": part(gene), "image": part(image)}, near, np.ones_like(near, bool), target, np.arange(N)
+    )
 
 
 def test_without_an_autoencoder_its_epochs_train_the_classifier():
@@ -45,8 +47,8 @@ def test_without_an_autoencoder_its_epochs_train_the_classifier():
 def test_a_hidden_modality_is_hidden_for_the_whole_batch_and_only_then():
     network = SpaCRDNetwork(NetworkConfig(n_genes=GENES, n_image=DIM, missing_token=True, **SMALL))
     tokens = Tokens(
-        {"gene": torch.ones(4, GENES), "image": torch.ones(4, DIM)},
-        {"gene": torch.ones(4, dtype=torch.bool), "image": torch.ones(4, dtype=torch.bool)},
+        {"expression": torch.ones(4, GENES), "image": torch.ones(4, DIM)},
+        {"expression": torch.ones(4, dtype=torch.bool), "image": torch.ones(4, dtype=torch.bool)},
         torch.arange(4)[:, None],
     )
     for probability, wanted in ((0.0, {2}), (1.0, {1})):
@@ -54,7 +56,7 @@ def test_a_hidden_modality_is_hidden_for_the_whole_batch_and_only_then():
         left = [stage.augment(tokens).valid for _ in range(10)]
         assert {sum(bool(there.all()) for there in valid.values()) for valid in left} == wanted
         assert all(there.all() or not there.any() for valid in left for there in valid.values())
-    assert tokens.valid["gene"].all() and tokens.valid["image"].all()
+    assert tokens.valid["expression"].all() and tokens.valid["image"].all()
 
 
 def test_batches_of_one_spot_train_too():

@@ -21,7 +21,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "regions": {
         "metavar": "FILE",
         "help": "GeoJSON file of QuPath (File, Export objects as GeoJSON), or the name of a shapes element of a "
-        "SpatialData. Coordinates are pixels of the picture, but those of a shapes element, which its transformations "
+        "SpatialData. Coordinates are pixels of the image, but those of a shapes element, which its transformations "
         "place",
     },
     "default": {

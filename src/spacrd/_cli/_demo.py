@@ -29,7 +29,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
 
 COMMAND = Command(
     "demo",
-    "fit on two simulated sections, score a third, save pictures, scores and model",
+    "fit on two simulated sections, score a third, save images, scores and model",
     _fill,
     _run,
     """\

@@ -58,7 +58,7 @@ def _read_genes(given: str) -> list[str]:
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
-    from ..model._disk import free_place
+    from ..model._io._folder import free_place
     from ..tl import fit
 
     # Lightning runs this program once more for each further device. They train along; the first alone speaks and saves.

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._checks import names
+from .._checks import quote_names
 
 ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zmetadata")
 """One of these makes a folder a zarr store."""
@@ -78,7 +78,7 @@ def find_input(given: str) -> Input:
     for folder in (path, path / "outs"):
         if folder.is_dir() and (kind := _kind_of_folder(folder)) is not None:
             return Input(given, folder, kind)
-    found = names(sorted(item.name for item in path.iterdir()), 8)
+    found = quote_names(sorted(item.name for item in path.iterdir()), 8)
     raise ValueError(f"{given!r} is a folder of unknown kind, in it: {found}. {EXPECTED}")
 
 
@@ -91,7 +91,7 @@ def _kind_of_file(path: Path) -> Kind:
     with h5py.File(path, "r") as file:
         if file.attrs.get("encoding-type") == "anndata" or {"X", "obs", "var"} <= set(file):
             return Kind.H5AD
-        found = names(sorted(file), 8)
+        found = quote_names(sorted(file), 8)
         hint = " A count matrix of 10x alone says not where its spots lie: give the folder." if "matrix" in file else ""
     raise ValueError(f"{str(path)!r} is an HDF5 file but no AnnData, in it: {found}.{hint} {EXPECTED}")
 
@@ -112,7 +112,9 @@ def _kind_of_store(path: Path) -> Kind:
         return Kind.ANNDATA
     if "spatialdata_attrs" in group.attrs or "tables" in group:
         return Kind.SPATIALDATA
-    raise ValueError(f"{str(path)!r} is a zarr store of unknown kind, in it: {names(sorted(group), 8)}. {EXPECTED}")
+    raise ValueError(
+        f"{str(path)!r} is a zarr store of unknown kind, in it: {quote_names(sorted(group), 8)}. {EXPECTED}"
+    )
 
 
 def _kind_of_folder(path: Path) -> Kind | None:

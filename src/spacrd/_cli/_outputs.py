@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from .._checks import names
+from .._checks import quote_names
 from .._files import replace_folder, replacing
 from ._inputs import Input, Kind, is_zarr
 from ._options import Group
@@ -39,7 +39,9 @@ def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace, suffix:
             raise FileExistsError(f"{str(folder)!r} is a file; --out-dir must name a folder.")
         targets = [folder / f"{source.name}{suffix or _suffixes(source)[-1]}" for source in inputs]
         if twice := sorted({target.name for target in targets if targets.count(target) > 1}):
-            raise ValueError(f"Several inputs would be written to {names(twice)}. Write them one by one with --out.")
+            raise ValueError(
+                f"Several inputs would be written to {quote_names(twice)}. Write them one by one with --out."
+            )
     elif arguments.out is not None:
         if len(inputs) > 1:
             raise ValueError(f"--out names one place for {len(inputs)} inputs. Name a folder with --out-dir.")

@@ -39,7 +39,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
 def _fill(parser: argparse.ArgumentParser) -> None:
     from ..pp import extract_patches
 
-    add_options(add_inputs(parser, "sections with a picture", folders=True), extract_patches, READ, **CHANGES)
+    add_options(add_inputs(parser, "sections with an image", folders=True), extract_patches, READ, **CHANGES)
     add_options(parser.add_argument_group("patches"), extract_patches, CUT, **CHANGES)
     add_options(add_outputs(parser, required=True), extract_patches, NAMES, **CHANGES)
     add_options(parser.add_argument_group("computing"), extract_patches, COMPUTED, **CHANGES)

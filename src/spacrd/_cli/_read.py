@@ -1,4 +1,4 @@
-"""Reading inputs. Pictures stay on disk until they are looked at."""
+"""Reading inputs. Images stay on disk until they are looked at."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import names
+from .._checks import quote_names
 from ._inputs import COUNTS, Input, Kind, find_input
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_inputs(parser: argparse.ArgumentParser, what: str, *, folders: bool = Fa
     group.add_argument(
         "--fullres-image",
         metavar="FILE",
-        help="picture that Space Ranger was given, for a Visium folder; without it the reduced hires picture is read",
+        help="image that Space Ranger was given, for a Visium folder; without it the reduced hires image is read",
     )
     return group
 
@@ -40,26 +40,26 @@ def find_inputs(arguments: argparse.Namespace) -> list[Input]:
     found = [find_input(given) for given in arguments.inputs]
     if arguments.fullres_image is not None:
         if len(found) > 1 or found[0].kind not in (Kind.VISIUM, Kind.VISIUM_HD):
-            kinds = names(dict.fromkeys(source.kind.value for source in found))
+            kinds = quote_names(dict.fromkeys(source.kind.value for source in found))
             raise ValueError(
                 f"--fullres-image belongs to one folder of Space Ranger, got {len(found)} inputs: {kinds}."
             )
         if not Path(arguments.fullres_image).expanduser().is_file():
-            raise FileNotFoundError(f"There is no picture {arguments.fullres_image!r} (--fullres-image).")
+            raise FileNotFoundError(f"There is no image {arguments.fullres_image!r} (--fullres-image).")
     return found
 
 
 def read(source: Input, arguments: argparse.Namespace, console: Console) -> Any:
     """Read one input as AnnData or SpatialData."""
     console.say(f"Reading {source.given}: {source.kind.value}")
-    picture = {}
+    image = {}
     if arguments.fullres_image is not None:  # absolute, as the reader looks for others inside the folder
-        picture["fullres_image_file"] = Path(arguments.fullres_image).expanduser().resolve()
+        image["fullres_image_file"] = Path(arguments.fullres_image).expanduser().resolve()
     size = _bin_size(source.path, arguments.table_key) if source.kind is Kind.VISIUM_HD else 0
     if source.kind is Kind.XENIUM:
         console.say("Transcripts stay behind: convert the folder with spatialdata_io to keep them")
     try:
-        return _call_reader(source, picture, size)
+        return _call_reader(source, image, size)
     except MemoryError:
         raise
     except Exception as error:  # each reader fails in ways of its own on damaged input
@@ -69,7 +69,7 @@ def read(source: Input, arguments: argparse.Namespace, console: Console) -> Any:
         ) from error
 
 
-def _call_reader(source: Input, picture: dict[str, Path], size: int) -> Any:
+def _call_reader(source: Input, image: dict[str, Path], size: int) -> Any:
     if source.kind.is_anndata:
         import anndata
 
@@ -82,9 +82,9 @@ def _call_reader(source: Input, picture: dict[str, Path], size: int) -> Any:
 
     if source.kind is Kind.VISIUM:
         named = any(path.name != COUNTS for path in source.path.glob(f"*_{COUNTS}"))
-        return spatialdata_io.visium(source.path, dataset_id=None if named else source.name, **picture)
+        return spatialdata_io.visium(source.path, dataset_id=None if named else source.name, **image)
     if source.kind is Kind.VISIUM_HD:
-        return spatialdata_io.visium_hd(source.path, bin_size=size, load_segmentations_only=False, **picture)
+        return spatialdata_io.visium_hd(source.path, bin_size=size, load_segmentations_only=False, **image)
     return spatialdata_io.xenium(source.path, transcripts=False)
 
 
@@ -98,7 +98,7 @@ def _bin_size(path: Path, table_key: str) -> int:
         return max(tables.values())
     raise ValueError(
         f"Visium HD has a table for each size of bins, and no {table_key!r}. Name one with --table-key: "
-        f"{names(sorted(tables))}."
+        f"{quote_names(sorted(tables))}."
     )
 
 

@@ -20,7 +20,7 @@ from ._read import add_inputs, find_inputs, read
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .._sections import ScoredLibrary
+    from .._sections import ScoredSection
 
 READ = ("table_key", "library_key", "layer")
 CALL = ("threshold", "on_mismatch")
@@ -63,7 +63,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
         check_free(csv, overwrite=arguments.overwrite)
     elif not targets:
         raise ValueError("Nothing would be written. Name a place with --out, --out-dir or --csv.")
-    from .._sections import scored_libraries
+    from .._sections import scored_sections
     from ..tl import score
 
     model = load_model(arguments.model)
@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
         data = read(source, arguments, console)
         console.say(f"Scoring {source.given}")
         score(data, model, **given(arguments, ARGUMENTS))
-        for scored in scored_libraries(
+        for scored in scored_sections(
             data, key=arguments.key_added, table_key=arguments.table_key, library_key=arguments.library_key
         ):
             rows.append(_row(source, scored))
@@ -93,7 +93,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
     return Outcome({"outputs": outputs, "model": model.id, "sections": rows}, text)
 
 
-def _row(source: Input, scored: ScoredLibrary) -> dict[str, Any]:
+def _row(source: Input, scored: ScoredSection) -> dict[str, Any]:
     """One section: what was recorded of it, and the shares of its scored spots."""
     from .._keys import CANCER, UNCERTAIN
 
@@ -105,7 +105,7 @@ def _row(source: Input, scored: ScoredLibrary) -> dict[str, Any]:
     return {"input": source.given, "section": scored.library.name, **shares, **scored.report}
 
 
-def _spots(source: Input, scored: ScoredLibrary) -> pd.DataFrame:
+def _spots(source: Input, scored: ScoredSection) -> pd.DataFrame:
     import pandas as pd
 
     from .._sections import coordinates

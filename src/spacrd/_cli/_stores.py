@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def copy_with(source: Path, target: Path, data: SpatialData, changed: Collection[str]) -> None:
     """Copy ``source`` to ``target``, with the elements ``changed`` of ``data`` in place of its own.
 
-    A picture is not decoded and encoded again, which takes ten times as long, and keeps its chunks and compression.
+    An image is not decoded and encoded again, which takes ten times as long, and keeps its chunks and compression.
     """
     from spatialdata import SpatialData
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._files import replacing
 from .._keys import Keys
-from .._sections import as_list, get_table, result_record, scored_libraries
+from .._sections import as_list, get_table, result_record, scored_sections
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -34,7 +34,7 @@ def report(
 ) -> Path:
     """Write a report of scored sections: one HTML file that needs nothing else, to send, keep or print.
 
-    For each section: the verdict, the share of spots called, the map over the picture, the distribution with mixture
+    For each section: the verdict, the share of spots called, the map over the image, the distribution with mixture
     and threshold, how the section compares with the training sections and what that means, and warnings; then
     parameters, model and versions. Light or dark as the reader's screen.
 
@@ -53,7 +53,7 @@ def report(
     table_key
         Table of a SpatialData.
     image_key
-        Picture to draw on; by default as in :func:`spacrd.pp.extract_patches`.
+        Image to draw on; by default as in :func:`spacrd.pp.extract_patches`.
     coordinate_system
         Coordinate system of a SpatialData to draw in.
     overwrite
@@ -66,7 +66,7 @@ def report(
     Raises
     ------
     KeyError
-        If the sections were not scored under this key, or the picture does not exist.
+        If the sections were not scored under this key, or the image does not exist.
     ValueError
         If the model is not the one that scored, or the file's name does not end in ``.html``.
     FileExistsError
@@ -84,7 +84,7 @@ def report(
     file = _checked(path, overwrite)
     objects = as_list(data)
     records = [result_record(get_table(one, table_key), key) for one in objects]
-    scored = [scored_libraries(one, key=key, table_key=table_key, library_key=library_key) for one in objects]
+    scored = [scored_sections(one, key=key, table_key=table_key, library_key=library_key) for one in objects]
     for record in records:
         _check_model(model, record)
     from ._facts import models_facts, section_facts, versions

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._keys import CANCER, NORMAL, REGION_COLORS, UNCERTAIN, Keys
-from .._sections import Library, ScoredLibrary, recorded_embeddings, result_record
+from .._sections import ScoredSection, Section, recorded_embeddings, result_record
 from ..pl._tissue import tissue_of
 from . import _figures, _words
 
@@ -60,7 +60,7 @@ class SectionFacts:
         return next((share.text for share in self.shares if share.name == CANCER), "none scored")
 
 
-def _shares(scored: ScoredLibrary) -> list[Share]:
+def _shares(scored: ScoredSection) -> list[Share]:
     called = scored.region[np.isfinite(scored.likelihood)]
     others = {name for name in called if name is not None} - set(REGION_COLORS)
     numbers = {name: int((called == name).sum()) for name in (CANCER, UNCERTAIN, NORMAL, *sorted(others))}
@@ -79,7 +79,7 @@ def _plain(value: Any) -> str:
     return str(value) if str(value) else "none"
 
 
-def _embeddings(library: Library) -> dict[str, Rows]:
+def _embeddings(library: Section) -> dict[str, Rows]:
     """What was recorded of the patches of a section, by their slot."""
     tables = {}
     for key in recorded_embeddings(library):
@@ -94,7 +94,7 @@ def _embeddings(library: Library) -> dict[str, Rows]:
 
 
 def section_facts(
-    scored: ScoredLibrary, record: Mapping[str, Any], *, image_key: str | None, coordinate_system: str | None
+    scored: ScoredSection, record: Mapping[str, Any], *, image_key: str | None, coordinate_system: str | None
 ) -> SectionFacts:
     """Everything the report says of one section, of an object with this record."""
     calibrated_on = int(record["calibrated_on"]) if "calibrated_on" in record else None
@@ -108,7 +108,7 @@ def section_facts(
     if n_scored:
         figures.append(_figures.map_figure(scored, tissue, f"Map of section {name}: {n_scored} spots, {called}"))
     if tissue.image is not None:
-        figures.append(_figures.picture_figure(tissue, name))
+        figures.append(_figures.image_figure(tissue, name))
     if n_scored:
         median = float(np.nanmedian(scored.likelihood))
         alt = f"Histogram of the likelihoods of section {name}: median {median:.2f}, threshold {scored.threshold:.2f}"
@@ -152,14 +152,14 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
         rows.append(("counts as cancer", _plain(record["positive"])))
     if model is None:
         return rows
-    from ..model._seen import FACT
+    from ..model._known import FACT
 
     c = model.config
     if c.expression is not None:
         rows.append(("genes", f"{len(c.expression.genes):,}"))
     if c.image is not None:
         size = f", patches of {c.image.patch_um:.4g} µm" if c.image.patch_um is not None else ""
-        rows.append(("picture", f"{c.image.encoder or c.image.key}, {c.image.dim} dimensions{size}"))
+        rows.append(("image", f"{c.image.encoder or c.image.key}, {c.image.dim} dimensions{size}"))
     rows += [("networks, seed", f"{c.members}, {c.seed}"), ("neighbours", str(c.n_neighbors))]
     return rows + [(name.replace("_", " "), _plain(value)) for name, value in c.training.items() if name != FACT]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._keys import CANCER
-from .._sections import ScoredLibrary
+from .._sections import ScoredSection
 from ..pl._distribution import draw_histogram
 from ..pl._map import Style, draw_outline, draw_section, draw_tissue
 from ..pl._tissue import Tissue
@@ -72,12 +72,12 @@ def _on_both(draw: Callable[[Figure], None], height: float, alt: str, caption: s
 
 
 def _height(tissue: Tissue) -> float:
-    """Height of a picture as wide as a figure."""
+    """Height of an image as wide as a figure."""
     width, height = tissue.limits[1] - tissue.limits[0]
     return float(np.clip(WIDTH * height / width, 1.5, 6.0))
 
 
-def map_figure(scored: ScoredLibrary, tissue: Tissue, alt: str) -> Drawn:
+def map_figure(scored: ScoredSection, tissue: Tissue, alt: str) -> Drawn:
     """Likelihoods over the tissue with an outline of called cancer."""
 
     def draw(figure: Figure) -> None:
@@ -87,25 +87,25 @@ def map_figure(scored: ScoredLibrary, tissue: Tissue, alt: str) -> Drawn:
         bar: Any = figure.colorbar(drawn, ax=ax, label="cancer likelihood", location="bottom", fraction=0.05, aspect=30)
         bar.solids.set(alpha=1)
 
-    over = "over the picture" if tissue.image is not None else "at their places; no picture is stored with the section"
+    over = "over the image" if tissue.image is not None else "at their places; no image is stored with the section"
     caption = f"Likelihood of cancer of every spot, {over}."
     if (scored.region == CANCER).any():
         caption += " The line encloses the spots called cancer."
     return _on_both(draw, _height(tissue) + 0.75, alt, caption)
 
 
-def picture_figure(tissue: Tissue, name: str) -> Drawn:
-    """The picture alone, at the place and size of the map."""
+def image_figure(tissue: Tissue, name: str) -> Drawn:
+    """The image alone, at the place and size of the map."""
 
     def draw(figure: Figure) -> None:
         figure.set_layout_engine("none")
         draw_tissue(figure.add_axes((0, 0, 1, 1)), tissue, scale_bar=False)
 
     uri, size = _draw("light", _height(tissue), draw)
-    return Drawn(uri, None, f"H&E picture of section {name}", "The picture without spots.", *size)
+    return Drawn(uri, None, f"H&E image of section {name}", "The image without spots.", *size)
 
 
-def distribution_figure(scored: ScoredLibrary, alt: str) -> Drawn:
+def distribution_figure(scored: ScoredSection, alt: str) -> Drawn:
     """Histogram of the likelihoods with mixture and threshold."""
 
     def draw(figure: Figure) -> None:

@@ -16,7 +16,7 @@ VERDICTS = {
     UNCLEAR: "Some spots look like cancer, but not by more than their uncertainty. Look at them by eye.",
 }
 NO_VERDICT = "No verdict was recorded when this section was scored."
-MODALITIES = {"image+expression": "picture and expression", "image": "picture alone", "expression": "expression alone"}
+MODALITIES = {"image+expression": "image and expression", "image": "image alone", "expression": "expression alone"}
 SURE = 2
 """Training sections below which a model is not calibrated."""
 
@@ -71,7 +71,7 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
         )
     for name, what, subject in (
         ("expression_distance", "Distance in expression", "Its mean expression"),
-        ("image_distance", "Distance in the picture", "The mean look of its patches"),
+        ("image_distance", "Distance in the image", "The mean look of its patches"),
     ):
         distance = number(report, name)
         if math.isfinite(distance):
@@ -118,7 +118,7 @@ def warnings_of(
     """What a reader must know before believing the map; empty if nothing."""
     said = []
     if not n_scored:
-        return ["No spot of this section has a likelihood: it was not scored, or held neither genes nor picture."]
+        return ["No spot of this section has a likelihood: it was not scored, or held neither genes nor image."]
     if report.get("in_training"):
         said.append("The model was fitted on this very section: its likelihoods say nothing of how good the model is.")
     if calibrated_on is not None and calibrated_on < SURE:

@@ -3,10 +3,10 @@
 from ._genes import gene_names
 from ._records import differing, embedding_record, recorded_embeddings
 from ._scale import kind_of, um_per_unit
-from ._scored import ScoredLibrary, scored_libraries
+from ._scored import ScoredSection, scored_sections
 from ._stored import Stored
 from ._tables import (
-    Library,
+    Section,
     as_list,
     coordinates,
     counts,
@@ -15,13 +15,13 @@ from ._tables import (
     is_spatialdata,
     labels,
     result_record,
-    split_libraries,
+    split_sections,
 )
 from ._write import copy_data, write_results
 
 __all__ = [
-    "Library",
-    "ScoredLibrary",
+    "ScoredSection",
+    "Section",
     "Stored",
     "as_list",
     "coordinates",
@@ -37,8 +37,8 @@ __all__ = [
     "labels",
     "recorded_embeddings",
     "result_record",
-    "scored_libraries",
-    "split_libraries",
+    "scored_sections",
+    "split_sections",
     "um_per_unit",
     "write_results",
 ]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from .._checks import names
+from .._checks import quote_names
 
 if TYPE_CHECKING:
-    from ._tables import Library
+    from ._tables import Section
 
 
 def transformations(element: Any) -> dict[str, Any]:
@@ -92,18 +92,18 @@ def _same_as_text(wanted: pd.Index, index: pd.Index) -> str:
     return f" As text they would be the same, but they are {wanted.dtype} in the table and {index.dtype} there."
 
 
-def place_instances(library: Library, index: pd.Index) -> np.ndarray:
+def place_instances(library: Section, index: pd.Index) -> np.ndarray:
     """Position of each row of the section among the instances of the element it annotates, (n,)."""
     wanted = pd.Index(library.instance_ids)
     if not index.is_unique:
-        twice = names(index[index.duplicated()], 5)
+        twice = quote_names(index[index.duplicated()], 5)
         raise ValueError(f"Element {library.region!r} has instances of the same name: {twice}.")
     found = index.get_indexer(wanted)
     if (found < 0).any():
         missing = wanted[found < 0]
         raise KeyError(
             f"{len(missing)} of {len(wanted)} rows of the table annotate instances that {library.region!r} does not "
-            f"have: {names(missing, 5)}.{_same_as_text(wanted, index)} "
+            f"have: {quote_names(missing, 5)}.{_same_as_text(wanted, index)} "
             "Match them with `spatialdata.match_table_to_element`."
         )
     return found

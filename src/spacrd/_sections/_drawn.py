@@ -1,4 +1,4 @@
-"""Rows of a section and things drawn on its picture, in one coordinate system."""
+"""Rows of a section and things drawn on its image, in one coordinate system."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key, names
+from .._checks import check_key, quote_names
 from ._centres import instances, matrix_to, place_instances, transformations
 from ._geojson import CLASS, class_name, is_content, read_geojson
-from ._pictures import NoImageError, place_picture, place_rows
+from ._images import NoImageError, place_image, place_rows
 from ._scale import stored_diameter
-from ._tables import Library, check_finite, coordinates
+from ._tables import Section, check_finite, coordinates
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
 
 BEYOND = 0.1
-"""How far regions may reach beyond the picture they were drawn on, in its sides."""
+"""How far regions may reach beyond the image they were drawn on, in its sides."""
 
 
 @dataclass(frozen=True)
@@ -35,38 +35,38 @@ class Canvas:
     system
         Name of the coordinate system; None for AnnData.
     to_pixels
-        3 x 3 matrix from it to pixels of the picture; for AnnData without a named picture, to full-resolution pixels.
-    picture
-        Name, width and height of the picture; None without one.
+        3 x 3 matrix from it to pixels of the image; for AnnData without a named image, to full-resolution pixels.
+    image
+        Name, width and height of the image; None without one.
     """
 
     xy: np.ndarray
     system: str | None
     to_pixels: np.ndarray
-    picture: tuple[str, int, int] | None = None
+    image: tuple[str, int, int] | None = None
 
 
-def canvas(library: Library, image_key: str | None, coordinate_system: str | None) -> Canvas:
-    """Coordinate system of a picture, and the rows in it.
+def canvas(library: Section, image_key: str | None, coordinate_system: str | None) -> Canvas:
+    """Coordinate system of an image, and the rows in it.
 
     Raises
     ------
     ValueError
-        If there is no picture, or several and none is named; ``NoImageError`` in the first case.
+        If there is no image, or several and none is named; ``NoImageError`` in the first case.
     """
     if library.sdata is None and image_key is None:
         return Canvas(coordinates(library), None, np.eye(3))
-    name, pyramid, xy, _, system = place_picture(library, image_key, coordinate_system)
+    name, pyramid, xy, _, system = place_image(library, image_key, coordinate_system)
     return Canvas(xy, system, pyramid.to_pixels, (name, pyramid.width, pyramid.height))
 
 
 def drawn(
-    library: Library, regions: Any, class_key: str | None, image_key: str | None, coordinate_system: str | None
+    library: Section, regions: Any, class_key: str | None, image_key: str | None, coordinate_system: str | None
 ) -> tuple[GeoDataFrame, Canvas]:
     """Polygons with their class (column ``"class"``) and the rows, in one coordinate system.
 
     ``regions`` are the name of a shapes element, a GeoDataFrame or GeoJSON. What has spatialdata's transformations is
-    brought along by them; anything else is in pixels of the picture.
+    brought along by them; anything else is in pixels of the image.
     """
     import geopandas
 
@@ -94,30 +94,30 @@ def drawn(
             place = canvas(library, image_key, coordinate_system)
         except NoImageError as error:
             raise ValueError(
-                f"{error} Annotations in pixels cannot be placed without it: add the picture they were drawn on, or "
+                f"{error} Annotations in pixels cannot be placed without it: add the image they were drawn on, or "
                 "pass them as a shapes element with transformations."
             ) from error
-        _check_on_picture(frame, place)
+        _check_on_image(frame, place)
         matrix = np.linalg.inv(place.to_pixels)
     return frame.set_geometry(frame.geometry.affine_transform(_six(matrix))), place
 
 
-def _check_on_picture(frame: GeoDataFrame, place: Canvas) -> None:
-    """Refuse pixels that the picture does not have: they are those of a larger one."""
-    if place.picture is None:
+def _check_on_image(frame: GeoDataFrame, place: Canvas) -> None:
+    """Refuse pixels that the image does not have: they are those of a larger one."""
+    if place.image is None:
         return
-    name, *size = place.picture
+    name, *size = place.image
     low, high = np.split(frame.total_bounds, 2)
     room = BEYOND * np.array(size)
     if (low < -room).any() or (high > size + room).any():
         raise ValueError(
-            f"The regions span x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}, but picture "
+            f"The regions span x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}, but image "
             f"{name!r} has {size[0]} x {size[1]} px. Were they drawn on another one? Name it with `image_key`; if the "
-            "section does not hold it, pass the regions as a shapes element with the transformations of that picture."
+            "section does not hold it, pass the regions as a shapes element with the transformations of that image."
         )
 
 
-def _shared_with(library: Library, own: Mapping[str, Any], wanted: str | None) -> tuple[np.ndarray, str]:
+def _shared_with(library: Section, own: Mapping[str, Any], wanted: str | None) -> tuple[np.ndarray, str]:
     assert library.sdata is not None and library.region is not None
     element = library.sdata[library.region]
     shared = {name: None for name in transformations(element) if name in own}
@@ -142,7 +142,7 @@ def _classes(frame: GeoDataFrame, class_key: str | None) -> list[str | None]:
     if frame._geometry_column_name is None or not frame.columns.is_unique:
         raise ValueError(
             "A GeoDataFrame of annotations must have a geometry and columns of different names, but has columns "
-            f"{names(frame.columns)}."
+            f"{quote_names(frame.columns)}."
         )
     columns = [name for name in frame.columns if name not in (frame.geometry.name, "radius")]
     if class_key is None:
@@ -154,7 +154,7 @@ def _classes(frame: GeoDataFrame, class_key: str | None) -> list[str | None]:
     return [class_name(value) for value in frame[class_key]]
 
 
-def outlines(library: Library, system: str | None) -> np.ndarray:
+def outlines(library: Section, system: str | None) -> np.ndarray:
     """Outline of each row as a polygon in a coordinate system, object (n,); labels are discs of their area."""
     import shapely
 
@@ -195,20 +195,20 @@ class Ground:
     system: str | None
 
 
-def ground(library: Library, coordinate_system: str | None, mpp: float | None) -> Ground:
+def ground(library: Section, coordinate_system: str | None, mpp: float | None) -> Ground:
     """Rows of a section and their scale."""
     xy, scale, system = place_rows(library, coordinate_system, mpp)
     check_finite(xy, library)
     return Ground(xy, scale.um_per_unit, system)
 
 
-def pixels_of(library: Library, frame: GeoDataFrame, system: str | None, image_key: str | None) -> GeoDataFrame:
-    """Polygons in a coordinate system, brought to pixels of a picture."""
+def pixels_of(library: Section, frame: GeoDataFrame, system: str | None, image_key: str | None) -> GeoDataFrame:
+    """Polygons in a coordinate system, brought to pixels of an image."""
     matrix = canvas(library, image_key, system).to_pixels
     return frame.set_geometry(frame.geometry.affine_transform(_six(matrix)))
 
 
-def store_shapes(library: Library, name: str, frame: GeoDataFrame, system: str | None) -> None:
+def store_shapes(library: Section, name: str, frame: GeoDataFrame, system: str | None) -> None:
     """Keep polygons as shapes with all transformations of the element the rows annotate; nothing, if there are none.
 
     spatialdata cannot hold an element without a row.

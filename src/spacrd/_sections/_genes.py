@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from .._checks import names
+from .._checks import quote_names
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -35,7 +35,7 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
     own = table.var_names
     if not own.is_unique:
         twice = own[own.duplicated()].unique()
-        raise ValueError(f"Gene names are not unique: {names(twice, 5)}. Call `adata.var_names_make_unique()`.")
+        raise ValueError(f"Gene names are not unique: {quote_names(twice, 5)}. Call `adata.var_names_make_unique()`.")
     looked_for = pd.Index([] if wanted is None else [str(gene) for gene in wanted]).unique()
     found = _spelled_as(own.to_numpy(dtype=str), looked_for)
     if not len(looked_for) or (most := int(looked_for.isin(found).sum())) >= ENOUGH * len(looked_for):

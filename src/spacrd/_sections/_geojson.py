@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .._checks import check_key, names
+from .._checks import check_key, quote_names
 from .._files import replacing
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:
     frame = frame.set_geometry(kept)
     areal = ~frame.geometry.is_empty
     if not areal.any():
-        kinds = names(frame.geometry.geom_type.unique()) if len(frame) else "nothing"
+        kinds = quote_names(frame.geometry.geom_type.unique()) if len(frame) else "nothing"
         raise ValueError(f"There is no polygon among the annotations, but {kinds}. Draw closed regions.")
     return frame[areal.to_numpy()].reset_index(drop=True), int((~areal).sum())
 

@@ -1,11 +1,11 @@
-"""Resolutions of the pictures of a SpatialData."""
+"""Resolutions of the images of a SpatialData."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .._checks import names
-from ..image._tiles import check_picture
+from .._checks import quote_names
+from ..image._tiles import check_image
 
 _COLOURS = {name: name[0] for name in ("r", "g", "b", "red", "green", "blue")}
 
@@ -17,10 +17,10 @@ def levels_of(image: Any, image_key: str) -> tuple[Any, ...]:
     scales = [image] if isinstance(image, DataArray) else [next(iter(node.values())) for node in image.values()]
     for scale in scales:
         if set(scale.dims) != {"c", "y", "x"}:
-            raise ValueError(f"Image {image_key!r} has axes {names(scale.dims)}; expected c, y and x.")
+            raise ValueError(f"Image {image_key!r} has axes {quote_names(scale.dims)}; expected c, y and x.")
     levels = [_in_order(scale.transpose("c", "y", "x")) for scale in scales]
     for level in levels:
-        check_picture(level, f"Image {image_key!r}")
+        check_image(level, f"Image {image_key!r}")
     height, width = levels[0].shape[1:]
     for level in levels[1:]:
         # Each halving may cut off a pixel.
@@ -30,7 +30,7 @@ def levels_of(image: Any, image_key: str) -> tuple[Any, ...]:
             shapes = " and ".join(f"{each.shape[2]} x {each.shape[1]}" for each in (levels[0], level))
             raise ValueError(
                 f"Image {image_key!r} is no pyramid: {shapes} px. Its first scale must be the finest, and the others "
-                "the same picture made smaller. Make it with `spatialdata.models.Image2DModel.parse`."
+                "the same image made smaller. Make it with `spatialdata.models.Image2DModel.parse`."
             )
     return tuple(sorted(levels, key=lambda level: -level.shape[1]))
 

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 from .._keys import Keys
-from ._tables import Library, result_record
+from ._tables import Section, result_record
 
 FACTS = ("encoder", "revision", "weights_sha256", "patch_um")
 """What two embeddings must share to be comparable."""
 
 
-def recorded_embeddings(library: Library) -> list[str]:
+def recorded_embeddings(library: Section) -> list[str]:
     """Slots of ``obsm`` that ``extract_patches`` filled for this section."""
     records = {key: result_record(library.table, key) for key in library.table.obsm}
     return [key for key, record in records.items() if Keys.section(library.name) in record.get("sections", {})]
 
 
-def embedding_record(library: Library, key: str) -> dict[str, Any]:
+def embedding_record(library: Section, key: str) -> dict[str, Any]:
     """Encoder, revision, weights and patch size of an embedding, as far as they were recorded."""
     record = result_record(library.table, key)
     merged = {**record, **record.get("sections", {}).get(Keys.section(library.name), {})}

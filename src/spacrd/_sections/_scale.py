@@ -12,7 +12,7 @@ from .._keys import Keys
 from ..image import find_scale
 from ..image._geometry import fit_similarity
 from ._centres import magnification, matrix_to, transformations
-from ._tables import Library, coordinates, result_record
+from ._tables import Section, coordinates, result_record
 
 _SECTION = r"(?P<section>-.*)?$"
 """What `spatialdata.concatenate` appends to the names of a section's elements."""
@@ -24,7 +24,7 @@ _IN_MICROMETRES = ("cell_boundaries", "nucleus_boundaries", "cell_circles", "tra
 _XENIUM_COLUMNS = {"cell_id", "transcript_counts", "cell_area"}
 
 
-def kind_of(library: Library) -> str:
+def kind_of(library: Section) -> str:
     """``"spots"``, ``"bins"`` of Visium HD, or ``"cells"``."""
     region = library.region or ""
     if bin_um(library) is not None:
@@ -33,13 +33,13 @@ def kind_of(library: Library) -> str:
     return "cells" if raster or _CELLS.match(region) or is_xenium(library) else "spots"
 
 
-def bin_um(library: Library) -> float | None:
+def bin_um(library: Section) -> float | None:
     """Side of the bins of Visium HD in micrometres, from the name of their element or the scale factors."""
     found = _BINS.match(library.region or "")
     return float(found["um"]) if found else _factor(library, "bin_size_um")
 
 
-def scale_factors(library: Library) -> Mapping[str, Any]:
+def scale_factors(library: Section) -> Mapping[str, Any]:
     """Scale factors of Space Ranger that an AnnData keeps in ``uns["spatial"]``; empty if there are none.
 
     Raises
@@ -57,12 +57,12 @@ def scale_factors(library: Library) -> Mapping[str, Any]:
     return factors
 
 
-def _factor(library: Library, name: str) -> float | None:
+def _factor(library: Section, name: str) -> float | None:
     value = scale_factors(library).get(name)
     return None if value is None else positive(value, f"scalefactors[{name!r}]")
 
 
-def stored_diameter(library: Library) -> float:
+def stored_diameter(library: Section) -> float:
     """Spot diameter of an AnnData in full-resolution pixels; NaN if none is stored."""
     return _factor(library, "spot_diameter_fullres") or float("nan")
 
@@ -78,24 +78,24 @@ def positive(value: Any, name: str) -> float:
     return number
 
 
-def is_xenium(library: Library) -> bool:
+def is_xenium(library: Section) -> bool:
     """Whether the rows are cells that the Xenium reader placed."""
     named = _in_xenium(library) and _XENIUM.match(library.region or "") is not None
     return not pseudospots_record(library) and (named or set(library.table.obs.columns) >= _XENIUM_COLUMNS)
 
 
-def _in_xenium(library: Library) -> bool:
+def _in_xenium(library: Section) -> bool:
     """Whether the Xenium reader made the object, to which spots of one's own may have been added."""
     return library.sdata is not None and library.sdata.attrs.get("spatialdata_io_reader") == "xenium"
 
 
-def pseudospots_record(library: Library) -> Mapping[str, Any]:
+def pseudospots_record(library: Section) -> Mapping[str, Any]:
     """What :func:`spacrd.pp.pseudospots` recorded of this section; empty if it did not make it."""
     sections = result_record(library.table, Keys.PSEUDOSPOTS).get("sections", {})
     return sections.get(Keys.section(library.region or library.name), {})
 
 
-def scale_sources(library: Library, xy: np.ndarray, system: str | None, diameter: float) -> dict[str, Any]:
+def scale_sources(library: Section, xy: np.ndarray, system: str | None, diameter: float) -> dict[str, Any]:
     """What :func:`spacrd.image.find_scale` can find the scale from, beside the spot centres.
 
     Parameters
@@ -127,12 +127,12 @@ def scale_sources(library: Library, xy: np.ndarray, system: str | None, diameter
     return {**(array if kind == "bins" else {}), "bin_um": bin_um(library), "stated": stated}
 
 
-def _of_scale_factors(library: Library) -> dict[str, tuple[float, str]]:
+def _of_scale_factors(library: Section) -> dict[str, tuple[float, str]]:
     mpp = _factor(library, "microns_per_pixel")
     return {} if mpp is None else {"scale factors": (mpp, "scale factors ('microns_per_pixel')")}
 
 
-def _of_visium_hd(library: Library, system: str | None, diameter: float) -> dict[str, tuple[float, str]]:
+def _of_visium_hd(library: Section, system: str | None, diameter: float) -> dict[str, tuple[float, str]]:
     """The reader keeps the scale factors only as the side of the bins: ``bin_size_um / microns_per_pixel``."""
     if stated := _of_scale_factors(library):
         return stated
@@ -153,7 +153,7 @@ def _of_visium_hd(library: Library, system: str | None, diameter: float) -> dict
     return {}
 
 
-def _of_xenium(library: Library, xy: np.ndarray, system: str | None) -> dict[str, tuple[float, str]]:
+def _of_xenium(library: Section, xy: np.ndarray, system: str | None) -> dict[str, tuple[float, str]]:
     """Pixel size, from the elements in micrometres, and from the cells' coordinates against their places."""
     if system is None:
         return {"pixel size": (1.0, "Xenium coordinates are micrometres")}
@@ -168,7 +168,7 @@ def _of_xenium(library: Library, xy: np.ndarray, system: str | None) -> dict[str
     return found
 
 
-def _pixel_size(library: Library, system: str | None) -> dict[str, tuple[float, str]]:
+def _pixel_size(library: Section, system: str | None) -> dict[str, tuple[float, str]]:
     sdata = library.sdata
     elements = {**sdata.shapes, **sdata.points} if sdata is not None else {}
     return {
@@ -181,7 +181,7 @@ def _pixel_size(library: Library, system: str | None) -> dict[str, tuple[float, 
     }
 
 
-def um_per_unit(library: Library) -> float:
+def um_per_unit(library: Section) -> float:
     """Micrometres per unit of :func:`coordinates`; NaN if it cannot be found."""
     table, region = library.table, library.region
     diameter = stored_diameter(library)

@@ -10,14 +10,14 @@ import numpy as np
 
 from .._checks import check_key
 from .._keys import Keys
-from ._tables import Library, get_table, result_record, split_libraries
+from ._tables import Section, get_table, result_record, split_sections
 
 
 @dataclass(frozen=True)
-class ScoredLibrary:
+class ScoredSection:
     """One section with its likelihoods, called regions and the report of its scoring."""
 
-    library: Library
+    library: Section
     likelihood: np.ndarray
     """(n_spots,) float64, NaN where a spot has no likelihood."""
     uncertainty: np.ndarray
@@ -43,7 +43,7 @@ class ScoredLibrary:
         return expit(centre[:, None] + np.array([-1.0, 1.0]) * error[:, None])
 
 
-def scored_libraries(data: Any, *, key: str, table_key: str, library_key: str | None) -> list[ScoredLibrary]:
+def scored_sections(data: Any, *, key: str, table_key: str, library_key: str | None) -> list[ScoredSection]:
     """Sections of ``data`` that carry the result ``key``.
 
     Without ``library_key``, the one that was used for scoring is taken.
@@ -71,12 +71,12 @@ def scored_libraries(data: Any, *, key: str, table_key: str, library_key: str | 
         known = called.notna().to_numpy()
         regions[known] = called[known].astype(str).to_numpy(dtype=object)
     return [
-        ScoredLibrary(
+        ScoredSection(
             library,
             likelihood[library.rows],
             uncertainty[library.rows],
             regions[library.rows],
             reports.get(Keys.section(library.name), {}),
         )
-        for library in split_libraries(data, table_key=table_key, library_key=library_key)
+        for library in split_sections(data, table_key=table_key, library_key=library_key)
     ]

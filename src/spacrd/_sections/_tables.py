@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .._checks import check_key, names
+from .._checks import check_key, quote_names
 from .._keys import Keys
 from ._stored import Stored, in_memory, is_whole
 
@@ -24,7 +24,7 @@ _ATTRS = "Set the region, region_key and instance_key of the table with `spatial
 
 
 @dataclass(frozen=True)
-class Library:
+class Section:
     """One section: the rows of one library in one table.
 
     Attributes
@@ -93,16 +93,16 @@ def _advice(data: Any) -> str:
     return ""
 
 
-def split_libraries(
+def split_sections(
     data: Any, *, table_key: str = "table", library_key: str | None = None, region: str | None = None
-) -> list[Library]:
+) -> list[Section]:
     """Split ``data`` into its sections; rows keep their order within each."""
     table = get_table(data, table_key)
     if table.n_obs == 0:
         raise ValueError("The section is empty: its table has no rows. Check the filtering before this call.")
     if not table.obs_names.is_unique:
         twice = table.obs_names[table.obs_names.duplicated()].unique()
-        raise ValueError(f"Spot names are not unique: {names(twice, 5)}. Call `adata.obs_names_make_unique()`.")
+        raise ValueError(f"Spot names are not unique: {quote_names(twice, 5)}. Call `adata.obs_names_make_unique()`.")
     attrs = table.uns.get("spatialdata_attrs") if is_spatialdata(data) else None
     if attrs:
         for name in ("region_key", "instance_key"):
@@ -132,19 +132,19 @@ def _single_name(table: AnnData) -> str:
     return str(next(iter(spatial))) if isinstance(spatial, Mapping) and len(spatial) == 1 else "section"
 
 
-def _library(data: Any, table: AnnData, name: str, rows: np.ndarray, attrs: Mapping[str, Any] | None) -> Library:
+def _library(data: Any, table: AnnData, name: str, rows: np.ndarray, attrs: Mapping[str, Any] | None) -> Section:
     if not is_spatialdata(data):
-        return Library(name, rows, table)
+        return Section(name, rows, table)
     if attrs is None:
-        return Library(name, rows, table, sdata=data)
+        return Section(name, rows, table, sdata=data)
     regions = table.obs[attrs["region_key"]].iloc[rows].astype(str).unique()
     if len(regions) != 1:
         raise ValueError(
-            f"Section {name!r} spans the regions {names(regions)}. A section must lie in one region: "
+            f"Section {name!r} spans the regions {quote_names(regions)}. A section must lie in one region: "
             "choose a `library_key` that does not mix them."
         )
     instances = table.obs[attrs["instance_key"]].to_numpy()[rows]
-    return Library(name, rows, table, data, str(regions[0]), instances)
+    return Section(name, rows, table, data, str(regions[0]), instances)
 
 
 def stored_coordinates(table: AnnData) -> np.ndarray:
@@ -160,7 +160,7 @@ def stored_coordinates(table: AnnData) -> np.ndarray:
         raise TypeError(f"obsm['spatial'] must hold numbers, (n_obs, 2): {error}.") from error
 
 
-def coordinates(library: Library) -> np.ndarray:
+def coordinates(library: Section) -> np.ndarray:
     """Spot centres, (n, 2) float64, for distances within the section (pixels or micrometres, isotropic)."""
     if Keys.SPATIAL in library.table.obsm:
         xy = stored_coordinates(library.table)[library.rows]
@@ -168,7 +168,7 @@ def coordinates(library: Library) -> np.ndarray:
         xy = _element_centres(library)
     else:
         raise KeyError(
-            f"No coordinates: obsm has {names(library.table.obsm)}, but not 'spatial'. "
+            f"No coordinates: obsm has {quote_names(library.table.obsm)}, but not 'spatial'. "
             "Store the spot centres, (n_obs, 2), in `adata.obsm['spatial']`."
         )
     if xy.ndim != 2 or xy.shape[1] < 2:
@@ -178,13 +178,13 @@ def coordinates(library: Library) -> np.ndarray:
     return xy
 
 
-def check_finite(xy: np.ndarray, library: Library) -> None:
+def check_finite(xy: np.ndarray, library: Section) -> None:
     """Refuse spots that are nowhere."""
     if bad := int((~np.isfinite(xy).all(axis=1)).sum()):
         raise ValueError(f"Section {library.name!r}: {bad} spots have no finite coordinates. Remove or repair them.")
 
 
-def _element_centres(library: Library) -> np.ndarray:
+def _element_centres(library: Section) -> np.ndarray:
     from ._centres import instances, place_instances, transformations
 
     assert library.sdata is not None and library.region is not None
@@ -193,7 +193,7 @@ def _element_centres(library: Library) -> np.ndarray:
     return centres[place_instances(library, index)]
 
 
-def counts(library: Library, layer: str | None = None) -> csr_matrix | Stored:
+def counts(library: Section, layer: str | None = None) -> csr_matrix | Stored:
     """Counts of the section's rows, sparse rows by genes, as stored (not yet checked); on disk if they lie there."""
     from scipy.sparse import csr_matrix, issparse
 
@@ -213,8 +213,8 @@ def counts(library: Library, layer: str | None = None) -> csr_matrix | Stored:
     return csr_matrix(block.astype(np.float32) if block.dtype == np.float16 else block)  # scipy has no float16
 
 
-def embedding(library: Library, key: str) -> np.ndarray | Stored:
-    """Patch embedding of the section's rows, (n, dim); NaN rows lie off the picture; on disk if it lies there."""
+def embedding(library: Section, key: str) -> np.ndarray | Stored:
+    """Patch embedding of the section's rows, (n, dim); NaN rows lie off the image; on disk if it lies there."""
     from scipy.sparse import issparse
 
     check_key(key, library.table.obsm, "embedding in obsm", hint="Make one with `spacrd.pp.extract_patches`.")
@@ -229,7 +229,7 @@ def embedding(library: Library, key: str) -> np.ndarray | Stored:
     return values if is_whole(library.rows, len(values)) else values[library.rows]
 
 
-def labels(library: Library, label_key: str) -> pd.Series:
+def labels(library: Section, label_key: str) -> pd.Series:
     """Labels of the section's rows as objects: strings, or NaN where unlabelled."""
     check_key(
         label_key, library.table.obs.columns, "obs column", hint="It should hold the annotated class of each spot."

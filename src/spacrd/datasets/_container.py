@@ -46,7 +46,7 @@ def build_section(
     images
         Elements by their name.
     downscaled
-        Pixels of a reduced picture (``"hires"``, ``"lowres"``) per full-resolution pixel.
+        Pixels of a reduced image (``"hires"``, ``"lowres"``) per full-resolution pixel.
     chemistry
         What the counts are, kept where the reader keeps it.
     """
@@ -83,7 +83,7 @@ def gene_table(symbols: Iterable[str]) -> pd.DataFrame:
 
 
 def full_image(level_pixels: Callable[[int], Any], name: str, transformation: Any) -> Any:
-    """Lazy picture of five scales.
+    """Lazy image of five scales.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def halved(pixels: np.ndarray, level: int) -> np.ndarray:
 
 
 def reduced_image(pixels: np.ndarray, name: str, key: str, factor: float) -> Any:
-    """Picture of one scale, ``factor`` of its pixels to one full-resolution pixel."""
+    """Image of one scale, ``factor`` of its pixels to one full-resolution pixel."""
     import dask.array as da
     from spatialdata.models import Image2DModel
     from spatialdata.transformations import Identity, Scale

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import names
+from .._checks import quote_names
 from .._settings import logger
-from ._her2st_picture import find_picture, open_picture
+from ._her2st_image import find_image, open_image
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,8 +98,8 @@ def her2st(path: str | Path, section: str, *, labels: bool = True) -> SpatialDat
       the pathologist, NaN where there is none (only for annotated sections). ``obs["proxy_label"]``,
       ``obs["proxy_cancer"]`` (``"cancer"`` or ``"normal"``) and ``obs["proxy_unanimous"]`` (far from any border)
       only where a carried-over label exists: not a pathologist's word on this section;
-    - ``images[f"{section}_full_image"]``: the picture, lazily, five scales; absent if the folder has none. Reduced
-      pictures (``A1_HE_image_dark.png``) are scaled to full-resolution pixels, and the annotated thumbnail in their
+    - ``images[f"{section}_full_image"]``: the image, lazily, five scales; absent if the folder has none. Reduced
+      images (``A1_HE_image_dark.png``) are scaled to full-resolution pixels, and the annotated thumbnail in their
       corner is painted over, so that it cannot give the labels away;
     - one coordinate system named after the section.
 
@@ -110,7 +110,7 @@ def her2st(path: str | Path, section: str, *, labels: bool = True) -> SpatialDat
     FileNotFoundError
         If the folder, its counts or the spots of the section are missing.
     ValueError
-        If there is no such section, or the picture does not fit the spots.
+        If there is no such section, or the image does not fit the spots.
 
     Examples
     --------
@@ -126,10 +126,12 @@ def her2st(path: str | Path, section: str, *, labels: bool = True) -> SpatialDat
         raise FileNotFoundError(f"There is no folder {str(folder.root)!r}. {_WHERE}")
     sections = folder.sections()
     if not sections:
-        wanted = names(_FOLDERS["counts"])
+        wanted = quote_names(_FOLDERS["counts"])
         raise FileNotFoundError(f"{str(folder.root)!r} holds no count files (*.tsv.gz) in any of {wanted}. {_WHERE}")
     if section not in sections:
-        raise ValueError(f"There is no section {section!r} in {str(folder.root)!r}. Available: {names(sections)}.")
+        raise ValueError(
+            f"There is no section {section!r} in {str(folder.root)!r}. Available: {quote_names(sections)}."
+        )
     return _build(folder, section, labels)
 
 
@@ -141,19 +143,19 @@ def _build(folder: _Folder, section: str, labels: bool) -> SpatialData:
 
     counts, spots = _read_spots(folder, section)
     images_folder = folder.sub("images")
-    file = find_picture(images_folder, section) if images_folder else None
+    file = find_image(images_folder, section) if images_folder else None
     reduced = file is not None and file.name.endswith("_HE_image_dark.png")
     fitted = folder.table("spots", rf"{section}_in_dark_png_fitted\.tsv") if reduced else None
     xy = spots[["pixel_x", "pixel_y"]].to_numpy(dtype=float)
     if fitted is not None:
-        # This picture is warped against the spots' pixels: its own pixels are full resolution then.
+        # This image is warped against the spots' pixels: its own pixels are full resolution then.
         placed = fitted.assign(name=_array_names(fitted)).set_index("name")[["dark_px", "dark_py"]].reindex(spots.index)
         xy = placed.to_numpy(dtype=float)
     images: dict[str, Any] = {}
     if file is not None:
-        images = open_picture(file, section, xy, reduced=reduced, warped=fitted is not None)
+        images = open_image(file, section, xy, reduced=reduced, warped=fitted is not None)
     else:
-        logger.info("her2st %s: no picture in %s.", section, folder.root)
+        logger.info("her2st %s: no image in %s.", section, folder.root)
     obs = pd.DataFrame(
         {"in_tissue": 1, "array_row": spots["y"].astype(np.int64), "array_col": spots["x"].astype(np.int64)},
         index=list(spots.index),
@@ -186,15 +188,15 @@ def _read_spots(folder: _Folder, section: str) -> tuple[pd.DataFrame, pd.DataFra
     if counts is None or spots is None:
         raise FileNotFoundError(
             f"Section {section!r} has counts but no file '{section}_selection.tsv' in any of "
-            f"{names(_FOLDERS['spots'])} of {str(folder.root)!r}. {_WHERE}"
+            f"{quote_names(_FOLDERS['spots'])} of {str(folder.root)!r}. {_WHERE}"
         )
     counts = counts.set_index(counts.columns[0])
     spots = spots.set_index(_array_names(spots))
     kept = counts.index[counts.index.isin(spots.index)]
     if not len(kept):
         raise ValueError(
-            f"No spot of section {section!r} stands in both its counts (rows such as {names(counts.index, 3)}) and "
-            f"its spot file (spots such as {names(spots.index, 3)}): the files are not of the same section."
+            f"No spot of section {section!r} stands in both its counts (rows such as {quote_names(counts.index, 3)}) "
+            f"and its spot file (spots such as {quote_names(spots.index, 3)}): the files are not of the same section."
         )
     lost = len(counts) - len(kept), len(spots) - len(kept)
     if any(lost):

@@ -47,9 +47,9 @@ def toy_visium(
     full_image: bool = True,
     mpp: float = 1.0,
 ) -> SpatialData:
-    """Simulate a Visium section of a breast tumour: picture, counts and labels.
+    """Simulate a Visium section of a breast tumour: image, counts and labels.
 
-    The result has the shape :func:`spatialdata_io.visium` returns. Picture, counts and labels come from one map of
+    The result has the shape :func:`spatialdata_io.visium` returns. Image, counts and labels come from one map of
     the tissue: nests of invasive cancer, ducts filled with cancer in situ, glands, connective tissue, fat and
     lymphocyte infiltrates. Every section shares genes and their programmes; each ``seed`` has its own tissue, stain
     and batch effect. Nothing in it is real tissue.
@@ -61,7 +61,7 @@ def toy_visium(
     n_genes
         Number of genes. Marker genes of each class come first in line, so few genes are enough.
     library_id
-        Name of the section: of its spots (``shapes``), of its coordinate systems, and the prefix of its pictures.
+        Name of the section: of its spots (``shapes``), of its coordinate systems, and the prefix of its images.
     seed
         Same seed, same section; another seed, another section.
     batch
@@ -72,9 +72,9 @@ def toy_visium(
     unlabelled
         Share of spots whose label is missing (NaN), 0 to 1.
     full_image
-        Whether to add the full-resolution picture, or only the hires and lowres one.
+        Whether to add the full-resolution image, or only the hires and lowres one.
     mpp
-        um per pixel of the full-resolution picture.
+        um per pixel of the full-resolution image.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def toy_visium(
         if not 0.0 <= number <= most:
             raise ValueError(f"{argument}={number!r} is out of range: it must be between 0 and {most}.")
     if not 0.25 <= mpp <= 4.0:
-        raise ValueError(f"mpp={mpp!r} is out of range: the picture can be drawn at 0.25 to 4 um per pixel.")
+        raise ValueError(f"mpp={mpp!r} is out of range: the image can be drawn at 0.25 to 4 um per pixel.")
 
     import pandas as pd
     from PIL import Image
@@ -114,7 +114,7 @@ def toy_visium(
 
     from . import _container
     from ._toy_counts import draw_counts, gene_names
-    from ._toy_picture import paint
+    from ._toy_image import paint
     from ._toy_tissue import CLASSES, GRID_UM, OUTSIDE, grow_tissue
 
     layout, stain, biology = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
@@ -130,17 +130,17 @@ def toy_visium(
     counts = draw_counts(biology, tissue, xy_um[kept], genes, batch=batch)
     labels = np.array(CLASSES, dtype=object)[tissue.fractions(xy_um[kept], 22.0).argmax(axis=1)]
     labels[biology.permutation(len(kept))[: round(unlabelled * len(kept))]] = None
-    picture = paint(stain, tissue, (int(height_um / mpp), int(width_um / mpp)), mpp)
-    height, width = picture.shape[:2]
+    image = paint(stain, tissue, (int(height_um / mpp), int(width_um / mpp)), mpp)
+    height, width = image.shape[:2]
     factors = {"hires": min(0.5, 2000 / max(height, width)), "lowres": min(0.15, 600 / max(height, width))}
     images: dict[str, Any] = {}
     if full_image:
         images[f"{library_id}_full_image"] = _container.full_image(
-            lambda level: _container.halved(picture, level), library_id, Identity()
+            lambda level: _container.halved(image, level), library_id, Identity()
         )
     for key, factor in factors.items():
         size = (round(width * factor), round(height * factor))
-        reduced = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+        reduced = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
         images[f"{library_id}_{key}_image"] = _container.reduced_image(reduced, library_id, key, factor)
     obs = pd.DataFrame(
         {

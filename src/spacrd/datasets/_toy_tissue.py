@@ -19,7 +19,7 @@ CLASSES = (
 STROMA, FAT, GLANDS, IMMUNE, IN_SITU, INVASIVE = range(len(CLASSES))
 OUTSIDE = -1
 BLAND = len(CLASSES)
-"""Only drawn, never a label: crowded but harmless epithelium, which a picture alone can mistake for cancer."""
+"""Only drawn, never a label: crowded but harmless epithelium, which an image alone can mistake for cancer."""
 GRID_UM = 4.0
 """Side of one cell of the class map, in um."""
 
@@ -59,8 +59,8 @@ class Tissue:
 def stretch(field: np.ndarray, shape: tuple[int, int], *, smooth: bool = False) -> np.ndarray:
     """Resample a field to another shape, float32, linearly or with a cubic kernel."""
     how = Image.Resampling.BICUBIC if smooth else Image.Resampling.BILINEAR
-    picture = Image.fromarray(np.ascontiguousarray(field, dtype=np.float32))
-    return np.asarray(picture.resize((shape[1], shape[0]), how))
+    image = Image.fromarray(np.ascontiguousarray(field, dtype=np.float32))
+    return np.asarray(image.resize((shape[1], shape[0]), how))
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
@@ -119,7 +119,7 @@ def grow_tissue(rng: np.random.Generator, width_um: float, height_um: float, *, 
     rng
         Source of every random choice.
     width_um, height_um
-        Size of the picture, um.
+        Size of the image, um.
     tumour
         Whether the section holds invasive cancer and cancer in situ.
     """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_choice, check_positive_int, names
+from .._checks import check_choice, check_positive_int, quote_names
 from ._memory import Halving
 from ._spec import FULL, PRECISIONS, Encoder, EncoderSpec
 
@@ -162,8 +162,8 @@ def get(name: str | EncoderSpec) -> EncoderSpec:
     if is_timm_model(name):
         return EncoderSpec(name, "timm", 0, 0, model=name, architecture=name)
     raise KeyError(
-        f"There is no encoder {name!r}. Available: {names(specs)}, every model name of timm, 'hf-hub:org/name' and "
-        "'local-dir:/path'. Your own function becomes one with `spacrd.encoders.register`."
+        f"There is no encoder {name!r}. Available: {quote_names(specs)}, every model name of timm, 'hf-hub:org/name' "
+        "and 'local-dir:/path'. Your own function becomes one with `spacrd.encoders.register`."
     )
 
 

@@ -231,7 +231,7 @@ def _complete(timm: Any, spec: EncoderSpec, model: Any) -> EncoderSpec:
     config = timm.data.resolve_model_data_config(model)
     height, width = config["input_size"][1:]
     if height != width:
-        raise ValueError(f"Encoder {spec.name!r} wants pictures of {width} x {height} px; only squares are cut.")
+        raise ValueError(f"Encoder {spec.name!r} wants images of {width} x {height} px; only squares are cut.")
     mean, std = tuple(map(float, config["mean"])), tuple(map(float, config["std"]))
     return dataclasses.replace(spec, dim=dim, size=int(height), mean=mean, std=std)
 

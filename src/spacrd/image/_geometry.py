@@ -14,7 +14,7 @@ VISIUM_PITCH, ST_PITCH = 100.0, 200.0
 VISIUM_SPOT, ST_SPOT = 65.0, 100.0
 """Micrometres. The diameter stored by Space Ranger is 65 um, though the spots are printed with 55."""
 LIMITS = (0.05, 50.0)
-"""Micrometres per picture pixel that a picture of tissue can have."""
+"""Micrometres per image pixel that an image of tissue can have."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ def find_scale(
     stated
         What the files of the platform say: name to micrometres per unit and, in words, how it was found.
     mpp
-        Micrometres per pixel of the picture, as the user states it.
+        Micrometres per pixel of the image, as the user states it.
     pixels_per_unit
-        Picture pixels per coordinate unit.
+        Image pixels per coordinate unit.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def find_scale(
     Raises
     ------
     ValueError
-        If there is no source, or the result is not a picture of tissue (0.05 to 50 um per pixel, exclusive).
+        If there is no source, or the result is not an image of tissue (0.05 to 50 um per pixel, exclusive).
     """
     if mpp is not None:
         _check_mpp(mpp)
@@ -124,7 +124,7 @@ def find_scale(
         if lattice.transposed:
             warn(
                 "The spots are mirrored against their array: array_row runs along x and array_col along y. "
-                "If the picture was not mirrored, x and y of the spots are swapped."
+                "If the image was not mirrored, x and y of the spots are swapped."
             )
     if np.isfinite(diameter) and np.isfinite(spot_um):
         found["diameter"] = spot_um / diameter, f"stored spot diameter, taken as {spot_um:g} um", spot_um
@@ -141,8 +141,8 @@ def find_scale(
     per_pixel = best[0] / pixels_per_unit
     if not LIMITS[0] < per_pixel < LIMITS[1]:
         raise ValueError(
-            f"{per_pixel:.4g} um per picture pixel ({best[1]}) cannot be right: expected {LIMITS[0]} to {LIMITS[1]}. "
-            "Check that the spots and the picture share their pixels, or pass `mpp`."
+            f"{per_pixel:.4g} um per image pixel ({best[1]}) cannot be right: expected {LIMITS[0]} to {LIMITS[1]}. "
+            "Check that the spots and the image share their pixels, or pass `mpp`."
         )
     return Scale(best[0], best[1], best[2], {name: value[0] for name, value in found.items()})
 
@@ -159,7 +159,7 @@ def _warn_disagreement(found: dict[str, tuple[float, str, float]], pixels_per_un
     for other in others:
         if not 1 / 1.2 <= used[0] / other[0] <= 1.2:
             warn(
-                f"Two sources disagree about the scale: {used[0] / pixels_per_unit:.4g} um per picture pixel "
+                f"Two sources disagree about the scale: {used[0] / pixels_per_unit:.4g} um per image pixel "
                 f"({used[1]}) against {other[0] / pixels_per_unit:.4g} ({other[1]}). The first is used; "
                 "pass `mpp` if it is wrong."
             )
@@ -238,28 +238,28 @@ def _nearest_step(grid: np.ndarray, of: Callable[[np.ndarray], Any] = np.min) ->
     return float(of(cKDTree(unique).query(unique, k=2)[0][:, 1]))
 
 
-def check_placement(pixels: np.ndarray, height: int, width: int, what: str = "the picture") -> np.ndarray:
-    """Which spots lie on the picture; mistakes that put most of them elsewhere are named.
+def check_placement(pixels: np.ndarray, height: int, width: int, what: str = "the image") -> np.ndarray:
+    """Which spots lie on the image; mistakes that put most of them elsewhere are named.
 
     Parameters
     ----------
     pixels
-        Spot centres in pixels of the picture, (n, 2) as x, y; NaN rows count as off the picture.
+        Spot centres in pixels of the image, (n, 2) as x, y; NaN rows count as off the image.
     height
-        Height of the picture in pixels.
+        Height of the image in pixels.
     width
-        Width of the picture in pixels.
+        Width of the image in pixels.
     what
-        Name of the picture for messages.
+        Name of the image for messages.
 
     Returns
     -------
-    Booleans, (n,): whether the centre lies on the picture.
+    Booleans, (n,): whether the centre lies on the image.
 
     Raises
     ------
     ValueError
-        If x and y are swapped, if the coordinates belong to a larger picture, or if no spot lies on it.
+        If x and y are swapped, if the coordinates belong to a larger image, or if no spot lies on it.
     """
     known = np.isfinite(pixels).all(axis=1)
     if not known.any():
@@ -283,10 +283,10 @@ def check_placement(pixels: np.ndarray, height: int, width: int, what: str = "th
     top = np.quantile(points, 0.99, axis=0) / size
     if (points >= 0).mean() > 0.99 and top.max() > 1.5 and top.max() / max(top.min(), 1e-9) < 2:
         raise ValueError(
-            f"The spots have the coordinates of a picture about {top.max():.2g} times as large: {seen}. "
-            "A downscaled picture (hires or lowres) with full-resolution coordinates needs its scale factor: "
+            f"The spots have the coordinates of an image about {top.max():.2g} times as large: {seen}. "
+            "A downscaled image (hires or lowres) with full-resolution coordinates needs its scale factor: "
             "'tissue_<key>_scalef' for AnnData, a Scale transformation for SpatialData."
         )
     if not inside.any():
-        raise ValueError(f"All {len(points)} spots lie off the picture: {seen}. Check the picture and its alignment.")
+        raise ValueError(f"All {len(points)} spots lie off the image: {seen}. Check the image and its alignment.")
     return inside

@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-Region = Callable[[int, int, int, int], np.ndarray]
+WindowReader = Callable[[int, int, int, int], np.ndarray]
 """(y0, y1, x0, x1) -> (channels, h, w)."""
 
 
-def region_reader(array: Any) -> Region:
+def window_reader(array: Any) -> WindowReader:
     """How to read regions of ``array`` (channels, height, width): numpy, zarr, dask or what is sliced the same way."""
     if not hasattr(array, "__dask_graph__") or held_on_cluster(array):
         return lambda y0, y1, x0, x1: np.asarray(array[:, y0:y1, x0:x1])
     return _dask_reader(array)
 
 
-def read_region(read: Region, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
-    """Read a region of a picture; every codec has its own way to complain of a damaged file, and this is ours.
+def read_window(read: WindowReader, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
+    """Read a region of an image; every codec has its own way to complain of a damaged file, and this is ours.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def read_region(read: Region, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
     except Exception as error:
         kind = OSError if isinstance(error, OSError) else ValueError
         raise kind(
-            f"The picture cannot be read at x {x0} to {x1}, y {y0} to {y1} ({type(error).__name__}: {error}): its file "
+            f"The image cannot be read at x {x0} to {x1}, y {y0} to {y1} ({type(error).__name__}: {error}): its file "
             "is damaged, cut short or out of reach. Copy it again."
         ) from error
 
@@ -44,7 +44,7 @@ def held_on_cluster(array: Any) -> bool:
     return any(type(value).__module__.startswith("distributed.") for value in graph.values())
 
 
-def _dask_reader(array: Any) -> Region:
+def _dask_reader(array: Any) -> WindowReader:
     """The graph is optimised once for all chunks; each region then runs the few tasks of its own, in this thread.
 
     Slicing the array for each region costs as much as decoding it.

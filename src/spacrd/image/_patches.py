@@ -18,7 +18,7 @@ MAX_SUPERSAMPLING = 8
 
 @dataclass(frozen=True)
 class Pyramid:
-    """A picture at one or more resolutions.
+    """An image at one or more resolutions.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ def patch_positions(pyramid: Pyramid, xy: np.ndarray, side: float) -> tuple[np.n
     Parameters
     ----------
     pyramid
-        The picture.
+        The image.
     xy
         Patch centres in coordinate units, (n, 2).
     side
@@ -76,7 +76,7 @@ def patch_positions(pyramid: Pyramid, xy: np.ndarray, side: float) -> tuple[np.n
 
     Returns
     -------
-    Centres in pixels of the finest level, (n, 2), and whether any corner lies beyond the picture, (n,).
+    Centres in pixels of the finest level, (n, 2), and whether any corner lies beyond the image, (n,).
     """
     matrix = pyramid.to_pixels
     pixels = xy @ matrix[:2, :2].T + matrix[:2, 2]
@@ -87,19 +87,19 @@ def patch_positions(pyramid: Pyramid, xy: np.ndarray, side: float) -> tuple[np.n
 
 
 class Cutter:
-    """Squares around points of one picture.
+    """Squares around points of one image.
 
-    They are aligned with the axes of the coordinate system, not of the picture. Each is resampled once, with
+    They are aligned with the axes of the coordinate system, not of the image. Each is resampled once, with
     antialiasing when it shrinks; squares that are whole pixels of the level are copied. What lies beyond the border is
     filled by reflection: it keeps the colours of the tissue or background at hand, whatever they are.
 
     Parameters
     ----------
     pyramid
-        The picture. 16-bit values are scaled by their range to 8 bits, floats must lie in 0 to 1; one channel is
+        The image. 16-bit values are scaled by their range to 8 bits, floats must lie in 0 to 1; one channel is
         repeated and the fourth of four dropped.
     xy
-        Centres in coordinate units, (n, 2), all on the picture.
+        Centres in coordinate units, (n, 2), all on the image.
     side
         Side of the squares in coordinate units.
     size
@@ -124,7 +124,7 @@ class Cutter:
         highs = (np.where(self._exact, np.rint(ends), np.ceil(ends)) + margin).astype(np.int64)
         self._windows = Windows(lows, highs, pyramid.levels[level])
         self.order = self._windows.reading_order()
-        """Order of the patches, (n,), that decodes each tile of the picture once."""
+        """Order of the patches, (n,), that decodes each tile of the image once."""
 
     def batches(self, parts: Sequence[np.ndarray], n_workers: int = 0) -> Generator[tuple[np.ndarray, np.ndarray]]:
         """Cut patches, reading ahead of the caller in ``n_workers`` threads; the result does not depend on it.
@@ -180,7 +180,7 @@ def _on_pixels(corners: np.ndarray, reach: np.ndarray, size: int) -> np.ndarray:
 
 
 def _turned(patch: np.ndarray, turns: tuple[bool, bool, bool]) -> np.ndarray:
-    """View of a patch in the orientation of the picture."""
+    """View of a patch in the orientation of the image."""
     swap, flip_x, flip_y = turns
     view = patch.transpose(1, 0, 2) if swap else patch
     return view[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
@@ -208,7 +208,7 @@ def _resample(pixels: np.ndarray, middle: np.ndarray, linear: np.ndarray, size: 
 
 
 def _quarter_turns(linear: np.ndarray) -> tuple[bool, bool, bool] | None:
-    """Whether axes are swapped and which picture axes are flipped; None for any other rotation or shear."""
+    """Whether axes are swapped and which image axes are flipped; None for any other rotation or shear."""
     small = 1e-6 * np.abs(linear).max()
     if abs(linear[0, 1]) < small and abs(linear[1, 0]) < small:
         return False, bool(linear[0, 0] < 0), bool(linear[1, 1] < 0)

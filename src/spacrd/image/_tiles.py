@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ._lazy import read_region, region_reader
+from ._lazy import read_window, window_reader
 
 TILE = 512
 """Chunks smaller than this are read together, to spare calls; larger ones as they are."""
 HELD_BYTES = 72 * 2**20
 """Decoded tiles kept in memory."""
 DARK = 2**12
-"""No tissue on a slide is as dark as this in 16 bits; pictures of 8 or 12 bits that are stored in 16 are."""
+"""No tissue on a slide is as dark as this in 16 bits; images of 8 or 12 bits that are stored in 16 are."""
 
 
 def tile_edges(array: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def as_rgb(block: np.ndarray) -> np.ndarray:
         top, low = (float(find.reduce(block, axis=None, initial=0.0)) for find in (np.fmax, np.fmin))
         if top > 1.001 or low < -0.001:
             raise ValueError(
-                f"A picture of {block.dtype} must hold values from 0 to 1, found {low:.4g} to {top:.4g}. "
+                f"An image of {block.dtype} must hold values from 0 to 1, found {low:.4g} to {top:.4g}. "
                 "Convert it to uint8, or divide it by its range."
             )
         block = (np.clip(np.nan_to_num(block), 0, 1) * 255 + 0.5).astype(np.uint8)
@@ -64,14 +64,14 @@ def copy_pixels(source: np.ndarray, target: np.ndarray) -> None:
         target[..., channel] = source[..., channel]
 
 
-def check_picture(array: Any, what: str) -> None:
-    """Refuse arrays that are not a brightfield picture: shape (channels, height, width), 1, 3 or 4 channels."""
+def check_image(array: Any, what: str) -> None:
+    """Refuse arrays that are not a brightfield image: shape (channels, height, width), 1, 3 or 4 channels."""
     if len(array.shape) != 3:
         raise ValueError(f"{what} must have three axes (channels, height, width), got shape {tuple(array.shape)}.")
     if array.shape[0] not in (1, 3, 4):
         raise ValueError(
             f"{what} has {array.shape[0]} channels; expected 3 (RGB), 4 (RGBA) or 1 (grey). "
-            "Choose a brightfield H&E picture with `image_key`."
+            "Choose a brightfield H&E image with `image_key`."
         )
     if 0 in array.shape:
         raise ValueError(f"{what} is empty: shape {tuple(array.shape)}.")
@@ -90,7 +90,7 @@ class Windows:
     highs
         Lower right corners, exclusive, (n, 2).
     array
-        Picture, (channels, height, width).
+        Image, (channels, height, width).
     """
 
     def __init__(self, lows: np.ndarray, highs: np.ndarray, array: Any) -> None:
@@ -136,7 +136,7 @@ class TileReader:
     """Pixels of the chosen windows, each of which is asked for once, from tiles that are decoded once."""
 
     def __init__(self, windows: Windows, chosen: np.ndarray) -> None:
-        self._read = region_reader(windows.array)
+        self._read = window_reader(windows.array)
         self._windows = windows
         self._needed = windows.needs(chosen)
         self._brightest = 0
@@ -166,10 +166,10 @@ class TileReader:
             out[...] = np.pad(inner, pad, mode="symmetric")
 
     def check_brightness(self) -> None:
-        """Refuse colour pictures of 8 or 12 bits in uint16, whose patches would be black."""
+        """Refuse colour images of 8 or 12 bits in uint16, whose patches would be black."""
         if 0 < self._brightest < DARK:
             raise ValueError(
-                f"The picture is of type uint16, but it holds at most {self._brightest} of 65535, which is almost "
+                f"The image is of type uint16, but it holds at most {self._brightest} of 65535, which is almost "
                 "black. Does it hold 8 or 12 bits? Convert it to uint8."
             )
 
@@ -191,7 +191,7 @@ class TileReader:
         if mine:
             try:
                 (y0, y1), (x0, x1) = (self._windows.edges[axis][i : i + 2] for axis, i in enumerate(key))
-                block = read_region(self._read, int(y0), int(y1), int(x0), int(x1))
+                block = read_window(self._read, int(y0), int(y1), int(x0), int(x1))
                 if block.dtype.newbyteorder("=") == np.uint16 and len(block) >= 3:
                     self._brightest = max(self._brightest, int(block[:3].max()))
                 future.set_result(as_rgb(block))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key, names
+from .._checks import check_key, quote_names
 from ._metrics import scores
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def evaluate(
     """
     import pandas as pd
 
-    from .._sections import get_table, scored_libraries
+    from .._sections import get_table, scored_sections
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
@@ -96,15 +96,15 @@ def evaluate(
     is_positive = _is_one_of(labels, wanted).to_numpy()
     if not is_positive.any():
         raise ValueError(
-            f"No spot of .obs[{label_key!r}] is labelled {names(wanted)}. "
-            f"Labels found: {names(labels.dropna().unique())}. Set positive= to the cancer label(s)."
+            f"No spot of .obs[{label_key!r}] is labelled {quote_names(wanted)}. "
+            f"Labels found: {quote_names(labels.dropna().unique())}. Set positive= to the cancer label(s)."
         )
     if clash := [value for value in wanted if value in skipped]:
-        raise ValueError(f"{names(clash)} cannot be both positive and ignored.")
+        raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
     usable = (labels.notna() & ~_is_one_of(labels, skipped)).to_numpy()
 
     rows: dict[str, dict[str, float]] = {}
-    for scored in scored_libraries(data, key=key, table_key=table_key, library_key=library_key):
+    for scored in scored_sections(data, key=key, table_key=table_key, library_key=library_key):
         keep = usable[scored.library.rows] & np.isfinite(scored.likelihood)
         y = is_positive[scored.library.rows][keep]
         # By the threshold, not by region: spots called uncertain lie on one side of it too.

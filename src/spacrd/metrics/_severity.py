@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import check_key, names
+from .._checks import check_key, quote_names
 from .._keys import CANCER
 
 if TYPE_CHECKING:
@@ -69,15 +69,15 @@ def severity(
     import pandas as pd
     from scipy.stats import mannwhitneyu
 
-    from .._sections import get_table, labels, scored_libraries
+    from .._sections import get_table, labels, scored_sections
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
     found = table.obs[label_key].dropna().astype(str).unique()
     if order is not None and (absent := [name for name in map(str, order) if name not in found]):
-        raise ValueError(f"obs[{label_key!r}] has no class {names(absent)}. It has {names(sorted(found))}.")
+        raise ValueError(f"obs[{label_key!r}] has no class {quote_names(absent)}. It has {quote_names(sorted(found))}.")
     rows = []
-    for scored in scored_libraries(data, key=key, table_key=table_key, library_key=library_key):
+    for scored in scored_sections(data, key=key, table_key=table_key, library_key=library_key):
         kept = np.isfinite(scored.likelihood)
         annotated = labels(scored.library, label_key)
         text = annotated.where(annotated.isna(), annotated.astype(str)).to_numpy()

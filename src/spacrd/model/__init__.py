@@ -1,10 +1,10 @@
 """Fitted models: networks and everything needed to score a new section."""
 
+from ..features import ExpressionContract, ImageContract, SectionArrays
 from ._calibration import Calibration
-from ._config import ExpressionContract, ImageContract, ModelConfig
+from ._config import ModelConfig
 from ._model import SpaCRD
 from ._prediction import Prediction
-from ._prepare import RawSection
 from ._recipe import RECIPES, Recipe
 from ._reference import Shift
 
@@ -15,8 +15,8 @@ __all__ = [
     "ImageContract",
     "ModelConfig",
     "Prediction",
-    "RawSection",
     "Recipe",
+    "SectionArrays",
     "Shift",
     "SpaCRD",
 ]

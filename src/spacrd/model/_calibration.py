@@ -23,9 +23,10 @@ class Calibration:
 
     Each vote is centred over the section and given the spread that the votes have on average there, each in units of
     its usual one: they weigh the same in every section, and a section of one tissue keeps its small differences. Their
-    mean, stretched by ``slope``, is moved until the mean likelihood equals the share of cancer that :class:`Level`
-    expects of the section. A few sections cannot teach that one spot in a million is wrong, so logits bend towards
-    :data:`MAX_LOGIT`, which keeps the order of the spots and keeps float32 likelihoods off 0 and 1.
+    mean, stretched by ``slope``, is moved until the mean likelihood equals the share of cancer that
+    :class:`PrevalenceClassifier` expects of the section. A few sections cannot teach that one spot in a million is
+    wrong, so logits bend towards :data:`MAX_LOGIT`, which keeps the order of the spots and keeps float32 likelihoods
+    off 0 and 1.
 
     Attributes
     ----------

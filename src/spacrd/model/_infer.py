@@ -14,11 +14,10 @@ import torch
 
 from .._hardware import fits, halved
 from .._settings import settings
+from ..features import Features, NetworkInputs, ReadBlock
 from ..nn import SpaCRDNetwork, Tokens
 from ..nn._network import Output
-from ._prepare import Region, SpotArrays
 from ._propagate import propagate
-from ._scaling import Features
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class _Votes:
 
 def score_each(
     networks: Sequence[SpaCRDNetwork],
-    arrays: SpotArrays,
+    arrays: NetworkInputs,
     *,
     batch_size: int,
     device: str,
@@ -115,7 +114,7 @@ def score_each(
     autocast = torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16-mixed")
     bar = settings.track(range(n), total=n, description=description, unit="spot") if description else iter(())
 
-    def score_block(region: Region, features: dict[str, Features], rows: slice) -> None:
+    def score_block(region: ReadBlock, features: dict[str, Features], rows: slice) -> None:
         tokens = to_device(make_tokens(features, region.index[rows], region.mask[rows]), where)
         for number, network in enumerate(networks):
             found.put(number, region.centres[rows], network(tokens))
@@ -142,7 +141,7 @@ def score_each(
 
 def score_arrays(
     networks: Sequence[SpaCRDNetwork],
-    arrays: SpotArrays,
+    arrays: NetworkInputs,
     *,
     batch_size: int,
     device: str,
@@ -159,7 +158,7 @@ def mean_scores(scores: Sequence[Scores]) -> Scores:
     return replace(scores[0], votes=np.mean([one.votes for one in scores], axis=0))
 
 
-def propagated(scores: Scores, arrays: SpotArrays, share: float) -> Scores:
+def propagated(scores: Scores, arrays: NetworkInputs, share: float) -> Scores:
     """The same scores, each vote propagated over the spots where it counts."""
     votes = [
         propagate(vote, arrays.neighbours, arrays.mask, there, share)

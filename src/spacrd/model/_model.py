@@ -13,16 +13,17 @@ from torch.nn import Module
 
 from .._checks import check_positive_int
 from .._hardware import Hardware
+from ..features import SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
-from ._disk import read_folder, write_folder
 from ._infer import Scores, mean_scores, propagated, score_each
-from ._level import Background, Level
+from ._io._folder import read_folder, write_folder
+from ._io._weights import flatten, on_cpu, weights_id
+from ._known import is_known
 from ._prediction import Prediction
-from ._prepare import RawSection, gene_coverage, prepare
+from ._prevalence import PrevalenceClassifier
+from ._profile import SectionProfile
 from ._reference import Reference, Shift
-from ._seen import is_known
-from ._weights import fingerprint, flatten, on_cpu
 
 
 class SpaCRD:
@@ -67,7 +68,7 @@ class SpaCRD:
     @property
     def id(self) -> str:
         """Short name of the weights, 12 hex digits of their sha256."""
-        return fingerprint(on_cpu(flatten(self.modules)))
+        return weights_id(on_cpu(flatten(self.modules)))
 
     def __repr__(self) -> str:
         c = self.config
@@ -82,7 +83,7 @@ class SpaCRD:
         )
 
     def predict(
-        self, section: RawSection, *, batch_size: int = 4096, device: str | None = None, precision: str = "32-true"
+        self, section: SectionArrays, *, batch_size: int = 4096, device: str | None = None, precision: str = "32-true"
     ) -> Prediction:
         """Score one section given as arrays.
 
@@ -139,17 +140,16 @@ class SpaCRD:
         scores = mean_scores(each[: c.members])
         blind = ~np.asarray(scores.counted.any(axis=1))
         names = ["level", *(f"jackknife.{number}.level" for number in range(c.jackknife))]
-        levels = [level for name in names if isinstance(level := self.modules.get(name), Level)]
+        levels = [level for name in names if isinstance(level := self.modules.get(name), PrevalenceClassifier)]
         reference = self.modules["reference"]
         assert isinstance(reference, Reference)
-        background = Background(section, c.expression, c.image is not None, arrays, levels, reference.usual)
+        background = SectionProfile(section, c.expression, c.image is not None, arrays, levels, reference.usual)
         shares = background.shares or [float("nan")]
         logit = np.where(blind, np.nan, c.calibration.apply(scores.votes, scores.counted, shares[0]))
         error = self._standard_error(each[c.members :], shares[1:], len(logit))
         interval: np.ndarray = expit(logit[:, None] + np.array([-1.0, 1.0]) * error[:, None])
         latent = np.where(blind[:, None], np.float32(np.nan), scores.latent)
-        title = {"image": "image", "gene": "expression"}
-        modality = "+".join(title[name] for name, there in used.items() if there)
+        modality = "+".join(name for name, there in used.items() if there)
         shift = Shift(
             gene_coverage=coverage,
             expected_share=shares[0],
@@ -234,7 +234,7 @@ class SpaCRD:
             parts = name.split("/")
             if len(parts) != 2 or not all(parts) or name.startswith((".", "~")) or "\\" in name:
                 raise FileNotFoundError(f"There is no model folder {name!r}.")
-            from ._hub import download
+            from ._io._hub import download
 
             folder, commit = download(name, revision=revision, token=token)
             source = f"{name}@{commit}"
@@ -267,6 +267,6 @@ class SpaCRD:
         --------
         >>> model.push_to_hub("lab/model")  # doctest: +SKIP
         """
-        from ._hub import upload
+        from ._io._hub import upload
 
         return upload(self, repo_id, private=private, token=token)

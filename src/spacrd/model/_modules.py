@@ -8,7 +8,7 @@ from torch.nn import Module
 
 from ..nn import NetworkConfig, SpaCRDNetwork
 from ._config import ModelConfig
-from ._level import Level
+from ._prevalence import PrevalenceClassifier
 from ._reference import Reference
 
 
@@ -31,8 +31,8 @@ def build_modules(config: ModelConfig) -> dict[str, Module]:
     modules: dict[str, Module] = {str(n): SpaCRDNetwork(further if n else c) for n in range(config.members)}
     modules["reference"] = Reference(config.n_sections, c.n_genes, c.n_image)
     if config.calibration.n_sections:
-        modules["level"] = Level(c.n_genes, c.n_image)
+        modules["level"] = PrevalenceClassifier(c.n_genes, c.n_image)
     for number in range(config.jackknife):
         modules[f"jackknife.{number}"] = SpaCRDNetwork(further)
-        modules[f"jackknife.{number}.level"] = Level(c.n_genes, c.n_image)
+        modules[f"jackknife.{number}.level"] = PrevalenceClassifier(c.n_genes, c.n_image)
     return modules

@@ -39,7 +39,7 @@ class Prediction:
 
     >>> import numpy as np
     >>> table = section["table"]
-    >>> spots = spacrd.model.RawSection(
+    >>> spots = spacrd.model.SectionArrays(
     ...     name="new",
     ...     xy=table.obsm["spatial"],
     ...     um_per_unit=1.0,

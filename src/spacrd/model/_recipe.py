@@ -25,7 +25,7 @@ class Recipe:
         Switches of :class:`spacrd.nn.NetworkConfig` that differ from the authors' sizes.
     attention_reads
         ``"all"`` modalities, or the ``"image"`` alone: expression then has its linear vote, and a model without
-        pictures has an attention that makes the latent code and has no vote.
+        images has an attention that makes the latent code and has no vote.
     temperature, alpha
         InfoNCE (paper eqs. 3-6).
     beta, gamma

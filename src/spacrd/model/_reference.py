@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ._level import Background
+from ._profile import SectionProfile
 
 FAR = 1.0
 """Relative distance beyond which a section is warned about: farther from every training section than these are from
@@ -81,30 +81,30 @@ class Reference(nn.Module):
         Sizes; 0 genes or dimensions where the model lacks a modality.
     """
 
-    gene_means: Tensor
+    expression_means: Tensor
     image_means: Tensor
     image_spread: Tensor
     log_depth: Tensor
 
     def __init__(self, n_sections: int, n_genes: int, n_image: int) -> None:
         super().__init__()
-        self.register_buffer("gene_means", torch.zeros(n_sections, n_genes))
+        self.register_buffer("expression_means", torch.zeros(n_sections, n_genes))
         self.register_buffer("image_means", torch.zeros(n_sections, n_image))
         self.register_buffer("image_spread", torch.ones(n_image))
         self.register_buffer("log_depth", torch.zeros(n_sections if n_genes else 0))
 
-    def set(self, backgrounds: Sequence[Background], images: Sequence[np.ndarray | None]) -> None:
+    def set(self, backgrounds: Sequence[SectionProfile], images: Sequence[np.ndarray | None]) -> None:
         """Take the training sections; one that lacks a modality is stood in for by the first that has it."""
-        genes = [b.gene_mean for b in backgrounds if b.gene_mean is not None]
-        if genes and self.gene_means.numel():
-            rows = [genes[0] if b.gene_mean is None else b.gene_mean for b in backgrounds]
-            self.gene_means.copy_(torch.from_numpy(np.stack(rows)))
+        genes = [b.expression_mean for b in backgrounds if b.expression_mean is not None]
+        if genes and self.expression_means.numel():
+            rows = [genes[0] if b.expression_mean is None else b.expression_mean for b in backgrounds]
+            self.expression_means.copy_(torch.from_numpy(np.stack(rows)))
             depths = [b.log_depth for b in backgrounds if np.isfinite(b.log_depth)]
             log_depths = [b.log_depth if np.isfinite(b.log_depth) else (depths or [0.0])[0] for b in backgrounds]
             self.log_depth.copy_(torch.tensor(log_depths))
-        pictures = [b.image_mean for b in backgrounds if b.image_mean is not None]
-        if pictures and self.image_means.numel():
-            rows = [pictures[0] if b.image_mean is None else b.image_mean for b in backgrounds]
+        mean_embeddings = [b.image_mean for b in backgrounds if b.image_mean is not None]
+        if mean_embeddings and self.image_means.numel():
+            rows = [mean_embeddings[0] if b.image_mean is None else b.image_mean for b in backgrounds]
             self.image_means.copy_(torch.from_numpy(np.stack(rows)))
             spreads = [np.nanstd(image.astype(np.float64), axis=0) for image in images if image is not None]
             spread = np.mean(spreads, axis=0)
@@ -113,14 +113,14 @@ class Reference(nn.Module):
     @property
     def usual(self) -> np.ndarray | None:
         """Mean log composition of the training sections, (n_genes,); None without any."""
-        return self.gene_means.double().mean(0).numpy() if self.gene_means.numel() else None
+        return self.expression_means.double().mean(0).numpy() if self.expression_means.numel() else None
 
-    def compare(self, background: Background) -> dict[str, float]:
+    def compare(self, background: SectionProfile) -> dict[str, float]:
         """Distances and depth of a section, as in :class:`Shift`."""
         found: dict[str, float] = {}
-        if background.gene_mean is not None and background.present is not None and background.present.any():
-            rows = self.gene_means.double().numpy()[:, background.present]
-            found["expression_distance"] = _relative(rows, background.gene_mean[background.present])
+        if background.expression_mean is not None and background.present is not None and background.present.any():
+            rows = self.expression_means.double().numpy()[:, background.present]
+            found["expression_distance"] = _relative(rows, background.expression_mean[background.present])
             if np.isfinite(background.log_depth):
                 depths = self.log_depth.double().numpy()
                 outside = max(depths.min() - background.log_depth, background.log_depth - depths.max(), 0.0)

@@ -51,7 +51,7 @@ class NetworkConfig:
     --------
     >>> import spacrd.nn
     >>> spacrd.nn.NetworkConfig(n_genes=3000, n_image=1024).modalities
-    ('image', 'gene')
+    ('image', 'expression')
     """
 
     n_genes: Inputs
@@ -70,7 +70,7 @@ class NetworkConfig:
     token_norm: Literal["neighbour", "feature", "none"] = "neighbour"
     missing_token: bool = False
     linear_votes: bool = False
-    reads: Annotated[tuple[Literal["image", "gene"], ...], MaxLen(2)] | None = None
+    reads: Annotated[tuple[Literal["image", "expression"], ...], MaxLen(2)] | None = None
     silent: bool = False
     fused: bool = True
     attention: bool = True
@@ -90,8 +90,8 @@ class NetworkConfig:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """``"image"`` and ``"gene"``, as far as there are inputs."""
-        return tuple(name for name, n in (("image", self.n_image), ("gene", self.n_genes)) if n)
+        """``"image"`` and ``"expression"``, as far as there are inputs."""
+        return tuple(name for name, n in (("image", self.n_image), ("expression", self.n_genes)) if n)
 
     @property
     def n_votes(self) -> int:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ._dropout import Dropout
 
 
-class Encoder(nn.Module):
+class ModalityEncoder(nn.Module):
     """Linear, BatchNorm, ReLU, Dropout; the same again; Linear.
 
     Parameters

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from ._attention import CrossAttention
 from ._config import NetworkConfig
-from ._mlp import Encoder
+from ._mlp import ModalityEncoder
 from ._rvae import RVAE
 
 CHUNK = 512
@@ -24,7 +24,7 @@ class Tokens:
     Attributes
     ----------
     inputs
-        ``"gene"`` and ``"image"``: features of the distinct spots, (u, width) float.
+        ``"expression"`` and ``"image"``: features of the distinct spots, (u, width) float.
     valid
         For each modality, which distinct spots have it, (u,) bool.
     index
@@ -70,7 +70,7 @@ def mean_vote(votes: Tensor, counted: Tensor) -> Tensor:
 
 
 class SpaCRDNetwork(nn.Module):
-    """Fuses picture and expression of a spot and its neighbours into a cancer logit.
+    """Fuses image and expression of a spot and its neighbours into a cancer logit.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ class SpaCRDNetwork(nn.Module):
     >>> import spacrd.nn
     >>> network = spacrd.nn.SpaCRDNetwork(spacrd.nn.NetworkConfig(n_genes=20, n_image=8))
     >>> network.modalities
-    ('image', 'gene')
+    ('image', 'expression')
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -90,7 +90,7 @@ class SpaCRDNetwork(nn.Module):
         self.config = c = config
         self.modalities = c.modalities
         self.reads = c.modalities if c.reads is None else c.reads
-        widths = {name: {"image": c.n_image, "gene": c.n_genes}[name] for name in self.modalities}
+        widths = {name: {"image": c.n_image, "expression": c.n_genes}[name] for name in self.modalities}
         if c.fused:
             self._build_fusion({name: widths[name] for name in self.reads})
         if c.linear_votes:
@@ -101,14 +101,16 @@ class SpaCRDNetwork(nn.Module):
 
     def _build_fusion(self, widths: dict[str, int]) -> None:
         c = self.config
-        self.encoders = nn.ModuleDict({name: Encoder(n, c.hidden, c.width, c.dropout) for name, n in widths.items()})
+        self.encoders = nn.ModuleDict(
+            {name: ModalityEncoder(n, c.hidden, c.width, c.dropout) for name, n in widths.items()}
+        )
         if c.missing_token:
             self.missing = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(c.width)) for name in widths})
         if c.attention:
-            # Paper eqs. 10 and 11: the picture asks the genes, and the genes ask the picture.
+            # Paper eqs. 10 and 11: the image asks the genes, and the genes ask the image.
             options = {"residual": c.residual, "feed_forward": c.feed_forward}
             self.image_guided = CrossAttention(c.width, c.heads, c.attention_dropout, **options)
-            self.gene_guided = CrossAttention(c.width, c.heads, c.attention_dropout, **options)
+            self.expression_guided = CrossAttention(c.width, c.heads, c.attention_dropout, **options)
         self.fuse = nn.Linear(2 * c.width, c.width)
         self.fuse_norm = nn.LayerNorm(c.width)
         if c.variational:
@@ -138,7 +140,7 @@ class SpaCRDNetwork(nn.Module):
         """Fused code (b, width) of neighbourhoods (b, t, width) of each modality (paper eqs. 7-12)."""
         image, gene = tokens[self.reads[0]], tokens[self.reads[-1]]
         if self.config.attention:
-            pair = self.image_guided(image[:, 0], gene, mask), self.gene_guided(gene[:, 0], image, mask)
+            pair = self.image_guided(image[:, 0], gene, mask), self.expression_guided(gene[:, 0], image, mask)
         else:
             pair = image[:, 0], gene[:, 0]
         return self.fuse_norm(self.fuse(torch.cat(pair, dim=-1)))

@@ -1,4 +1,4 @@
-"""Pictures of likelihoods, thresholds, explanations, training. Each returns Axes and shows nothing unless asked."""
+"""Images of likelihoods, thresholds, explanations, training. Each returns Axes and shows nothing unless asked."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._checks import check_key
 from .._keys import CANCER, NORMAL, REGION_COLORS
-from .._sections import ScoredLibrary, get_table, labels, scored_libraries
+from .._sections import ScoredSection, get_table, labels, scored_sections
 from ._figure import finish, ink, open_spines, panels, plain
 from ._violin import class_order, draw_classes
 
@@ -39,7 +39,7 @@ def caveat_of(method: str) -> str:
     return method.partition("(")[2].removesuffix(")").partition("; was ")[0]
 
 
-def draw_histogram(ax: Axes, scored: ScoredLibrary, bins: int) -> None:
+def draw_histogram(ax: Axes, scored: ScoredSection, bins: int) -> None:
     """Likelihoods of a section in bars, its mixture as curves, its threshold as a line."""
     from matplotlib.colors import to_hex
     from matplotlib.ticker import MaxNLocator
@@ -142,7 +142,7 @@ def distribution(
     >>> ax = spacrd.pl.distribution(section)
     >>> ax = spacrd.pl.distribution(section, label_key="pathologist")
     """
-    sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
+    sections = scored_sections(data, key=key, table_key=table_key, library_key=library_key)
     if label_key is not None:
         check_key(label_key, get_table(data, table_key).obs.columns, "obs column of classes")
         classes = [labels(scored.library, label_key) for scored in sections]

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._checks import check_key
 from .._keys import REGION_COLORS, Keys
-from .._sections import ScoredLibrary
+from .._sections import ScoredSection
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -23,11 +23,11 @@ OWN = ("likelihood", "uncertainty", "region")
 
 @dataclass(frozen=True)
 class Layer:
-    """One thing to colour spots by; the picture alone without a name."""
+    """One thing to colour spots by; the image alone without a name."""
 
     name: str | None
     column: str = ""
-    """Column of obs, empty for the picture alone."""
+    """Column of obs, empty for the image alone."""
     colors: Mapping[str, Any] | None = None
     """Colour of every class; None for numbers."""
 
@@ -39,11 +39,11 @@ class Layer:
     @property
     def title(self) -> str:
         """What it is called above a panel."""
-        return {None: "picture", "likelihood": "cancer likelihood", "region": "called region"}.get(
+        return {None: "image", "likelihood": "cancer likelihood", "region": "called region"}.get(
             self.name, str(self.name)
         )
 
-    def values(self, scored: ScoredLibrary) -> np.ndarray:
+    def values(self, scored: ScoredSection) -> np.ndarray:
         """Numbers or names of classes of the spots of a section."""
         if self.name == "likelihood":
             return scored.likelihood
@@ -58,7 +58,7 @@ class Layer:
         return names
 
 
-def classes_in(layer: Layer, sections: Sequence[ScoredLibrary]) -> set[str]:
+def classes_in(layer: Layer, sections: Sequence[ScoredSection]) -> set[str]:
     """Classes that the spots of the sections have."""
     return {name for scored in sections for name in set(layer.values(scored)) if name is not None}
 
@@ -82,7 +82,7 @@ def layers_of(table: AnnData, color: str | Sequence[str | None] | None, key: str
     """The layers that a user named, each checked."""
     names = [color] if color is None or isinstance(color, str) else list(color)
     if not names:
-        raise ValueError("color is empty: name at least one, or None for the picture alone.")
+        raise ValueError("color is empty: name at least one, or None for the image alone.")
     return [_layer(table, name, key) for name in names]
 
 

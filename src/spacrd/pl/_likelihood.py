@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._sections import get_table, scored_libraries
+from .._sections import get_table, scored_sections
 from ._figure import finish, panels, plain
 from ._layers import Layer, classes_in, layers_of
 from ._map import Style, draw_outline, draw_section, draw_tissue
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from spatialdata import SpatialData
 
-    from .._sections import ScoredLibrary
+    from .._sections import ScoredSection
 
 
 GAP, SCALE_BAR = 4.0, 24.0
@@ -30,14 +30,14 @@ ROOM = 2.2
 """Inches of a panel from which two columns of names fit below it."""
 
 
-def _draw_layer(ax: Axes, layer: Layer, scored: ScoredLibrary, tissue: Tissue, style: Style) -> Any:
+def _draw_layer(ax: Axes, layer: Layer, scored: ScoredSection, tissue: Tissue, style: Style) -> Any:
     if layer.name is not None:
         return draw_section(ax, layer.values(scored), tissue, style)
     draw_tissue(ax, tissue, scale_bar=style.scale_bar)
     return None
 
 
-def _label_grid(axes: list[Axes], sections: list[ScoredLibrary], layers: list[Layer]) -> None:
+def _label_grid(axes: list[Axes], sections: list[ScoredSection], layers: list[Layer]) -> None:
     """Titles of the panels, which are sections by layers; where there is one of either, the other is the title."""
     for number, panel in enumerate(axes):
         row, column = divmod(number, len(layers))
@@ -109,7 +109,7 @@ def likelihood(
     """Draw the cancer map: every spot at its place on the tissue, coloured by likelihood, called region or class.
 
     The colour scale always spans 0 to 1, so that sections can be compared. Spots have their true diameter over
-    the picture, which is read at low resolution; without a picture they stand alone and nearly touch. Spots without a
+    the image, which is read at low resolution; without an image they stand alone and nearly touch. Spots without a
     result are drawn as empty circles. More than 50,000 spots of a section would cover each other: they become a raster
     of mean likelihoods, or of the region called most often.
 
@@ -121,13 +121,13 @@ def likelihood(
         Name of the result, ``key_added`` of :func:`spacrd.tl.score`.
     color
         ``"likelihood"``, ``"uncertainty"``, ``"region"``, a column of ``.obs`` that holds classes, or None for the
-        picture alone. Several make one panel each, side by side: ``[None, "pathologist", "likelihood"]``.
+        image alone. Several make one panel each, side by side: ``[None, "pathologist", "likelihood"]``.
     library_key
         Column of ``.obs`` that tells sections apart. By default as in scoring.
     table_key
         Table of a SpatialData.
     image_key
-        Picture to draw on; by default as in :func:`spacrd.pp.extract_patches`.
+        Image to draw on; by default as in :func:`spacrd.pp.extract_patches`.
     coordinate_system
         Coordinate system of a SpatialData to draw in.
     cmap
@@ -135,7 +135,7 @@ def likelihood(
     size
         Multiple of the spot diameter.
     alpha
-        Opacity of the spots; by default numbers are slightly translucent over a picture.
+        Opacity of the spots; by default numbers are slightly translucent over an image.
     outline
         Whether to draw a line around the spots called cancer.
     scale_bar
@@ -154,7 +154,7 @@ def likelihood(
     Raises
     ------
     KeyError
-        If the result, the column, the picture or the coordinate system does not exist.
+        If the result, the column, the image or the coordinate system does not exist.
     TypeError
         If a column to colour by holds numbers.
 
@@ -163,10 +163,10 @@ def likelihood(
     After the :ref:`setup of the examples <examples>`:
 
     >>> ax = spacrd.pl.likelihood(section, save="map.png")
-    >>> picture, labels, map = spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"], outline=True)
+    >>> image, labels, map = spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"], outline=True)
     """
     layers = layers_of(get_table(data, table_key), color, key)
-    sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
+    sections = scored_sections(data, key=key, table_key=table_key, library_key=library_key)
     tissues = [tissue_of(scored.library, image_key, coordinate_system) for scored in sections]
     several = len(layers) > 1
     most = max(len(layer.colors or ()) for layer in layers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._keys import CANCER
-from .._sections import ScoredLibrary
+from .._sections import ScoredSection
 from ._figure import MISSING_COLOR, ink, light_table
 from ._raster import cell_size, mean_raster, outline_field, outline_of_shares
 from ._tissue import Tissue
@@ -48,7 +48,7 @@ def _spots(ax: Axes, xy: np.ndarray, diameter: float, **style: Any) -> Any:
 
 
 def _scale_bar(ax: Axes, um_per_unit: float, width: float) -> None:
-    """Bar of a round length, about a fifth of the picture's width."""
+    """Bar of a round length, about a fifth of the image's width."""
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
     target = width * um_per_unit / 5
@@ -97,7 +97,7 @@ def _as_raster(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style, alpha
     return ax.imshow(cells, extent=extent, interpolation="nearest", alpha=alpha, zorder=1, **look)
 
 
-def draw_outline(ax: Axes, scored: ScoredLibrary, tissue: Tissue) -> None:
+def draw_outline(ax: Axes, scored: ScoredSection, tissue: Tissue) -> None:
     """Draw a line around the spots called cancer, dark with a light rim so that it is seen on any colour."""
     from matplotlib.patheffects import withStroke
 
@@ -113,7 +113,7 @@ def draw_outline(ax: Axes, scored: ScoredLibrary, tissue: Tissue) -> None:
 
 
 def draw_tissue(ax: Axes, tissue: Tissue, *, scale_bar: bool = True) -> None:
-    """Draw the picture of a section, if it has one, in axes that hold all its spots."""
+    """Draw the image of a section, if it has one, in axes that hold all its spots."""
     low, high = tissue.limits
     if tissue.image is not None:
         from matplotlib.transforms import Affine2D

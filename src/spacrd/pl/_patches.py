@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import check_key, check_positive_int, names
+from .._checks import check_key, check_positive_int, quote_names
 from .._keys import Keys
-from .._sections import Library, ScoredLibrary, recorded_embeddings, result_record, scored_libraries
-from .._sections._pictures import open_picture
+from .._sections import ScoredSection, Section, recorded_embeddings, result_record, scored_sections
+from .._sections._images import open_image
 from ..image import Cutter
 from ._figure import finish, ink, panels, plain
 
@@ -24,7 +24,7 @@ Spot = tuple[int, int]
 """Section and row within it."""
 
 
-def _choose_rep(sections: Sequence[ScoredLibrary], image_rep: str | None) -> str:
+def _choose_rep(sections: Sequence[ScoredSection], image_rep: str | None) -> str:
     found = list(dict.fromkeys(rep for scored in sections for rep in recorded_embeddings(scored.library)))
     hint = "Make one with spacrd.pp.extract_patches."
     if image_rep is not None:
@@ -32,39 +32,41 @@ def _choose_rep(sections: Sequence[ScoredLibrary], image_rep: str | None) -> str
     if not found:
         raise ValueError(f"No section has patches that spacrd.pp.extract_patches cut, so none can be shown. {hint}")
     if len(found) > 1:
-        raise ValueError(f"There are several embeddings and none is named: {names(found)}. Name one with `image_rep`.")
+        raise ValueError(
+            f"There are several embeddings and none is named: {quote_names(found)}. Name one with `image_rep`."
+        )
     return found[0]
 
 
-def _cut(library: Library, rep: str, rows: np.ndarray) -> np.ndarray:
+def _cut(library: Section, rep: str, rows: np.ndarray) -> np.ndarray:
     """Patches of some rows, (rows, size, size, 3): the same pixels that were embedded."""
     record = result_record(library.table, rep)
     facts = record["sections"][Keys.section(library.name)]
     system = str(facts.get("coordinate_system", "")) or None
-    picture = open_picture(library, image_key=str(facts["image"]), coordinate_system=system, mpp=float(facts["mpp"]))
-    side = float(facts["patch_um"]) / picture.scale.um_per_unit
-    cutter = Cutter(picture.pyramid, picture.xy[rows], side=side, size=int(record["size"]), level=int(facts["level"]))
+    image = open_image(library, image_key=str(facts["image"]), coordinate_system=system, mpp=float(facts["mpp"]))
+    side = float(facts["patch_um"]) / image.scale.um_per_unit
+    cutter = Cutter(image.pyramid, image.xy[rows], side=side, size=int(record["size"]), level=int(facts["level"]))
     patches: np.ndarray
     ((order, patches),) = cutter.batches([cutter.order])
     return patches[np.argsort(order)]
 
 
-def _usable(scored: ScoredLibrary, rep: str) -> np.ndarray:
+def _usable(scored: ScoredSection, rep: str) -> np.ndarray:
     """Spots with a likelihood and a patch."""
     section = Keys.section(scored.library.name)
     if section not in result_record(scored.library.table, rep)["sections"]:
         return np.zeros(len(scored.likelihood), bool)
     in_image = scored.library.table.obs.get(Keys.IN_IMAGE)
-    on_picture = True if in_image is None else in_image.to_numpy(bool)[scored.library.rows]
-    return np.isfinite(scored.likelihood) & on_picture
+    on_image = True if in_image is None else in_image.to_numpy(bool)[scored.library.rows]
+    return np.isfinite(scored.likelihood) & on_image
 
 
-def _groups(sections: Sequence[ScoredLibrary], rep: str, n: int) -> dict[str, list[Spot]]:
+def _groups(sections: Sequence[ScoredSection], rep: str, n: int) -> dict[str, list[Spot]]:
     """The spots to show, best first: highest and lowest likelihood, and the most uncertain ones."""
     usable = [_usable(scored, rep) for scored in sections]
     spots = np.concatenate([np.column_stack([np.full(k.sum(), i), np.flatnonzero(k)]) for i, k in enumerate(usable)])
     if not len(spots):
-        raise ValueError("No scored spot lies on a picture, so there is no patch to show.")
+        raise ValueError("No scored spot lies on an image, so there is no patch to show.")
     likelihood, uncertainty, threshold = (
         np.concatenate([values[kept] for values, kept in zip(parts, usable, strict=True)])
         for parts in (
@@ -84,7 +86,7 @@ def _groups(sections: Sequence[ScoredLibrary], rep: str, n: int) -> dict[str, li
     }
 
 
-def _title(scored: ScoredLibrary, row: int, several: bool) -> str:
+def _title(scored: ScoredSection, row: int, several: bool) -> str:
     text = f"{scored.likelihood[row]:.2f}"
     if np.isfinite(scored.uncertainty[row]):
         text += f" ± {scored.uncertainty[row]:.2f}"
@@ -105,7 +107,7 @@ def patches(
 ) -> list[Axes]:
     """Show the patches of the highest, the lowest and the most uncertain spots, as the encoder saw them.
 
-    Patches are cut from the picture again, at the place, level and size that :func:`spacrd.pp.extract_patches`
+    Patches are cut from the image again, at the place, level and size that :func:`spacrd.pp.extract_patches`
     recorded. Above each stands its likelihood, and its uncertainty if the model is calibrated; if it is not, the third
     row shows the spots nearest to the threshold.
 
@@ -148,7 +150,7 @@ def patches(
     >>> ax = spacrd.pl.patches(section, n=4, save="patches.png")
     """
     check_positive_int(n, "n")
-    sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
+    sections = scored_sections(data, key=key, table_key=table_key, library_key=library_key)
     rep = _choose_rep(sections, image_rep)
     groups = _groups(sections, rep, n)
     shown = [spot for spots in groups.values() for spot in spots]

@@ -1,4 +1,4 @@
-"""Where the spots of a section lie, and the small picture behind them."""
+"""Where the spots of a section lie, and the small image behind them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._checks import warn
-from .._sections import Library, coordinates
-from .._sections._pictures import NoImageError, place_picture
+from .._sections import Section, coordinates
+from .._sections._images import NoImageError, place_image
 from .._sections._scale import scale_sources
 from ..image import Pyramid, find_scale
-from ..image._lazy import read_region
+from ..image._lazy import read_window
 from ..image._tiles import as_rgb
 
 MAX_PIXELS = 1500
@@ -68,9 +68,9 @@ def spacing_of(xy: np.ndarray) -> Spacing:
 
 
 def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Part of the picture between two corners, at most ``MAX_PIXELS`` wide, and its matrix to the corners' units.
+    """Part of the image between two corners, at most ``MAX_PIXELS`` wide, and its matrix to the corners' units.
 
-    None if that part lies off the picture.
+    None if that part lies off the image.
     """
     from PIL import Image
 
@@ -85,10 +85,10 @@ def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.
             break
     if (last - first).min() < 1:
         return None
-    # A picture without coarse levels is thinned out while it is read, so that it never is in memory as a whole.
+    # An image without coarse levels is thinned out while it is read, so that it never is in memory as a whole.
     step = max(1, int((last - first).max()) // (2 * MAX_PIXELS))
     (x0, y0), (x1, y1) = first, last
-    thinned = read_region(lambda y0, y1, x0, x1: np.asarray(pixels[:, y0:y1:step, x0:x1:step]), y0, y1, x0, x1)
+    thinned = read_window(lambda y0, y1, x0, x1: np.asarray(pixels[:, y0:y1:step, x0:x1:step]), y0, y1, x0, x1)
     image = as_rgb(thinned)
     factor = -(-max(image.shape[:2]) // MAX_PIXELS)
     if factor > 1:
@@ -98,7 +98,7 @@ def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.
     return image, np.linalg.inv(to_level) @ to_pixels
 
 
-def _um_per_unit(library: Library, xy: np.ndarray, system: str | None, diameter: float) -> float:
+def _um_per_unit(library: Section, xy: np.ndarray, system: str | None, diameter: float) -> float:
     """Micrometres per coordinate unit, NaN if nothing tells."""
     try:
         with warnings.catch_warnings():
@@ -108,13 +108,13 @@ def _um_per_unit(library: Library, xy: np.ndarray, system: str | None, diameter:
         return float("nan")
 
 
-def tissue_of(library: Library, image_key: str | None, coordinate_system: str | None) -> Tissue:
-    """Spots and picture of a section; without a picture the spots alone, unless one was named."""
+def tissue_of(library: Section, image_key: str | None, coordinate_system: str | None) -> Tissue:
+    """Spots and image of a section; without an image the spots alone, unless one was named."""
     pyramid, um_per_unit = None, float("nan")
     try:
         if library.sdata is not None and library.region is None:
             raise NoImageError
-        _, pyramid, xy, diameter, system = place_picture(library, image_key, coordinate_system)
+        _, pyramid, xy, diameter, system = place_image(library, image_key, coordinate_system)
         um_per_unit = _um_per_unit(library, xy, system, diameter)
     except NoImageError:
         if image_key is not None or coordinate_system is not None:
@@ -131,6 +131,6 @@ def tissue_of(library: Library, image_key: str | None, coordinate_system: str | 
         return Tissue(xy, diameter, limits, spacing)
     drawn = _thumbnail(pyramid, *limits)
     if drawn is None:
-        warn(f"No spot of section {library.name!r} lies on its picture: drawn without it.")
+        warn(f"No spot of section {library.name!r} lies on its image: drawn without it.")
         return Tissue(xy, diameter, limits, spacing, um_per_unit)
     return Tissue(xy, diameter, limits, spacing, um_per_unit, *drawn)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import check_key
-from .._sections import ScoredLibrary
+from .._sections import ScoredSection
 from ._figure import MISSING_COLOR, PALETTE, ink, open_spines, plain
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def _named(column: pd.Series) -> np.ndarray:
 
 
 def class_order(
-    sections: Sequence[ScoredLibrary], classes: Sequence[pd.Series], order: Sequence[str] | None
+    sections: Sequence[ScoredSection], classes: Sequence[pd.Series], order: Sequence[str] | None
 ) -> list[str]:
     """Names of the classes to draw, the same for all sections: as asked, else highest mean likelihood first."""
     names = np.concatenate([_named(column) for column in classes])
@@ -51,7 +51,7 @@ def _density(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return grid, density / density.max()
 
 
-def draw_classes(ax: Axes, scored: ScoredLibrary, column: pd.Series, names: Sequence[str]) -> None:
+def draw_classes(ax: Axes, scored: ScoredSection, column: pd.Series, names: Sequence[str]) -> None:
     """One violin per class, first on top, with quartiles; few spots as dots; the threshold across all."""
     named, finite = _named(column), np.isfinite(scored.likelihood)
     ticks = []

@@ -1,4 +1,4 @@
-"""Regions drawn on a picture to classes of spots."""
+"""Regions drawn on an image to classes of spots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from .._checks import check_choice, check_positive_number, check_result_key, warn
 from .._keys import Keys
-from .._sections import Library, result_record, split_libraries, write_results
+from .._sections import Section, result_record, split_sections, write_results
 from .._sections._drawn import drawn, outlines
 from .._sections._geojson import CLASS, polygons_only
 
@@ -49,7 +49,7 @@ def annotate(
         One section, or several of which ``region`` names one.
     regions
         What was drawn: a GeoJSON file of QuPath (*File, Export objects as GeoJSON*) or its content, a GeoDataFrame, or
-        the name of a shapes element of the SpatialData. Coordinates are pixels of the picture, but those of a shapes
+        the name of a shapes element of the SpatialData. Coordinates are pixels of the image, but those of a shapes
         element, which its transformations place.
     key_added
         ``.obs`` column to write.
@@ -63,10 +63,10 @@ def annotate(
     default
         Class of spots that no region touches; NaN if None. With a default they count as examples of it in a fit.
     image_key
-        Picture that was drawn on. By default the one that :func:`extract_patches` takes; of an AnnData, the
+        Image that was drawn on. By default the one that :func:`extract_patches` takes; of an AnnData, the
         full-resolution one.
     coordinate_system
-        Coordinate system of a SpatialData that picture (or element) and spots share.
+        Coordinate system of a SpatialData that image (or element) and spots share.
     table_key
         Table of a SpatialData.
     library_key
@@ -104,7 +104,7 @@ def annotate(
     check_choice(by, ("centroid", "area"), "by")
     if check_positive_number(min_share, "min_share") > 1:
         raise ValueError(f"min_share must be a share of the spot's area, above 0 to 1, got {min_share}.")
-    libraries = split_libraries(data, table_key=table_key, library_key=library_key, region=region)
+    libraries = split_sections(data, table_key=table_key, library_key=library_key, region=region)
     if len(libraries) > 1:
         found = ", ".join(repr(library.region or library.name) for library in libraries)
         raise ValueError(f"There are several sections ({found}); name the one that was drawn on with `region`.")
@@ -156,7 +156,7 @@ def _record(key: str) -> str:
     return f"{key}_annotation"
 
 
-def _earlier(library: Library, key: str) -> np.ndarray:
+def _earlier(library: Section, key: str) -> np.ndarray:
     """What an earlier call gave the rows of other sections, object (n_obs,)."""
     table = library.table
     if key not in table.obs:
@@ -173,7 +173,7 @@ def _check_overlap(frame: GeoDataFrame, xy: np.ndarray, name: str) -> None:
         raise ValueError(
             f"Section {name!r}: the regions (x {left:.0f} to {right:.0f}, y {top:.0f} to {bottom:.0f}) and the spots "
             f"(x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}) lie apart. Were they drawn on another "
-            "picture, or on a downscaled one? Name it with `image_key`."
+            "image, or on a downscaled one? Name it with `image_key`."
         )
 
 
@@ -187,7 +187,7 @@ def _by_centroid(frame: GeoDataFrame, xy: np.ndarray) -> np.ndarray:
     return np.where(found < len(frame), found, -1)
 
 
-def _by_area(frame: GeoDataFrame, library: Library, system: str | None, min_share: float) -> np.ndarray:
+def _by_area(frame: GeoDataFrame, library: Section, system: str | None, min_share: float) -> np.ndarray:
     """A region of the class that covers most of each spot, (n,), -1 if none covers ``min_share`` of it."""
     import shapely
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from .. import encoders
-from .._sections._pictures import Picture
+from .._sections._images import SectionImage
 from .._settings import settings
 from ..image import Cutter, Pyramid, held_on_cluster
-from ._embed import Embedded, Known, Plan, embed_block, settle, split
+from ._embed import Embedded, Known, PatchBlocks, embed_block, settle, split
 from ._record import identity
 
 _loaded: dict[str, encoders.Encoder] = {}
@@ -30,25 +30,25 @@ def check_client(client: Any) -> None:
         raise ValueError("client is asynchronous; pass a dask.distributed.Client made without asynchronous=True.")
 
 
-def check_reach(pictures: list[Picture]) -> None:
-    """Refuse pictures that are results on the cluster: workers that wait for each other would wait for ever."""
-    for picture in pictures:
-        if any(map(held_on_cluster, picture.pyramid.levels)):
+def check_reach(images: list[SectionImage]) -> None:
+    """Refuse images that are results on the cluster: workers that wait for each other would wait for ever."""
+    for image in images:
+        if any(map(held_on_cluster, image.pyramid.levels)):
             raise ValueError(
-                f"Picture {picture.name!r} was persisted on a cluster, where the workers that embed cannot read it. "
+                f"Image {image.name!r} was persisted on a cluster, where the workers that embed cannot read it. "
                 "Pass it as it is read from disk, or leave `client` out."
             )
 
 
 def embed_on_cluster(
     client: Any,
-    plans: list[Plan],
+    plans: list[PatchBlocks],
     encoder: encoders.Encoder,
     n_workers: int,
     *,
     weights: str | Path | bool | None,
     device: str | None,
-) -> Generator[tuple[Plan, np.ndarray, np.ndarray, np.ndarray]]:
+) -> Generator[tuple[PatchBlocks, np.ndarray, np.ndarray, np.ndarray]]:
     """Embed the blocks of all sections on the workers of ``client``; results come as they are finished.
 
     Yields
@@ -59,16 +59,16 @@ def embed_on_cluster(
 
     call = uuid.uuid4().hex
     load = (encoder.spec, weights, device, encoder.precision, identity(encoder))
-    futures: dict[Any, tuple[Plan, int]] = {}
+    futures: dict[Any, tuple[PatchBlocks, int]] = {}
     try:
         for plan in plans:
             # A task, not scattered data: dask makes it again where a worker took it to its grave.
-            pyramid = client.submit(_same, plan.job.picture.pyramid, pure=False)
+            pyramid = client.submit(_same, plan.job.image.pyramid, pure=False)
             for block in range(plan.n_blocks):
                 future = client.submit(
                     _embed_remotely,
                     pyramid,
-                    plan.job.picture.xy[plan.rows(block)],
+                    plan.job.image.xy[plan.rows(block)],
                     {"side": plan.job.side, "size": plan.size, "level": plan.job.level},
                     (call, *load),
                     batch_size=plan.batch_size,

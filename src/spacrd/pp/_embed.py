@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import encoders
 from .._settings import settings
-from ._jobs import Job
+from ._jobs import PatchJob
 from ._record import identity
 from ._store import SectionStore, open_section
 
@@ -24,7 +24,7 @@ BLOCK = 256
 
 
 @dataclass(frozen=True)
-class Plan:
+class PatchBlocks:
     """A section cut into blocks.
 
     Attributes
@@ -34,7 +34,7 @@ class Plan:
     size
         Side of a patch in pixels.
     order
-        Rows of the section whose spots lie on the picture, in the order that decodes each tile once, (n,).
+        Rows of the section whose spots lie on the image, in the order that decodes each tile once, (n,).
     block
         Patches of a block.
     batch_size
@@ -43,7 +43,7 @@ class Plan:
         Where finished blocks are kept; None if nowhere.
     """
 
-    job: Job
+    job: PatchJob
     size: int
     order: np.ndarray
     block: int
@@ -95,7 +95,7 @@ class Embedded(NamedTuple):
     dark: np.ndarray
 
 
-def plan_section(job: Job, encoder: encoders.Encoder, batch_size: int, store: Any, name: str) -> Plan:
+def plan_section(job: PatchJob, encoder: encoders.Encoder, batch_size: int, store: Any, name: str) -> PatchBlocks:
     """Cut a section into blocks, as ``store`` cut it if it is known there already."""
     inside = np.flatnonzero(job.inside)
     order = inside[job.cutter(inside, encoder.spec.size).order]
@@ -105,12 +105,12 @@ def plan_section(job: Job, encoder: encoders.Encoder, batch_size: int, store: An
         facts = {**identity(encoder), **job.facts(order), "size": encoder.spec.size}
         section = open_section(store, name, facts, n=len(order), dim=encoder.spec.dim, block=block)
         block = section.block
-    return Plan(job, encoder.spec.size, order, block, batch_size, section)
+    return PatchBlocks(job, encoder.spec.size, order, block, batch_size, section)
 
 
 def embed_sections(
-    plans: list[Plan], encoder: encoders.Encoder, n_workers: int
-) -> Generator[tuple[Plan, np.ndarray, np.ndarray, np.ndarray]]:
+    plans: list[PatchBlocks], encoder: encoders.Encoder, n_workers: int
+) -> Generator[tuple[PatchBlocks, np.ndarray, np.ndarray, np.ndarray]]:
     """Embed the blocks of all sections in this process; ``n_workers`` threads read the next patches meanwhile.
 
     Yields
@@ -129,7 +129,7 @@ def embed_sections(
         next(batches, None)  # the bar counts a batch when the next one is asked for
 
 
-def _all_batches(plans: list[Plan], n_workers: int) -> Generator[np.ndarray]:
+def _all_batches(plans: list[PatchBlocks], n_workers: int) -> Generator[np.ndarray]:
     for plan in plans:
         cutter = plan.job.cutter(plan.order, plan.size)
         blocks = split(np.arange(len(plan.order)), plan.block)
@@ -139,7 +139,7 @@ def _all_batches(plans: list[Plan], n_workers: int) -> Generator[np.ndarray]:
                 yield patches
 
 
-def settle(plan: Plan, block: int, found: Embedded) -> np.ndarray:
+def settle(plan: PatchBlocks, block: int, found: Embedded) -> np.ndarray:
     """Embeddings of a finished block: new ones are kept, known ones are read."""
     if found.values is None:
         assert plan.store is not None
@@ -169,7 +169,7 @@ def embed_block(
         return Embedded(np.concatenate(parts), digest.digest() if hashing else b"", np.concatenate(dark))
     if digest.digest() != known.digest:
         raise ValueError(
-            "The picture or the place of the spots is not what it was when the finished blocks in `resume` were made. "
+            "The image or the place of the spots is not what it was when the finished blocks in `resume` were made. "
             "Use another folder, or delete this one."
         )
     if known.first is not None and first is not None:

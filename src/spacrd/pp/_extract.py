@@ -1,4 +1,4 @@
-"""From spots on a picture to one embedding per spot."""
+"""From spots on an image to one embedding per spot."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .. import encoders
 from .._checks import check_positive_int, check_positive_number, check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
-from .._sections import as_list, get_table, result_record, split_libraries, write_results
-from .._sections._pictures import open_picture
+from .._sections import as_list, get_table, result_record, split_sections, write_results
+from .._sections._images import open_image
 from ._cluster import check_client, check_reach, embed_on_cluster
-from ._embed import Plan, embed_sections, plan_section
-from ._jobs import Job, place, plan_job, side_of, squares_of
+from ._embed import PatchBlocks, embed_sections, plan_section
+from ._jobs import PatchJob, place, plan_job, side_of, squares_of
 from ._record import record, shape_names, start, warn_dark, warn_unequal
 from ._store import open_store
 
@@ -60,26 +60,26 @@ def extract_patches(
     Parameters
     ----------
     data
-        Section or sections with a picture: an AnnData with ``obsm["spatial"]`` in full-resolution pixels and pictures
+        Section or sections with an image: an AnnData with ``obsm["spatial"]`` in full-resolution pixels and images
         in ``uns["spatial"]``, or a SpatialData as its readers return it; or a list of them, embedded one after the
         other and written together at the end.
     encoder
         ``"handcrafted"`` (colour and texture, no weights), a name of :func:`spacrd.encoders.available`, a model name
         of timm, ``"hf-hub:org/name"``, ``"local-dir:/path"``, or the name of an encoder you registered.
     image_key
-        Name of the picture; by default the only one, or the finest that the reader made of the slide.
+        Name of the image; by default the only one, or the finest that the reader made of the slide.
     table_key
         Table of a SpatialData.
     region
         Work on the rows of this region (or library) alone; others keep what they had.
     coordinate_system
-        Coordinate system of a SpatialData in which patches are square; by default one that spots and picture share.
+        Coordinate system of a SpatialData in which patches are square; by default one that spots and image share.
     library_key
         Column of ``obs`` that names the sections; by default the region key of a SpatialData table.
     patch_um
         Side of a patch in micrometres; by default the spot diameter.
     mpp
-        Micrometres per pixel of the picture at its finest level; by default found from the spots: from the array
+        Micrometres per pixel of the image at its finest level; by default found from the spots: from the array
         lattice, else from the stored spot diameter.
     weights
         Weights file or folder of the encoder; None for the published ones; False for an untrained model.
@@ -96,7 +96,7 @@ def extract_patches(
     n_workers
         Threads that read the next patches while these are embedded; the result does not depend on it.
     client
-        A ``dask.distributed.Client``: its workers read and embed, block by block. They must see the picture and the
+        A ``dask.distributed.Client``: its workers read and embed, block by block. They must see the image and the
         weights under the same paths. The blocks of a worker that dies are given to another.
     resume
         Folder for finished blocks of patches, made if it does not exist. A second call with the same input continues
@@ -107,7 +107,7 @@ def extract_patches(
 
     Returns
     -------
-    None, or the copy. Written are ``obsm[key_added]``, (n_obs, dim) float32, NaN where the spot lies off the picture;
+    None, or the copy. Written are ``obsm[key_added]``, (n_obs, dim) float32, NaN where the spot lies off the image;
     ``obs["spacrd_in_image"]``; ``obs["spacrd_padded"]``, whether the patch reaches beyond the border; and
     ``uns["spacrd"][key_added]``, with what was used and, under ``"sections"``, how large the pixels were and how that
     was found.
@@ -115,7 +115,7 @@ def extract_patches(
     Raises
     ------
     ValueError
-        If there is no picture, or several and none is named; if spots cannot lie where they are said to lie; if the
+        If there is no image, or several and none is named; if spots cannot lie where they are said to lie; if the
         scale cannot be found; if weights are damaged; if ``resume`` holds blocks of other spots, pixels, patches or
         another encoder.
     KeyError
@@ -150,25 +150,25 @@ def extract_patches(
     tables = [get_table(item, table_key) for item in items]
     for table in tables:
         result_record(table, key)  # refuse a slot that cannot be kept up before the work, not after it
-    groups = [split_libraries(item, table_key=table_key, library_key=library_key, region=region) for item in items]
+    groups = [split_sections(item, table_key=table_key, library_key=library_key, region=region) for item in items]
     shapes = [shape_names(group, store_shapes, spec.name) for group in groups]
     libraries = [library for group in groups for library in group]
-    find = functools.partial(open_picture, image_key=image_key, coordinate_system=coordinate_system, mpp=mpp)
-    pictures = list(map(find, libraries))
+    find = functools.partial(open_image, image_key=image_key, coordinate_system=coordinate_system, mpp=mpp)
+    images = list(map(find, libraries))
     if client is not None:
-        check_reach(pictures)
+        check_reach(images)
     # Placement is checked before weights are loaded, which may take minutes.
-    inside = list(map(place, pictures))
-    sides = [side_of(picture, library, patch_um) for picture, library in zip(pictures, libraries, strict=True)]
+    inside = list(map(place, images))
+    sides = [side_of(image, library, patch_um) for image, library in zip(images, libraries, strict=True)]
     loaded = encoders.load(spec, weights=weights, device=device, precision=precision)
-    jobs = list(map(functools.partial(plan_job, loaded.spec.size), libraries, pictures, inside, sides))
+    jobs = list(map(functools.partial(plan_job, loaded.spec.size), libraries, images, inside, sides))
     ends = np.cumsum([len(group) for group in groups])
     shares = [jobs[end - len(group) : end] for group, end in zip(groups, ends, strict=True)]
     arrays = [start(table, group, key, loaded) for table, group in zip(tables, groups, strict=True)]
     records = [record(table, key, loaded, share) for table, share in zip(tables, shares, strict=True)]
     warn_unequal(records)
     store = None if resume is None else open_store(resume)
-    plans: list[Plan] = []
+    plans: list[PatchBlocks] = []
     targets: dict[int, np.ndarray] = {}
     for number, (share, (embedding, in_image, padded)) in enumerate(zip(shares, arrays, strict=True)):
         for job in share:
@@ -201,7 +201,7 @@ def _write(
     arrays: tuple[np.ndarray, np.ndarray, np.ndarray],
     facts: dict[str, Any],
     shapes: list[str],
-    jobs: list[Job],
+    jobs: list[PatchJob],
     *,
     table_key: str,
     key: str,

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .._checks import warn
-from .._sections import Library
-from .._sections._pictures import Picture
+from .._sections import Section
+from .._sections._images import SectionImage
 from ..image import Cutter, check_placement, patch_positions
 
 FEW_PIXELS = 32
@@ -20,11 +20,11 @@ CELL_FIELD_UM = 112.0
 
 
 @dataclass(frozen=True)
-class Job:
+class PatchJob:
     """The patches of one section."""
 
-    library: Library
-    picture: Picture
+    library: Section
+    image: SectionImage
     side: float
     patch_um: float
     level: int
@@ -34,21 +34,21 @@ class Job:
     @property
     def patch_px(self) -> float:
         """Side of a patch in pixels of the level it is cut from."""
-        pyramid = self.picture.pyramid
+        pyramid = self.image.pyramid
         return self.side * float(np.sqrt(abs(np.linalg.det(pyramid.to_level(self.level)[:2, :2]))))
 
     def cutter(self, rows: np.ndarray, size: int) -> Cutter:
         """Cuts the patches of these rows, ``size`` pixels wide."""
-        picture = self.picture
-        return Cutter(picture.pyramid, picture.xy[rows], side=self.side, size=size, level=self.level)
+        image = self.image
+        return Cutter(image.pyramid, image.xy[rows], side=self.side, size=size, level=self.level)
 
     def facts(self, order: np.ndarray) -> dict[str, Any]:
         """What the patches of the rows in ``order`` depend on, but for the pixels."""
-        pyramid = self.picture.pyramid
+        pyramid = self.image.pyramid
         array = pyramid.levels[self.level]
-        xy = np.ascontiguousarray(self.picture.xy[order], np.float64)
+        xy = np.ascontiguousarray(self.image.xy[order], np.float64)
         return {
-            "image": self.picture.name,
+            "image": self.image.name,
             "image_shape": list(map(int, array.shape)),
             "image_dtype": str(array.dtype),
             "image_place": pyramid.to_level(self.level).ravel().tolist(),
@@ -57,30 +57,29 @@ class Job:
         }
 
 
-def place(picture: Picture) -> np.ndarray:
-    """Which spots lie on the picture, (n,)."""
-    pyramid = picture.pyramid
-    pixels, _ = patch_positions(pyramid, picture.xy, 0.0)
-    inside = check_placement(pixels, pyramid.height, pyramid.width, f"picture {picture.name!r}")
+def place(image: SectionImage) -> np.ndarray:
+    """Which spots lie on the image, (n,)."""
+    pyramid = image.pyramid
+    pixels, _ = patch_positions(pyramid, image.xy, 0.0)
+    inside = check_placement(pixels, pyramid.height, pyramid.width, f"image {image.name!r}")
     if not inside.all():
         swapped = ((pixels >= 0) & (pixels[:, ::-1] <= [pyramid.width, pyramid.height])).all()
         hint = " With x and y swapped, all would lie on it." if swapped else ""
         warn(
-            f"{int((~inside).sum())} of {len(inside)} spots lie off picture {picture.name!r}: "
-            f"their embedding is NaN.{hint}"
+            f"{int((~inside).sum())} of {len(inside)} spots lie off image {image.name!r}: their embedding is NaN.{hint}"
         )
     return inside
 
 
-def side_of(picture: Picture, library: Library, patch_um: float | None) -> tuple[float, float]:
+def side_of(image: SectionImage, library: Section, patch_um: float | None) -> tuple[float, float]:
     """Side of the patches in coordinate units and micrometres."""
-    scale = picture.scale
+    scale = image.scale
     if patch_um is not None:
         return patch_um / scale.um_per_unit, float(patch_um)
-    if picture.kind != "spots":
+    if image.kind != "spots":
         return CELL_FIELD_UM / scale.um_per_unit, CELL_FIELD_UM
-    if math.isfinite(picture.spot_diameter) and picture.spot_diameter > 0:
-        return picture.spot_diameter, picture.spot_diameter * scale.um_per_unit
+    if math.isfinite(image.spot_diameter) and image.spot_diameter > 0:
+        return image.spot_diameter, image.spot_diameter * scale.um_per_unit
     if math.isfinite(scale.spot_um):
         return scale.spot_um / scale.um_per_unit, scale.spot_um
     raise ValueError(
@@ -88,37 +87,39 @@ def side_of(picture: Picture, library: Library, patch_um: float | None) -> tuple
     )
 
 
-def plan_job(size: int, library: Library, picture: Picture, inside: np.ndarray, sides: tuple[float, float]) -> Job:
+def plan_job(
+    size: int, library: Section, image: SectionImage, inside: np.ndarray, sides: tuple[float, float]
+) -> PatchJob:
     """What to cut, ``size`` pixels wide."""
     side, patch_um = sides
-    pyramid = picture.pyramid
+    pyramid = image.pyramid
     pixels = side * float(np.sqrt(abs(np.linalg.det(pyramid.to_level(0)[:2, :2]))))
     if pixels > max(pyramid.height, pyramid.width):  # larger than the section
         raise ValueError(
-            f"A patch of {patch_um:.4g} um is {pixels:.4g} px wide, and picture {picture.name!r} only "
+            f"A patch of {patch_um:.4g} um is {pixels:.4g} px wide, and image {image.name!r} only "
             f"{pyramid.width} x {pyramid.height} px. Give `patch_um` and `mpp` in micrometres."
         )
-    _, padded = patch_positions(picture.pyramid, picture.xy, side)
-    level = picture.pyramid.best_level(side, size)
-    job = Job(library, picture, side, patch_um, level, inside, padded & inside)
+    _, padded = patch_positions(image.pyramid, image.xy, side)
+    level = image.pyramid.best_level(side, size)
+    job = PatchJob(library, image, side, patch_um, level, inside, padded & inside)
     if job.patch_px < FEW_PIXELS:
         warn(
-            f"A patch of {patch_um:.0f} um is only {job.patch_px:.0f} px wide in picture {picture.name!r}: little of "
-            "the tissue can be seen. Use a finer picture (`image_key`) or larger patches (`patch_um`)."
+            f"A patch of {patch_um:.0f} um is only {job.patch_px:.0f} px wide in image {image.name!r}: little of "
+            "the tissue can be seen. Use a finer image (`image_key`) or larger patches (`patch_um`)."
         )
     return job
 
 
-def section_record(job: Job) -> dict[str, Any]:
-    picture = job.picture
+def section_record(job: PatchJob) -> dict[str, Any]:
+    image = job.image
     return {
-        "image": picture.name,
-        "coordinate_system": picture.coordinate_system or "",
+        "image": image.name,
+        "coordinate_system": image.coordinate_system or "",
         "level": job.level,
         "patch_um": round(job.patch_um, 6),
         "patch_px": round(job.patch_px, 6),
-        "mpp": picture.scale.um_per_unit / picture.pyramid.pixels_per_unit,
-        "mpp_source": picture.scale.source,
+        "mpp": image.scale.um_per_unit / image.pyramid.pixels_per_unit,
+        "mpp_source": image.scale.source,
         "padding": "reflection",
         "n_patches": int(job.inside.sum()),
         "n_padded": int(job.padded.sum()),
@@ -126,16 +127,16 @@ def section_record(job: Job) -> dict[str, Any]:
     }
 
 
-def squares_of(job: Job) -> Any:
+def squares_of(job: PatchJob) -> Any:
     """Patches as polygons in the coordinate system, named like the spots."""
     import geopandas
     import shapely
     from spatialdata.models import ShapesModel
     from spatialdata.transformations import Identity
 
-    xy, half = job.picture.xy[job.inside], job.side / 2
+    xy, half = job.image.xy[job.inside], job.side / 2
     boxes = shapely.box(*(xy - half).T, *(xy + half).T)
     instances = job.library.instance_ids
     index = None if instances is None else np.asarray(instances)[job.inside]
     frame = geopandas.GeoDataFrame(geometry=boxes, index=index)
-    return ShapesModel.parse(frame, transformations={str(job.picture.coordinate_system): Identity()})
+    return ShapesModel.parse(frame, transformations={str(job.image.coordinate_system): Identity()})

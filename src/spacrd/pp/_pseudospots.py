@@ -10,9 +10,9 @@ import pandas as pd
 
 from .._checks import check_choice, check_key, check_positive_number
 from .._keys import Keys
-from .._sections import Library, Stored, counts, get_table, split_libraries
+from .._sections import Section, Stored, counts, get_table, split_sections
 from .._sections._centres import transformations
-from .._sections._pictures import place_rows
+from .._sections._images import place_rows
 from ..image._geometry import ST_PITCH, VISIUM_PITCH
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def pseudospots(
     region
         Take this region (or section) alone.
     coordinate_system
-        Coordinate system of a SpatialData in which the lattice is straight; by default one that a picture shares.
+        Coordinate system of a SpatialData in which the lattice is straight; by default one that an image shares.
     layer
         Layer of raw counts; ``.X`` if None.
     label_key
@@ -77,7 +77,7 @@ def pseudospots(
 
     Returns
     -------
-    A new object of the same kind, with the same pictures. Its table holds the sums, ``obs["n_cells"]``, and row and
+    A new object of the same kind, with the same images. Its table holds the sums, ``obs["n_cells"]``, and row and
     column of the lattice: ``obs["array_row"]`` and ``obs["array_col"]`` where it is that of Visium or legacy ST, else
     ``obs["lattice_row"]`` and ``obs["lattice_col"]``. Spots without any cell are left out. The spots of a SpatialData
     are circles in ``shapes["<region>_pseudospots"]``. ``uns["spacrd"]["pseudospots"]`` says how they were made.
@@ -110,7 +110,7 @@ def pseudospots(
     for name, shared in ((label_key, ""), (library_key, "region")):
         if name in OWN_COLUMNS and name != shared:
             raise ValueError(f"obs[{name!r}] is a column that pseudospots writes. Rename yours.")
-    libraries = split_libraries(data, table_key=table_key, library_key=library_key, region=region)
+    libraries = split_sections(data, table_key=table_key, library_key=library_key, region=region)
     if libraries[0].sdata is None and coordinate_system is not None:
         raise ValueError("coordinate_system is for SpatialData; an AnnData has none.")
     made = [_Spots.of(library, diameter_um, pitch_um, lattice, coordinate_system, mpp) for library in libraries]
@@ -126,11 +126,11 @@ def pseudospots(
     whole = _table(made, table, layer, label_key, library_key, axes)
     whole.uns[Keys.UNS] = {Keys.PSEUDOSPOTS: facts}
     if libraries[0].sdata is None:
-        pictures = table.uns.get(Keys.SPATIAL, {})
+        images = table.uns.get(Keys.SPATIAL, {})
         own = {spots.name: spots for spots in made}
-        own |= {name: made[0] for name in pictures if len(pictures) == len(made) == 1}
+        own |= {name: made[0] for name in images if len(images) == len(made) == 1}
         whole.uns[Keys.SPATIAL] = {
-            name: _with_diameter(entry, own[name]) for name, entry in pictures.items() if name in own
+            name: _with_diameter(entry, own[name]) for name, entry in images.items() if name in own
         }
         return whole
     return _sdata(libraries[0].sdata, made, whole)
@@ -140,7 +140,7 @@ def pseudospots(
 class _Spots:
     """Spots of one section, in units of its coordinate system, and which cells lie in each."""
 
-    library: Library
+    library: Section
     xy: np.ndarray
     array: np.ndarray
     member: csr_matrix
@@ -153,7 +153,7 @@ class _Spots:
 
     @classmethod
     def of(
-        cls, library: Library, diameter_um: float, pitch_um: float, lattice: str, system: str | None, mpp: float | None
+        cls, library: Section, diameter_um: float, pitch_um: float, lattice: str, system: str | None, mpp: float | None
     ) -> _Spots:
         from scipy.sparse import csr_matrix
         from scipy.spatial import cKDTree
@@ -279,7 +279,7 @@ def _sdata(sdata: SpatialData, made: list[_Spots], table: AnnData) -> SpatialDat
 
 
 def _with_diameter(entry: Any, spots: _Spots) -> Any:
-    """Pictures of an AnnData, and the diameter of the new spots: they are no bins any more."""
+    """Images of an AnnData, and the diameter of the new spots: they are no bins any more."""
     factors = {**entry.get("scalefactors", {}), "spot_diameter_fullres": spots.diameter}
     factors.pop("bin_size_um", None)
     return {**entry, "scalefactors": factors}

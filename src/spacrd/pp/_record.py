@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import encoders
-from .._checks import check_result_key, names, warn
+from .._checks import check_result_key, quote_names, warn
 from .._keys import Keys
-from .._sections import Library, differing, result_record
-from ._jobs import Job, section_record
+from .._sections import Section, differing, result_record
+from ._jobs import PatchJob, section_record
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def shape_names(libraries: list[Library], store_shapes: str | bool | None, encoder: str) -> list[str]:
+def shape_names(libraries: list[Section], store_shapes: str | bool | None, encoder: str) -> list[str]:
     if not store_shapes:
         return []
     if libraries[0].sdata is None:
@@ -39,7 +39,7 @@ def shape_names(libraries: list[Library], store_shapes: str | bool | None, encod
 
 
 def start(
-    table: AnnData, libraries: list[Library], key: str, encoder: encoders.Encoder
+    table: AnnData, libraries: list[Section], key: str, encoder: encoders.Encoder
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Arrays to fill; rows of other sections keep what an earlier call wrote, if the same encoder made it."""
     dim = encoder.spec.dim
@@ -79,7 +79,7 @@ def identity(encoder: encoders.Encoder) -> dict[str, str]:
     }
 
 
-def record(table: AnnData, key: str, encoder: encoders.Encoder, jobs: list[Job]) -> dict[str, Any]:
+def record(table: AnnData, key: str, encoder: encoders.Encoder, jobs: list[PatchJob]) -> dict[str, Any]:
     """What was done, as scalars and strings that every file format keeps."""
     from importlib.metadata import version
 
@@ -108,12 +108,12 @@ def warn_unequal(records: list[dict[str, Any]]) -> None:
         )
 
 
-def warn_dark(job: Job, dark: np.ndarray) -> None:
+def warn_dark(job: PatchJob, dark: np.ndarray) -> None:
     """Say so if patches lack pixels: zarr reads a chunk that is missing on disk as zeros, without a word."""
     if dark.any():
         spots = job.library.table.obs_names[job.library.rows[dark]]
         warn(
             f"Section {job.library.name!r}: {len(spots)} of {int(job.inside.sum())} patches are black or lack a colour "
-            f"in half of their pixels ({names(spots, 3)}), as where a part of picture {job.picture.name!r} is missing "
-            "on disk. Look at them; if they are on tissue, copy the picture again."
+            f"in half of their pixels ({quote_names(spots, 3)}), as where a part of image {job.image.name!r} is "
+            "missing on disk. Look at them; if they are on tissue, copy the image again."
         )

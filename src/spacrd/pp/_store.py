@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import names
+from .._checks import quote_names
 
 if TYPE_CHECKING:
     from ._embed import Known
@@ -120,7 +120,7 @@ def open_section(group: Any, name: str, facts: Mapping[str, Any], *, n: int, dim
     differ = [fact for fact in {**found, **facts} if found.get(fact) != facts.get(fact)]
     if differ:
         raise ValueError(
-            f"resume holds blocks of section {name!r} that were made otherwise: {names(differ)} differ. "
+            f"resume holds blocks of section {name!r} that were made otherwise: {quote_names(differ)} differ. "
             "Use another folder, or delete this one."
         )
     return store

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .._keys import CANCER, NO_TUMOUR, NORMAL, TUMOUR, UNCERTAIN, UNCLEAR
-from ._mixture import Cut, make_cut
+from ._mixture import Threshold, find_threshold
 
 FEW = 0.01
 """Share of a section's spots, and at least :data:`LEAST` spots, that make a tumour."""
@@ -38,9 +38,9 @@ def verdict(likelihood: np.ndarray, interval: np.ndarray | None = None) -> str:
     return NO_TUMOUR if (likely >= 0.5).sum() < enough else UNCLEAR
 
 
-def cut_section(likelihood: np.ndarray, method: str | float, found: str) -> Cut:
+def threshold_section(likelihood: np.ndarray, method: str | float, found: str) -> Threshold:
     """Threshold of a section; where there is no tumour, a mixture is not forced to find one."""
-    cut = make_cut(likelihood, method)
+    cut = find_threshold(likelihood, method)
     if found == NO_TUMOUR and cut.method.startswith("gmm"):
         return replace(cut, threshold=0.5, method=f"0.5 (no tumour, so nothing to cut; was {cut.method})")
     return cut

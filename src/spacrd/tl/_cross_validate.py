@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._checks import check_choice, check_positive_int, names, warn
-from .._sections import as_list, split_libraries
+from .._checks import check_choice, check_positive_int, quote_names, warn
+from .._sections import as_list, split_sections
 from .._settings import settings
 from ..model._recipe import get_recipe
-from ._baselines import BASELINES
-from ._cv_result import CrossValidation, ignore_values, metrics_table, tables
-from ._cv_run import SPACRD, Plan, run_all
-from ._cv_sections import Fold, Section, make_folds, read_sections, shared_patients
-from ._cv_store import Store
+from ._cv._baselines import BASELINES
+from ._cv._folds import Fold, FoldSection, make_folds, read_sections, shared_patients
+from ._cv._result import CrossValidation, ignore_values, metrics_table, tables
+from ._cv._run import SPACRD, FoldSettings, run_all
+from ._cv._store import Store
 from ._fit import fit
-from ._mixture import make_cut
+from ._mixture import find_threshold
 from ._read import choose_image_rep, read_target
 from ._targets import check_targets, read_classes
 
@@ -144,13 +144,13 @@ def cross_validate(
     ignored = ignore_values(ignore, positive)
     if modality is not None:
         check_choice(modality, ("image", "expression"), "modality")
-    make_cut(np.empty(0), threshold)
+    find_threshold(np.empty(0), threshold)
     seeds = _seeds(seeds)
     arguments = _fit_arguments(fit_kwargs)
     libraries = [
         library
         for item in as_list(sections)
-        for library in split_libraries(item, table_key=table_key, library_key=library_key)
+        for library in split_sections(item, table_key=table_key, library_key=library_key)
     ]
     targets = [read_target(library, label_key, positive, negative) for library in libraries]
     check_targets(libraries, targets, label_key, positive, negative)
@@ -174,19 +174,19 @@ def cross_validate(
             "No section has a patch embedding: everything is fitted on expression alone. For both, call "
             "`spacrd.pp.extract_patches` first; to say that this is wanted, pass modality='expression'."
         )
-    there = {"gene": any(piece.raw.counts is not None for piece in pieces), "image": has_image}
+    there = {"expression": any(piece.raw.counts is not None for piece in pieces), "image": has_image}
     models = [SPACRD, *_chosen(baselines, {name for name, present in there.items() if present})]
     for column, patients in shared_patients(libraries, pieces).items():
         warn(
-            f"Sections of one patient stand on both sides of a fold: obs[{column!r}] has {names(patients, 5)} in "
+            f"Sections of one patient stand on both sides of a fold: obs[{column!r}] has {quote_names(patients, 5)} in "
             f"several groups. The metrics are then too good. Hold patients out together with group_key={column!r}."
         )
     arguments |= {"modality": modality, "image_rep": rep}
     store = None
     if resume is not None:
         store = Store.open(resume, _fingerprint(pieces, folds, label_key, positive, negative, threshold, arguments))
-    plan = Plan(label_key, threshold, arguments, settings.device)
-    runs = run_all(models, seeds, folds, pieces, plan, store, n_jobs)
+    settings_of_folds = FoldSettings(label_key, threshold, arguments, settings.device)
+    runs = run_all(models, seeds, folds, pieces, settings_of_folds, store, n_jobs)
     likelihoods, facts = tables(runs, models, pieces)
     negatives = None if negative is None else tuple(negative)
     metrics = metrics_table(likelihoods, facts, positive, negatives, ignored)
@@ -207,8 +207,8 @@ def _fit_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         hint = " Use `seeds`." if "seed" in unknown else ""
         raise TypeError(
-            f"cross_validate and spacrd.tl.fit have no argument {names(unknown)} to give here.{hint} "
-            f"fit takes {names(FIT_DEFAULTS, 40)}."
+            f"cross_validate and spacrd.tl.fit have no argument {quote_names(unknown)} to give here.{hint} "
+            f"fit takes {quote_names(FIT_DEFAULTS, 40)}."
         )
     arguments = {**FIT_DEFAULTS, **given}
     check_positive_int(arguments["n_neighbors"], "n_neighbors")
@@ -225,7 +225,7 @@ def _chosen(baselines: bool | str | Sequence[str], there: set[str]) -> list[str]
     for name in chosen:
         missing = set(BASELINES[name].requires) - there
         if missing:
-            what = {"gene": "expression", "image": "a patch embedding"}
+            what = {"expression": "expression", "image": "a patch embedding"}
             raise ValueError(
                 f"The baseline {name!r} reads {' and '.join(what[item] for item in sorted(missing))}, which is not "
                 "among the inputs. Leave it out, or see `modality` and `spacrd.pp.extract_patches`."
@@ -234,7 +234,7 @@ def _chosen(baselines: bool | str | Sequence[str], there: set[str]) -> list[str]
 
 
 def _fingerprint(
-    pieces: Sequence[Section],
+    pieces: Sequence[FoldSection],
     folds: Sequence[Fold],
     label_key: str,
     positive: Sequence[str],

@@ -9,10 +9,10 @@ import pandas as pd
 
 from .._checks import check_choice, check_key, check_positive_int, check_result_key, warn
 from .._keys import Keys
-from .._sections import Library, gene_names, get_table, result_record, split_libraries, write_results
+from .._sections import Section, gene_names, get_table, result_record, split_sections, write_results
+from ..explanation._explain import SOURCES, attention_role, explain_section
+from ..features import match_genes
 from ..model import SpaCRD
-from ..model._explain import MODALITY, SOURCES, attention_role, explain_section
-from ..model._preprocess import match_genes
 from ._read import read_section
 from ._score import _check_embedding, _check_genes, _how_to_extract
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from spatialdata import SpatialData
 
-    from ..model import RawSection
+    from ..features import SectionArrays
 
 MAX_REGIONS = 100
 """More categories than this are no regions."""
@@ -129,8 +129,8 @@ def explain(
     members = _regions(table, column, called=groupby is None)
     if library_key is None:
         library_key = scored.get("library_key") or None
-    libraries = split_libraries(data, table_key=table_key, library_key=library_key)
-    titles = [MODALITY[name] for name in model.config.network.modalities]
+    libraries = split_sections(data, table_key=table_key, library_key=library_key)
+    titles = list(model.config.network.modalities)
     contributions = np.full((table.n_obs, len(titles) + 1), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
     genes = np.zeros((model.config.network.n_genes, members.shape[1]))
@@ -210,7 +210,7 @@ def _by_gene(table: AnnData, model: SpaCRD, sums: np.ndarray, number: np.ndarray
     return pd.DataFrame(values, index=table.var_names, columns=regions)
 
 
-def _read(library: Library, model: SpaCRD, layer: str | None, on_mismatch: str) -> RawSection:
+def _read(library: Section, model: SpaCRD, layer: str | None, on_mismatch: str) -> SectionArrays:
     """One section as the model reads it, with the checks of scoring."""
     config = model.config
     key = config.image.key if config.image else None
@@ -227,7 +227,7 @@ def _read(library: Library, model: SpaCRD, layer: str | None, on_mismatch: str) 
     if config.image is not None and section.image is None:
         text = f"Section {library.name!r} has no {key!r} in obsm: {_how_to_extract(model)}."
         if config.expression is None:
-            raise ValueError(f"{text} The model reads the picture alone.")
+            raise ValueError(f"{text} The model reads the image alone.")
         warn(f"{text} It is explained from expression alone.")
     if config.expression is not None:
         _check_genes(library, model, section.genes)

@@ -12,19 +12,18 @@ import torch
 
 from .._checks import check_choice, check_positive_int, check_positive_number, warn
 from .._hardware import Hardware
-from .._sections import as_list, split_libraries
-from ..model import Calibration, ExpressionContract, ImageContract, ModelConfig, RawSection, Recipe, SpaCRD
-from ..model._level import Background
+from .._sections import as_list, split_sections
+from ..features import SCALINGS, ExpressionContract, ImageContract, NetworkInputs, SectionArrays, prepare
+from ..model import Calibration, ModelConfig, Recipe, SpaCRD
+from ..model._known import FACT, section_hash
 from ..model._modules import further_network
-from ..model._prepare import SpotArrays, prepare
+from ..model._profile import SectionProfile
 from ..model._recipe import get_recipe
 from ..model._reference import Reference
-from ..model._scaling import SCALINGS
-from ..model._seen import FACT, fingerprint
 from ..nn import NetworkConfig
-from ._calibrate import calibrate
-from ._contracts import expression_contract, image_contract
-from ._fit_level import fit_level
+from ..train._calibrate import calibrate
+from ..train._contracts import expression_contract, image_contract
+from ..train._prevalence import fit_level
 from ._read import choose_image_rep, read_section, read_target
 from ._targets import check_targets, read_classes
 
@@ -70,7 +69,7 @@ def fit(
         Sections: one object, or a list. An object may hold several (``library_key``, or regions of a SpatialData).
     label_key
         ``.obs`` column of annotated classes. Unlabelled spots (NaN) take part as neighbours and in the alignment of
-        picture and expression, never in a loss that reads labels.
+        image and expression, never in a loss that reads labels.
     positive
         Class or classes that are cancer.
     negative
@@ -154,7 +153,7 @@ def fit(
     libraries = [
         library
         for item in as_list(data)
-        for library in split_libraries(item, table_key=table_key, library_key=library_key)
+        for library in split_sections(item, table_key=table_key, library_key=library_key)
     ]
     targets = [read_target(library, label_key, positive, negative) for library in libraries]
     check_targets(libraries, targets, label_key, positive, negative)
@@ -181,7 +180,7 @@ def fit(
         prepare(section, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance)
         for section in sections
     ]
-    arrays = SpotArrays.stack(parts)
+    arrays = NetworkInputs.stack(parts)
     network = _network(expression, image, plan)
     config = ModelConfig(
         network=network,
@@ -207,7 +206,7 @@ def fit(
     if calibration.n_sections:
         modules["level"] = fit_level(sections, parts, expression, image)
     backgrounds = [
-        Background(raw, expression, image is not None, part) for raw, part in zip(sections, parts, strict=True)
+        SectionProfile(raw, expression, image is not None, part) for raw, part in zip(sections, parts, strict=True)
     ]
     _warn_twice(sections, backgrounds)
     reference = modules["reference"] = Reference(
@@ -246,7 +245,7 @@ def _plan(recipe: str | Recipe, *, max_epochs: int | None, **changes: Any) -> Re
 
 
 def _train(
-    network: NetworkConfig, arrays: SpotArrays, plan: Recipe, seed: int, hardware: Hardware, callbacks: Sequence[Any]
+    network: NetworkConfig, arrays: NetworkInputs, plan: Recipe, seed: int, hardware: Hardware, callbacks: Sequence[Any]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from ..train import train_network
 
@@ -281,10 +280,10 @@ def _network(expression: ExpressionContract | None, image: ImageContract | None,
     return NetworkConfig(n_genes=n_genes, n_image=n_image, **settings_of_network)
 
 
-def _warn_twice(sections: Sequence[RawSection], backgrounds: Sequence[Background]) -> None:
+def _warn_twice(sections: Sequence[SectionArrays], backgrounds: Sequence[SectionProfile]) -> None:
     """A section that is there twice is held out from itself in vain."""
     first: dict[str, str] = {}
-    for section, name in zip(sections, map(fingerprint, backgrounds), strict=True):
+    for section, name in zip(sections, map(section_hash, backgrounds), strict=True):
         if name and name in first:
             warn(
                 f"Sections {first[name]!r} and {section.name!r} are the same. What is calibrated on one was fitted on "
@@ -293,7 +292,7 @@ def _warn_twice(sections: Sequence[RawSection], backgrounds: Sequence[Background
         first.setdefault(name, section.name)
 
 
-def _facts(sections: list[RawSection], target: np.ndarray, backgrounds: Sequence[Background]) -> dict[str, Any]:
+def _facts(sections: list[SectionArrays], target: np.ndarray, backgrounds: Sequence[SectionProfile]) -> dict[str, Any]:
     return {
         "sections": ", ".join(section.name for section in sections),
         "n_spots": len(target),
@@ -301,5 +300,5 @@ def _facts(sections: list[RawSection], target: np.ndarray, backgrounds: Sequence
         "n_positive": int((target == 1).sum()),
         "spacrd_version": version("spacrd"),
         "torch_version": version("torch"),
-        FACT: " ".join(filter(None, map(fingerprint, backgrounds))),
+        FACT: " ".join(filter(None, map(section_hash, backgrounds))),
     }

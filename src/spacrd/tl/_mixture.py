@@ -15,7 +15,7 @@ MAX_SPOTS = 20_000
 
 
 @dataclass(frozen=True)
-class Cut:
+class Threshold:
     """A threshold and how it came to be.
 
     Attributes
@@ -49,7 +49,7 @@ def _crossing(means: np.ndarray, sds: np.ndarray, weights: np.ndarray) -> float 
     return float(brentq(difference, means[0], means[1]))
 
 
-def mixture_cut(likelihood: np.ndarray) -> Cut:
+def mixture_cut(likelihood: np.ndarray) -> Threshold:
     """Cut at the crossing of a two-component Gaussian mixture of the logits.
 
     The mixture is fitted on the logit scale, where a classifier's scores are closer to Gaussian and are not
@@ -68,12 +68,12 @@ def mixture_cut(likelihood: np.ndarray) -> Cut:
     kept = np.asarray(likelihood, dtype=np.float64)
     kept = np.clip(kept[np.isfinite(kept)], 1e-6, 1 - 1e-6)
     if len(kept) < MIN_SPOTS:
-        return Cut(0.5, f"0.5 (only {len(kept)} scored spots, a mixture needs {MIN_SPOTS})")
+        return Threshold(0.5, f"0.5 (only {len(kept)} scored spots, a mixture needs {MIN_SPOTS})")
     logit = np.sort(np.log(kept / (1 - kept)))[:, None]
     if len(logit) > MAX_SPOTS:  # evenly spaced order statistics: quick at a million cells, whatever their order
         logit = logit[np.linspace(0, len(logit) - 1, MAX_SPOTS).round().astype(np.int64)]
     if np.ptp(logit) < 1e-6:
-        return Cut(0.5, "0.5 (all likelihoods are equal)")
+        return Threshold(0.5, "0.5 (all likelihoods are equal)")
     one = GaussianMixture(1, random_state=0).fit(logit)  # else it draws from the caller's random numbers
     # Started from the tails too: k-means alone halves a large group and overlooks a small one.
     starts = [None, *(np.quantile(logit, tails)[:, None] for tails in ((0.05, 0.99), (0.01, 0.95)))]
@@ -82,7 +82,7 @@ def mixture_cut(likelihood: np.ndarray) -> Cut:
     ]
     two = max(fits, key=lambda fit: fit.lower_bound_)
     if one.bic(logit) <= two.bic(logit):
-        return Cut(0.5, "0.5 (one component explains the scores as well as two)")
+        return Threshold(0.5, "0.5 (one component explains the scores as well as two)")
     order = np.argsort(two.means_.ravel())
     means, weights = two.means_.ravel()[order], two.weights_[order]
     sds = np.sqrt(two.covariances_.ravel()[order])
@@ -93,10 +93,10 @@ def mixture_cut(likelihood: np.ndarray) -> Cut:
     held = float(np.clip(found, *BOUNDS))
     if held != found:
         method += f", held at {held} (the mixture cuts at {found:.2g})"
-    return Cut(held, method, means, sds, weights)
+    return Threshold(held, method, means, sds, weights)
 
 
-def make_cut(likelihood: np.ndarray, method: str | float) -> Cut:
+def find_threshold(likelihood: np.ndarray, method: str | float) -> Threshold:
     """Threshold by name, or the user's own number."""
     if isinstance(method, bool) or not isinstance(method, str | int | float):
         raise TypeError(f"The threshold must be 'gmm' or a number between 0 and 1, got {method!r}.")
@@ -106,4 +106,4 @@ def make_cut(likelihood: np.ndarray, method: str | float) -> Cut:
         return mixture_cut(likelihood)
     if not 0 < method < 1:
         raise ValueError(f"threshold={method} is no likelihood: it must lie between 0 and 1.")
-    return Cut(float(method), "given")
+    return Threshold(float(method), "given")

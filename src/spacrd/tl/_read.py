@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import names, warn
+from .._checks import quote_names, warn
 from .._sections import (
-    Library,
+    Section,
     Stored,
     coordinates,
     counts,
@@ -21,23 +21,21 @@ from .._sections import (
     recorded_embeddings,
     um_per_unit,
 )
-from ..model import RawSection
-from ..model._counts import check_counts
-from ..model._scaling import blocks
+from ..features import SectionArrays, blocks, check_counts
 
 
-def choose_image_rep(libraries: Sequence[Library], image_rep: str | None) -> str | None:
+def choose_image_rep(libraries: Sequence[Section], image_rep: str | None) -> str | None:
     """Embedding to use: the argument, else the one that ``extract_patches`` recorded, else None."""
     if image_rep is not None:
         return image_rep
     found = sorted({key for library in libraries for key in recorded_embeddings(library)})
     if len(found) > 1:
-        raise ValueError(f"Several embeddings were extracted: {names(found)}. Choose one with `image_rep`.")
+        raise ValueError(f"Several embeddings were extracted: {quote_names(found)}. Choose one with `image_rep`.")
     return found[0] if found else None
 
 
 def read_target(
-    library: Library, label_key: str, positive: Sequence[str], negative: Sequence[str] | None
+    library: Section, label_key: str, positive: Sequence[str], negative: Sequence[str] | None
 ) -> np.ndarray:
     """1 for ``positive`` classes, 0 for the others (or for ``negative`` ones only), NaN for unlabelled spots."""
     values = labels(library, label_key)
@@ -49,7 +47,7 @@ def read_target(
 
 
 def read_section(
-    library: Library,
+    library: Section,
     *,
     expression: bool,
     image_rep: str | None,
@@ -58,7 +56,7 @@ def read_section(
     target: np.ndarray | None = None,
     like: Iterable[str] | None = None,
     load: bool = True,
-) -> RawSection:
+) -> SectionArrays:
     """Coordinates, checked counts and embedding of one section; a modality it lacks is None.
 
     ``scale`` asks for micrometres per unit too, which only a largest distance needs. Without ``load``, what lies on
@@ -88,7 +86,7 @@ def read_section(
                 "a part of a file is missing. Extract it again."
             )
         image = image if seen else None
-    return RawSection(
+    return SectionArrays(
         name=library.name,
         xy=coordinates(library),
         um_per_unit=um_per_unit(library) if scale else float("nan"),
@@ -103,7 +101,7 @@ def _loaded(matrix: Any, load: bool) -> Any:
     return matrix[:] if load and isinstance(matrix, Stored) else matrix
 
 
-def image_facts(libraries: Sequence[Library], image_rep: str) -> dict[str, Any]:
+def image_facts(libraries: Sequence[Section], image_rep: str) -> dict[str, Any]:
     """What ``extract_patches`` recorded about an embedding; the sections must agree."""
     facts: dict[str, Any] = {}
     for library in libraries:

@@ -11,7 +11,7 @@ import numpy as np
 from .._checks import check_positive_int, check_positive_number
 from .._interrupt import uninterrupted
 from .._keys import CANCER, REGION_COLORS, Keys
-from .._sections import ScoredLibrary, kind_of, scored_libraries, write_results
+from .._sections import ScoredSection, kind_of, scored_sections, write_results
 from .._sections._drawn import Ground, ground, pixels_of, store_shapes
 from .._sections._geojson import write_geojson
 
@@ -65,11 +65,11 @@ def regions(
         Micrometres per unit of the coordinate system, or per full-resolution pixel; by default found as
         :func:`spacrd.pp.extract_patches` does.
     geojson
-        File to write the regions of one section to, as annotations that QuPath opens, in pixels of the picture.
+        File to write the regions of one section to, as annotations that QuPath opens, in pixels of the image.
     image_key
-        Picture of the ``geojson``; of an AnnData, the full-resolution one by default.
+        Image of the ``geojson``; of an AnnData, the full-resolution one by default.
     coordinate_system
-        Coordinate system of a SpatialData; by default one that the spots share with a picture.
+        Coordinate system of a SpatialData; by default one that the spots share with an image.
     table_key
         Table of a SpatialData.
     library_key
@@ -110,11 +110,11 @@ def regions(
     for name, value in (("reach_um", reach_um), ("smooth_um", smooth_um)):
         if value is not None:
             check_positive_number(value, name, "number of micrometres")
-    sections = scored_libraries(data, key=key, table_key=table_key, library_key=library_key)
+    sections = scored_sections(data, key=key, table_key=table_key, library_key=library_key)
     if Keys.region(key) not in sections[0].library.table.obs:
         raise KeyError(f"obs has no {Keys.region(key)!r}. Call regions with spacrd.tl.threshold first.")
     if geojson is not None and len(sections) > 1:
-        raise ValueError(f"A GeoJSON belongs to one picture, but there are {len(sections)} sections. Pass one of them.")
+        raise ValueError(f"A GeoJSON belongs to one image, but there are {len(sections)} sections. Pass one of them.")
     distance = np.full(sections[0].library.table.n_obs, np.nan, dtype=np.float32)
     made = []
     for section in sections:
@@ -144,7 +144,7 @@ class _Sizes:
     smooth: float
 
 
-def _sizes(section: ScoredLibrary, place: Ground, reach_um: float | None, smooth_um: float | None) -> _Sizes:
+def _sizes(section: ScoredSection, place: Ground, reach_um: float | None, smooth_um: float | None) -> _Sizes:
     from scipy.spatial import cKDTree
 
     centres = np.unique(place.xy, axis=0)  # copies of a section may lie on each other
@@ -163,7 +163,7 @@ def _sizes(section: ScoredLibrary, place: Ground, reach_um: float | None, smooth
 
 
 def _outline(
-    section: ScoredLibrary, place: Ground, min_spots: int, reach_um: float | None, smooth_um: float | None
+    section: ScoredSection, place: Ground, min_spots: int, reach_um: float | None, smooth_um: float | None
 ) -> GeoDataFrame:
     """Regions of one section, largest first."""
     import geopandas

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_positive_int, check_result_key, names, warn
+from .._checks import check_choice, check_positive_int, check_result_key, quote_names, warn
 from .._hardware import PRECISIONS
 from .._keys import REGION_COLORS, Keys
-from .._sections import Library, differing, embedding_record, get_table, split_libraries, write_results
+from .._sections import Section, differing, embedding_record, get_table, split_sections, write_results
 from ..model import Prediction, SpaCRD
-from ._call import call_regions, cut_section, verdict
-from ._mixture import Cut, make_cut
+from ._call import call_regions, threshold_section, verdict
+from ._mixture import Threshold, find_threshold
 from ._read import read_section
 
 if TYPE_CHECKING:
@@ -113,10 +113,10 @@ def score(
     check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
     check_positive_int(batch_size, "batch_size")
     check_choice(precision, PRECISIONS, "precision")
-    make_cut(np.empty(0), threshold)  # refuse a wrong threshold before the work, not after it
+    find_threshold(np.empty(0), threshold)  # refuse a wrong threshold before the work, not after it
     table = get_table(data, table_key)
     _check_free(table, key_added)
-    libraries = split_libraries(data, table_key=table_key, library_key=library_key)
+    libraries = split_sections(data, table_key=table_key, library_key=library_key)
     likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
     region = np.full(table.n_obs, np.nan, dtype=object)
     uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
@@ -125,7 +125,7 @@ def score(
     for library in libraries:
         prediction = _score_library(library, model, layer, on_mismatch, batch_size, device, precision)
         found = verdict(prediction.likelihood, prediction.interval)
-        cut = cut_section(prediction.likelihood, threshold, found)
+        cut = threshold_section(prediction.likelihood, threshold, found)
         likelihood[library.rows], latent[library.rows] = prediction.likelihood, prediction.latent
         uncertainty[library.rows] = prediction.uncertainty
         region[library.rows] = call_regions(prediction.likelihood, cut.threshold, prediction.interval)
@@ -140,7 +140,7 @@ def score(
                 "likelihoods are less certain than they say; check some spots by eye."
             )
         sections[Keys.section(library.name)] = {
-            **cut_record(cut),
+            **threshold_record(cut),
             "n_scored": int(np.isfinite(prediction.likelihood).sum()),
             "modality": prediction.modality,
             "verdict": found,
@@ -181,7 +181,7 @@ def _check_free(table: AnnData, key: str) -> None:
             raise ValueError(f"key_added={key!r} would replace the embedding obsm[{slot!r}]. Choose another name.")
 
 
-def cut_record(cut: Cut) -> dict[str, Any]:
+def threshold_record(cut: Threshold) -> dict[str, Any]:
     """A threshold as plain values for ``.uns``."""
     return {
         "threshold": cut.threshold,
@@ -193,7 +193,7 @@ def cut_record(cut: Cut) -> dict[str, Any]:
 
 
 def _score_library(
-    library: Library,
+    library: Section,
     model: SpaCRD,
     layer: str | None,
     on_mismatch: str,
@@ -217,7 +217,7 @@ def _score_library(
     if config.image is not None and section.image is None:
         text = f"Section {library.name!r} has no {key!r} in obsm: {_how_to_extract(model)}."
         if config.expression is None:
-            raise ValueError(f"{text} The model reads the picture alone.")
+            raise ValueError(f"{text} The model reads the image alone.")
         warn(f"{text} It is scored from expression alone.")
     if config.expression is not None:
         _check_genes(library, model, section.genes)
@@ -235,7 +235,7 @@ def _how_to_extract(model: SpaCRD) -> str:
     return f"run spacrd.pp.extract_patches with encoder={contract.encoder!r}{key_added} first"
 
 
-def _check_embedding(library: Library, model: SpaCRD, dim: int, on_mismatch: str) -> None:
+def _check_embedding(library: Section, model: SpaCRD, dim: int, on_mismatch: str) -> None:
     contract = model.config.image
     assert contract is not None
     if dim != contract.dim:
@@ -255,13 +255,13 @@ def _check_embedding(library: Library, model: SpaCRD, dim: int, on_mismatch: str
         warn(f"{text}.")
 
 
-def _check_genes(library: Library, model: SpaCRD, genes: np.ndarray | None) -> None:
+def _check_genes(library: Section, model: SpaCRD, genes: np.ndarray | None) -> None:
     contract = model.config.expression
     assert contract is not None
     if genes is None:
         if model.config.image is None:
             raise ValueError(f"Section {library.name!r} has no genes, and the model reads expression alone.")
-        warn(f"Section {library.name!r} has no genes. It is scored from the picture alone.")
+        warn(f"Section {library.name!r} has no genes. It is scored from the image alone.")
         return
     found = np.isin(np.asarray(contract.genes), genes)
     if found.mean() < LOW_COVERAGE:
@@ -269,7 +269,7 @@ def _check_genes(library: Library, model: SpaCRD, genes: np.ndarray | None) -> N
     if not found.any():
         raise ValueError(
             f"Section {library.name!r} and the model have no gene in common: the section has "
-            f"{names(genes, 3)}, the model reads {names(contract.genes, 3)}. "
+            f"{quote_names(genes, 3)}, the model reads {quote_names(contract.genes, 3)}. "
             "Use the same kind of gene names (symbols or Ensembl ids) and the same organism."
         )
     if found.mean() < LOW_COVERAGE:
@@ -279,7 +279,7 @@ def _check_genes(library: Library, model: SpaCRD, genes: np.ndarray | None) -> N
         )
 
 
-def _check_organism(library: Library, wanted: Sequence[str], genes: np.ndarray, found: np.ndarray) -> None:
+def _check_organism(library: Section, wanted: Sequence[str], genes: np.ndarray, found: np.ndarray) -> None:
     """Refuse names that are the model's but for their case: 'ERBB2' is human, 'Erbb2' is a gene of the mouse."""
     plain = {gene.casefold(): gene for gene in map(str, genes)}
     alike = np.array([gene.casefold() in plain for gene in wanted])

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import names, warn
-from .._sections import Library
+from .._checks import quote_names, warn
+from .._sections import Section
 
 
 def read_classes(value: Any, argument: str) -> list[str]:
@@ -22,7 +22,7 @@ def read_classes(value: Any, argument: str) -> list[str]:
 
 
 def check_targets(
-    libraries: list[Library],
+    libraries: list[Section],
     targets: list[np.ndarray],
     label_key: str,
     positive: list[str],
@@ -32,18 +32,18 @@ def check_targets(
     found = sorted({str(v) for lib in libraries for v in lib.table.obs[label_key].iloc[lib.rows].dropna().unique()})
     for kind, wanted in (("positive", positive), ("negative", negative or [])):
         absent = [name for name in wanted if name not in found]
-        text = f"{kind} class {names(absent)} does not occur in obs[{label_key!r}]. It has {names(found)}."
+        text = f"{kind} class {quote_names(absent)} does not occur in obs[{label_key!r}]. It has {quote_names(found)}."
         if absent and len(absent) == len(wanted):
             raise ValueError(text)
         if absent:  # sections often lack one of several classes, but it may also be a misspelling
             warn(text)
     both = set(positive) & set(negative or [])
     if both:
-        raise ValueError(f"{names(sorted(both))} cannot be positive and negative at once.")
+        raise ValueError(f"{quote_names(sorted(both))} cannot be positive and negative at once.")
     target = np.concatenate(targets)
     if not (target == 0).any():
         raise ValueError(
             f"obs[{label_key!r}] has one class only: all {int((target == 1).sum())} labelled spots are positive "
-            f"({names(positive)}). Fitting needs spots that are not cancer too. Where all cancer was "
+            f"({quote_names(positive)}). Fitting needs spots that are not cancer too. Where all cancer was "
             "drawn, `default` of spacrd.pp.annotate labels the other spots."
         )

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from .._keys import REGION_COLORS, Keys
-from .._sections import get_table, result_record, scored_libraries, write_results
-from ._call import call_regions, cut_section, verdict
-from ._mixture import make_cut
-from ._score import cut_record
+from .._sections import get_table, result_record, scored_sections, write_results
+from ._call import call_regions, threshold_section, verdict
+from ._mixture import find_threshold
+from ._score import threshold_record
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -65,16 +65,16 @@ def threshold(
     >>> report["threshold"], report["threshold_method"]
     (0.7, 'given')
     """
-    make_cut(np.empty(0), method)
+    find_threshold(np.empty(0), method)
     table = get_table(data, table_key)
     region = np.full(table.n_obs, np.nan, dtype=object)
     sections: dict[str, Any] = {}
-    for scored in scored_libraries(data, key=key, table_key=table_key, library_key=library_key):
+    for scored in scored_sections(data, key=key, table_key=table_key, library_key=library_key):
         interval = scored.interval()
         found = verdict(scored.likelihood, interval)
-        cut = cut_section(scored.likelihood, method, found)
+        cut = threshold_section(scored.likelihood, method, found)
         region[scored.library.rows] = call_regions(scored.likelihood, cut.threshold, interval)
-        sections[Keys.section(scored.library.name)] = {**scored.report, **cut_record(cut), "verdict": found}
+        sections[Keys.section(scored.library.name)] = {**scored.report, **threshold_record(cut), "verdict": found}
     stored = dict(result_record(table, key))
     if library_key is not None:
         stored["library_key"] = library_key

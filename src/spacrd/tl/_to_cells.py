@@ -10,15 +10,15 @@ import pandas as pd
 from .._checks import check_key
 from .._keys import REGION_COLORS, Keys
 from .._sections import (
-    Library,
-    ScoredLibrary,
+    ScoredSection,
+    Section,
     get_table,
     result_record,
-    scored_libraries,
-    split_libraries,
+    scored_sections,
+    split_sections,
     write_results,
 )
-from .._sections._pictures import place_rows
+from .._sections._images import place_rows
 from ._call import call_regions
 
 if TYPE_CHECKING:
@@ -87,11 +87,11 @@ def to_cells(
     if not made:
         raise ValueError("`spots` were not made by spacrd.pp.pseudospots: uns['spacrd'] has no 'pseudospots'.")
     scored = {}
-    for section in scored_libraries(spots, key=key, table_key="table", library_key=library_key):
+    for section in scored_sections(spots, key=key, table_key="table", library_key=library_key):
         facts = made[Keys.section(section.library.region or section.library.name)]
         scored[str(facts["source"])] = section, facts
     table = get_table(data, table_key)
-    libraries = split_libraries(data, table_key=table_key, library_key=library_key)
+    libraries = split_sections(data, table_key=table_key, library_key=library_key)
     if not any(library.name in scored for library in libraries):
         check_key(libraries[0].name, scored, "section of pseudo-spots")
     likelihood, uncertainty = (np.full(table.n_obs, np.nan, np.float32) for _ in range(2))
@@ -132,7 +132,7 @@ def to_cells(
     )
 
 
-def _carry(library: Library, spots: ScoredLibrary, facts: Any, pitch_um: float) -> ScoredLibrary:
+def _carry(library: Section, spots: ScoredSection, facts: Any, pitch_um: float) -> ScoredSection:
     """The cells of a section with what the spots around each have."""
     from scipy.sparse import csr_matrix
     from scipy.spatial import cKDTree
@@ -155,6 +155,6 @@ def _carry(library: Library, spots: ScoredLibrary, facts: Any, pitch_um: float) 
         summed = weights @ np.where(np.isfinite(spots.likelihood), values, 0.0)
         return np.divide(summed, total, out=np.full(len(cells), np.nan), where=total > 0)
 
-    return ScoredLibrary(
+    return ScoredSection(
         library, mean(spots.likelihood), mean(spots.uncertainty), np.full(len(cells), None, object), spots.report
     )

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from ..features import NetworkInputs
 from ..model._infer import make_tokens
-from ..model._prepare import SpotArrays
 from ..nn import Tokens
 
 
@@ -42,7 +42,7 @@ class Batch:
 class SpotDataset(Dataset[Batch]):
     """Batches by a list of centre spots, of which each of several processes takes its part."""
 
-    def __init__(self, arrays: SpotArrays, *, neighbours: bool) -> None:
+    def __init__(self, arrays: NetworkInputs, *, neighbours: bool) -> None:
         self.arrays, self.neighbours = arrays, neighbours
 
     def __getitem__(self, centres: list[int]) -> Batch:
@@ -82,7 +82,7 @@ class ShuffledBatches(Sampler[list[int]]):
             yield order[start:stop].tolist()
 
 
-def make_loader(arrays: SpotArrays, rows: np.ndarray, *, batch_size: int, seed: int, neighbours: bool) -> DataLoader:
+def make_loader(arrays: NetworkInputs, rows: np.ndarray, *, batch_size: int, seed: int, neighbours: bool) -> DataLoader:
     """Loader over shuffled batches of ``rows``."""
     batches = ShuffledBatches(rows, batch_size, seed)
     return DataLoader(SpotDataset(arrays, neighbours=neighbours), sampler=batches, batch_size=None)

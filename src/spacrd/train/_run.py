@@ -17,7 +17,7 @@ import torch
 from .._hardware import Hardware, fits, halved
 from .._interrupt import keyboard_interrupt
 from .._settings import settings
-from ..model._prepare import SpotArrays
+from ..features import NetworkInputs
 from ..model._recipe import Recipe
 from ..nn import NetworkConfig, SpaCRDNetwork
 from ._data import make_loader
@@ -101,7 +101,7 @@ def _progress_bar(description: str) -> pl.Callback:
 
 def train_network(
     config: NetworkConfig,
-    arrays: SpotArrays,
+    arrays: NetworkInputs,
     recipe: Recipe,
     *,
     seed: int,
@@ -145,7 +145,7 @@ def train_network(
 
 def _train(
     config: NetworkConfig,
-    arrays: SpotArrays,
+    arrays: NetworkInputs,
     recipe: Recipe,
     seed: int,
     hardware: Hardware,
@@ -159,7 +159,7 @@ def _train(
     with seeded(seed), _quiet():
         network = SpaCRDNetwork(config)
         if recipe.alignment_epochs and config.fused and len(network.reads) == 2:
-            paired = np.flatnonzero(arrays.features["gene"].valid & arrays.features["image"].valid)
+            paired = np.flatnonzero(arrays.features["expression"].valid & arrays.features["image"].valid)
             if len(paired) > 1:
                 loader = make_loader(arrays, paired, batch_size=recipe.batch_size, seed=seed, neighbours=False)
                 stage: Stage = AlignmentStage(network, recipe, recipe.alignment_epochs, seed)

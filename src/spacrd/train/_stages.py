@@ -85,7 +85,7 @@ class Stage(pl.LightningModule):
         recipe = self.recipe
         inputs = {name: self.hide(x) for name, x in tokens.inputs.items()}
         valid = dict(tokens.valid)
-        # A whole batch loses a modality, as a section without a picture does.
+        # A whole batch loses a modality, as a section without an image does.
         if len(inputs) == 2 and torch.rand(()) < recipe.modality_dropout:
             lost = list(inputs)[int(torch.randint(2, ()))]
             valid[lost] = torch.zeros_like(valid[lost])
@@ -126,7 +126,7 @@ class AlignmentStage(Stage):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         tokens, recipe = batch.tokens, self.recipe
-        pair = [self.network.encoders[name](self.hide(tokens.inputs[name])) for name in ("image", "gene")]
+        pair = [self.network.encoders[name](self.hide(tokens.inputs[name])) for name in ("image", "expression")]
         pair = [self.gather(embedded, batch.size) for embedded in pair]
         loss = info_nce(*pair, temperature=recipe.temperature, alpha=recipe.alpha)
         self.record(contrastive=loss)

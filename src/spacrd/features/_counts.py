@@ -19,7 +19,7 @@ _DAMAGED = "So a matrix looks when a part of its file is missing: copy the file 
 
 
 @dataclass
-class _Seen:
+class CountFaults:
     """What was found among the counts so far."""
 
     bad: int = 0
@@ -71,7 +71,7 @@ def check_counts(counts: Any, section: str) -> Any:
     """
     from scipy.sparse import issparse
 
-    seen = _Seen()
+    seen = CountFaults()
     if issparse(counts) and (np.diff(counts.indptr) < 0).any():
         raise ValueError(f"Section {section!r}: the counts of its spots overlap in the sparse matrix. {_DAMAGED}")
     for rows in blocks(counts.shape[0]):
@@ -104,7 +104,7 @@ def check_counts(counts: Any, section: str) -> Any:
     if seen.empty:
         warn(
             f"Section {section!r}: {seen.empty} of {counts.shape[0]} spots have no counts. They are kept and take "
-            "their evidence from the picture and their neighbours. If they lie on tissue, a part of the file may "
+            "their evidence from the image and their neighbours. If they lie on tissue, a part of the file may "
             "be missing.",
         )
     if on_disk(counts) or counts.dtype.kind == "f":

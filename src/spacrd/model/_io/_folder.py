@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from annotated_types import MaxLen
 from pydantic import FailFast
 
-from .._checks import names
-from .._files import replace_folder
+from ..._checks import quote_names
+from ..._files import replace_folder
+from ..._schema import Text, parse
+from .._config import ModelConfig
+from .._modules import build_modules
 from ._card import model_card
-from ._config import ModelConfig
-from ._files import AGAIN, MAX_PARTS, read_json
-from ._modules import build_modules
-from ._schema import Text, parse
-from ._weights import check_size, fingerprint, flatten, on_cpu, read_weights
+from ._json import AGAIN, MAX_PARTS, read_json
+from ._weights import check_size, flatten, on_cpu, read_weights, weights_id
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -69,7 +69,7 @@ def write_folder(
         settings[CHECKSUM] = checksum(settings, epochs, made / WEIGHTS)
         (made / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         (made / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
-        (made / CARD).write_text(model_card(config, fingerprint(tensors)), encoding="utf-8")
+        (made / CARD).write_text(model_card(config, weights_id(tensors)), encoding="utf-8")
         _check_written(made, target)
         made.chmod(0o755)
         replace_folder(made, target)
@@ -94,7 +94,7 @@ def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         raise FileExistsError(f"{target} exists and is not empty. Pass overwrite=True or name another folder.")
     if others := [name for name in held if name not in FILES]:
         raise ValueError(
-            f"{target} is not a spacrd model alone, so it is not overwritten: it holds {names(others, 5)}. "
+            f"{target} is not a spacrd model alone, so it is not overwritten: it holds {quote_names(others, 5)}. "
             "Name another folder."
         )
     try:

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..model import ExpressionContract, ImageContract, RawSection, Recipe
-from ..model._prepare import SpotArrays, prepare
-from ..model._scaling import scale
-from ._contracts import expression_contract
+from ...features import ExpressionContract, ImageContract, NetworkInputs, SectionArrays, prepare, scale
+from ...model import Recipe
+from ...train._contracts import expression_contract
 
 COMPONENTS = 50
 """Principal components of a modality that the concatenation MLP reads."""
@@ -30,7 +29,7 @@ class Baseline:
     kind
         ``"logistic"``, ``"boosting"`` or ``"mlp"``.
     modalities
-        ``"gene"`` and ``"image"``, as far as there are.
+        ``"expression"`` and ``"image"``, as far as there are.
     neighbourhood
         Whether each spot stands for the mean over itself and its neighbours.
     requires
@@ -48,10 +47,10 @@ class Baseline:
         return self.kind == "mlp"
 
 
-_BOTH = ("gene", "image")
+_BOTH = ("expression", "image")
 BASELINES = {
-    "logistic own genes": Baseline("logistic", ("gene",), False, ("gene",)),
-    "logistic neighbourhood genes": Baseline("logistic", ("gene",), True, ("gene",)),
+    "logistic own genes": Baseline("logistic", ("expression",), False, ("expression",)),
+    "logistic neighbourhood genes": Baseline("logistic", ("expression",), True, ("expression",)),
     "logistic image": Baseline("logistic", ("image",), True, ("image",)),
     "logistic both": Baseline("logistic", _BOTH, True, _BOTH),
     "gradient boosting": Baseline("boosting", _BOTH, True, ()),
@@ -61,8 +60,8 @@ BASELINES = {
 
 def baseline_likelihoods(
     baseline: Baseline,
-    training: Sequence[RawSection],
-    held_out: Sequence[RawSection],
+    training: Sequence[SectionArrays],
+    held_out: Sequence[SectionArrays],
     *,
     genes: Sequence[str] | None,
     n_neighbors: int,
@@ -83,7 +82,7 @@ def baseline_likelihoods(
 
     expression, image = _contracts(baseline, training, genes)
 
-    def inputs(raw: RawSection) -> tuple[list[np.ndarray], np.ndarray]:
+    def inputs(raw: SectionArrays) -> tuple[list[np.ndarray], np.ndarray]:
         arrays = prepare(raw, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance)
         blocks = [
             _block(arrays, name, baseline.neighbourhood) for name in baseline.modalities if name in arrays.features
@@ -115,11 +114,11 @@ def baseline_likelihoods(
 
 
 def _contracts(
-    baseline: Baseline, training: Sequence[RawSection], genes: Sequence[str] | None
+    baseline: Baseline, training: Sequence[SectionArrays], genes: Sequence[str] | None
 ) -> tuple[ExpressionContract | None, ImageContract | None]:
     """What to read, unscaled."""
     expression = image = None
-    if "gene" in baseline.modalities:
+    if "expression" in baseline.modalities:
         n_top = TREE_GENES if baseline.kind == "boosting" else sys.maxsize
         expression = expression_contract(list(training), genes, n_top, Recipe(gene_selection="batch"))
     if "image" in baseline.modalities:
@@ -128,7 +127,7 @@ def _contracts(
     return None if expression is None else replace(expression, scaling="none"), image
 
 
-def _block(arrays: SpotArrays, name: str, neighbourhood: bool) -> tuple[np.ndarray, np.ndarray]:
+def _block(arrays: NetworkInputs, name: str, neighbourhood: bool) -> tuple[np.ndarray, np.ndarray]:
     """Dense columns of one modality scaled to [0, 1], (n, width) float32, and the rows that have it."""
     from scipy.sparse import csr_matrix
 

@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import names
-from .._hub import answer, check_hash, reason, without_token
-from .._settings import logger
-from ._disk import CONFIG, FILES, HISTORY, WEIGHTS
-from ._files import MAX_JSON
+from ..._checks import quote_names
+from ..._hub import answer, check_hash, reason, without_token
+from ..._settings import logger
+from ._folder import CONFIG, FILES, HISTORY, WEIGHTS
+from ._json import MAX_JSON
 from ._weights import MAX_HEADER, MAX_WEIGHTS
 
 if TYPE_CHECKING:
-    from ._model import SpaCRD
+    from .._model import SpaCRD
 
 LIMITS = {CONFIG: MAX_JSON, HISTORY: MAX_JSON, WEIGHTS: MAX_HEADER + MAX_WEIGHTS}
 
@@ -67,7 +67,8 @@ def _check_listing(where: str, held: dict[str, Any]) -> None:
     """Refuse what is no model of spacrd before it is fetched."""
     if missing := [name for name in LIMITS if name not in held]:
         raise FileNotFoundError(
-            f"{where} on the hub is not a spacrd model: {names(missing)} is missing, found {names(sorted(held), 10)}."
+            f"{where} on the hub is not a spacrd model: {quote_names(missing)} is missing, found "
+            f"{quote_names(sorted(held), 10)}."
         )
     for name, limit in LIMITS.items():
         if (size := held[name].size or 0) > limit:

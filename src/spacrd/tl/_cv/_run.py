@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .._checks import SpacrdWarning, warn
-from .._keys import CANCER, Keys
-from .._settings import settings
+from ..._checks import SpacrdWarning, warn
+from ..._keys import CANCER, Keys
+from ..._settings import settings
+from .._call import call_regions
+from .._fit import fit
+from .._mixture import find_threshold
+from .._score import score
 from ._baselines import BASELINES, baseline_likelihoods
-from ._call import call_regions
-from ._cv_sections import Fold, Section
-from ._cv_store import Store
-from ._fit import fit
-from ._mixture import make_cut
-from ._score import score
+from ._folds import Fold, FoldSection
+from ._store import Store
 
 SPACRD = "spacrd"
 """Name of the model among the baselines."""
@@ -48,12 +48,12 @@ class Task:
     seed: int
     fold: int
     group: str
-    training: tuple[Section, ...]
-    held_out: dict[int, Section]
+    training: tuple[FoldSection, ...]
+    held_out: dict[int, FoldSection]
 
 
 @dataclass(frozen=True)
-class Plan:
+class FoldSettings:
     """What all tasks share.
 
     Attributes
@@ -78,8 +78,8 @@ def run_all(
     models: Sequence[str],
     seeds: Sequence[int],
     folds: Sequence[Fold],
-    sections: Sequence[Section],
-    plan: Plan,
+    sections: Sequence[FoldSection],
+    plan: FoldSettings,
     store: Store | None,
     n_jobs: int | None,
 ) -> dict[tuple[str, int, int], pd.DataFrame]:
@@ -120,7 +120,7 @@ def run_all(
     }
 
 
-def run_task(task: Task, plan: Plan, store: Store | None) -> tuple[pd.DataFrame, list[str]]:
+def run_task(task: Task, plan: FoldSettings, store: Store | None) -> tuple[pd.DataFrame, list[str]]:
     """Fit, score and store.
 
     Returns
@@ -162,7 +162,7 @@ def _worker(device: str) -> Iterator[None]:
         settings.device, settings.progress = before[2:]
 
 
-def _spacrd(task: Task, plan: Plan) -> list[pd.DataFrame]:
+def _spacrd(task: Task, plan: FoldSettings) -> list[pd.DataFrame]:
     arguments = dict(plan.fit)
     # Callbacks keep state, which must not pass from one fit to the next.
     arguments["callbacks"] = copy.deepcopy(arguments.get("callbacks", ()))
@@ -184,7 +184,7 @@ def _spacrd(task: Task, plan: Plan) -> list[pd.DataFrame]:
     return parts
 
 
-def _baseline(task: Task, plan: Plan) -> list[pd.DataFrame]:
+def _baseline(task: Task, plan: FoldSettings) -> list[pd.DataFrame]:
     found = baseline_likelihoods(
         BASELINES[task.model],
         [section.raw for section in task.training],
@@ -202,7 +202,7 @@ def _baseline(task: Task, plan: Plan) -> list[pd.DataFrame]:
         found = [np.full(len(section.spots), np.nan, dtype=np.float32) for section in task.held_out.values()]
     parts = []
     for position, likelihood in zip(task.held_out, found, strict=True):
-        cut = make_cut(likelihood, plan.threshold)
+        cut = find_threshold(likelihood, plan.threshold)
         region = call_regions(likelihood, cut.threshold)
         parts.append(_rows(position, likelihood, region, cut.threshold))
     return parts

@@ -1,4 +1,4 @@
-"""H&E-like picture of a simulated section, drawn as amounts of two stains."""
+"""H&E-like image of a simulated section, drawn as amounts of two stains."""
 
 from __future__ import annotations
 
@@ -9,19 +9,7 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ._toy_nuclei import NUCLEI, Nuclei, ring, scatter_nuclei, stamp_nuclei
-from ._toy_tissue import (
-    BLAND,
-    FAT,
-    GRID_UM,
-    IMMUNE,
-    IN_SITU,
-    INVASIVE,
-    OUTSIDE,
-    STROMA,
-    Tissue,
-    smooth_noise,
-    stretch,
-)
+from ._toy_tissue import BLAND, FAT, GRID_UM, IMMUNE, IN_SITU, INVASIVE, OUTSIDE, STROMA, Tissue, smooth_noise, stretch
 
 _HEMATOXYLIN = np.array([0.61, 0.72, 0.33])
 _EOSIN = np.array([0.15, 0.88, 0.46])
@@ -29,7 +17,7 @@ _WHITE = np.array([245.0, 243.0, 246.0])
 
 
 def _upsample(field: np.ndarray, shape: tuple[int, int], mpp: float) -> np.ndarray:
-    """Stretch a field on the class-map grid over the picture."""
+    """Stretch a field on the class-map grid over the image."""
     whole = (round(field.shape[0] * GRID_UM / mpp), round(field.shape[1] * GRID_UM / mpp))
     return stretch(field, whole)[: shape[0], : shape[1]]
 
@@ -86,7 +74,7 @@ def paint(rng: np.random.Generator, tissue: Tissue, shape: tuple[int, int], mpp:
     tissue
         What lies where.
     shape
-        Height and width of the picture, pixels.
+        Height and width of the image, pixels.
     mpp
         um per pixel.
     """
@@ -173,7 +161,7 @@ def _nuclei(
     down, across = np.mgrid[: drawn.shape[0], : drawn.shape[1]] * GRID_UM
     for x, y, radius, _ in holes:
         drawn[np.hypot(across - x, down - y) < radius + 3] = OUTSIDE
-    # Sections differ in how crowded, large and dark nuclei are, so the picture has a batch effect too.
+    # Sections differ in how crowded, large and dark nuclei are, so the image has a batch effect too.
     crowd, size, dark = np.exp(rng.normal(0, (0.09, 0.05, 0.08)))
     for number, look in NUCLEI.items():
         look = replace(look, spacing=look.spacing * crowd, radius=look.radius * size, dark=look.dark * dark)
@@ -208,9 +196,9 @@ def _develop(rng: np.random.Generator, hematoxylin: np.ndarray, eosin: np.ndarra
     height, width = hematoxylin.shape
     noise = rng.normal(0, 1.6, (256, 256)).astype(np.float32)
     noise = np.tile(noise, (height // 256 + 1, width // 256 + 1))[:height, :width]
-    picture = np.empty((height, width, 3), dtype=np.uint8)
+    image = np.empty((height, width, 3), dtype=np.uint8)
     for channel in range(3):
         blue, pink = (np.float32(s * t[channel]) for s, t in zip(strength, tint, strict=True))
         light = np.float32(white[channel]) * np.exp(-(blue * hematoxylin + pink * eosin)) + noise
-        picture[..., channel] = np.clip(light, 0, 255)
-    return picture
+        image[..., channel] = np.clip(light, 0, 255)
+    return image

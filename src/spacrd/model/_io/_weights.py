@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import names
-from ._files import AGAIN, plain_file
+from ..._checks import quote_names
+from ._json import AGAIN, plain_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,7 +35,7 @@ def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
-def fingerprint(tensors: Mapping[str, Tensor]) -> str:
+def weights_id(tensors: Mapping[str, Tensor]) -> str:
     """Short name of a set of weights: the first 12 hex digits of their sha256."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
@@ -96,8 +96,8 @@ def _check_header(stored: Any, wanted: Mapping[str, Tensor], where: Path) -> Non
     held = set(stored.keys())
     if held != set(wanted):
         raise ValueError(
-            f"{where} does not fit its config: missing {names(sorted(set(wanted) - held), 3)}, "
-            f"unknown {names(sorted(held - set(wanted)), 3)}."
+            f"{where} does not fit its config: missing {quote_names(sorted(set(wanted) - held), 3)}, "
+            f"unknown {quote_names(sorted(held - set(wanted)), 3)}."
         )
     for key, tensor in wanted.items():
         part = stored.get_slice(key)

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._checks import names, warn
-from .._sections import Library
+from .._checks import quote_names, warn
+from .._sections import Section
 from .._settings import logger
-from ..model import ExpressionContract, ImageContract, RawSection, Recipe
-from ..model._preprocess import log_normalise, match_genes, select_genes
-from ._read import image_facts
+from ..features import ExpressionContract, ImageContract, SectionArrays, log_normalise, match_genes, select_genes
+from ..model import Recipe
+from ..tl._read import image_facts
 
 TARGET_SUM = 1e4
 """Counts a spot is normalised to."""
 
 
 def image_contract(
-    libraries: list[Library], sections: list[RawSection], rep: str | None, plan: Recipe, modality: str | None
+    libraries: list[Section], sections: list[SectionArrays], rep: str | None, plan: Recipe, modality: str | None
 ) -> ImageContract | None:
-    """What the embeddings of the sections are; None to fit without a picture."""
+    """What the embeddings of the sections are; None to fit without an image."""
     with_image = [section.image is not None for section in sections]
     if rep is None or not any(with_image):
         where = "No section has a patch embedding" if rep is None else f"No section has {rep!r} in obsm"
@@ -34,7 +34,7 @@ def image_contract(
         return None
     lacking = [section.name for section, has in zip(sections, with_image, strict=True) if not has]
     if lacking:
-        warn(f"{names(lacking)} have no {rep!r} in obsm and take part with expression alone.")
+        warn(f"{quote_names(lacking)} have no {rep!r} in obsm and take part with expression alone.")
     facts = image_facts(libraries, rep)
     patch_um = facts.pop("patch_um", float("nan"))
     return ImageContract(
@@ -43,7 +43,7 @@ def image_contract(
 
 
 def expression_contract(
-    sections: list[RawSection], genes: Sequence[str] | None, n_top_genes: int, plan: Recipe
+    sections: list[SectionArrays], genes: Sequence[str] | None, n_top_genes: int, plan: Recipe
 ) -> ExpressionContract | None:
     """Genes that all sections share, and those the network reads; chosen without labels."""
     with_genes = [(s.name, s.genes, s.counts) for s in sections if s.genes is not None and s.counts is not None]
@@ -54,8 +54,8 @@ def expression_contract(
         kept = shared[np.isin(shared, own)]
         if not len(kept):
             raise ValueError(
-                f"The sections have no gene in common: {first_name!r} has {names(shared, 3)}, "
-                f"{name!r} has {names(own, 3)}. Use the same kind of gene names."
+                f"The sections have no gene in common: {first_name!r} has {quote_names(shared, 3)}, "
+                f"{name!r} has {quote_names(own, 3)}. Use the same kind of gene names."
             )
         shared = kept
     if genes is not None:
@@ -63,7 +63,7 @@ def expression_contract(
             raise ValueError(f"genes must be a list of at least one gene name, got {genes!r}.")
         absent = [gene for gene in genes if gene not in set(shared)]
         if absent:
-            raise ValueError(f"{len(absent)} of the genes are not in every section: {names(absent, 5)}.")
+            raise ValueError(f"{len(absent)} of the genes are not in every section: {quote_names(absent, 5)}.")
         chosen = np.asarray(list(dict.fromkeys(map(str, genes))))
     else:
         logged = []

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..model import ExpressionContract, ImageContract, RawSection
-from ..model._level import Composition, Level
-from ..model._prepare import SpotArrays
+from ..features import Composition, ExpressionContract, ImageContract, NetworkInputs, SectionArrays
+from ..model._prevalence import PrevalenceClassifier
 
 MAX_SPOTS = 5_000
 """Labelled spots of a section that are read at most, evenly spaced: a linear classifier needs no more."""
@@ -20,21 +19,21 @@ PENALTY = 0.1
 
 
 def fit_level(
-    sections: Sequence[RawSection],
-    arrays: Sequence[SpotArrays],
+    sections: Sequence[SectionArrays],
+    arrays: Sequence[NetworkInputs],
     expression: ExpressionContract | None,
     image: ImageContract | None,
-) -> Level:
+) -> PrevalenceClassifier:
     """Fit on the labelled spots of the sections; a modality without labels of both classes stays zero."""
-    level = Level(len(expression.genes) if expression else 0, image.dim if image else 0)
-    for name in ("gene", "image"):
+    level = PrevalenceClassifier(len(expression.genes) if expression else 0, image.dim if image else 0)
+    for name in ("expression", "image"):
         blocks: list[np.ndarray] = []
         targets: list[np.ndarray] = []
         for raw, part in zip(sections, arrays, strict=True):
             rows = np.flatnonzero(np.isfinite(raw.target))
             if len(rows) > MAX_SPOTS:
                 rows = rows[np.linspace(0, len(rows) - 1, MAX_SPOTS).round().astype(np.int64)]
-            if name == "gene" and expression is not None and raw.counts is not None:
+            if name == "expression" and expression is not None and raw.counts is not None:
                 composition = Composition(raw, expression)
                 values, depth = composition.rows(raw.counts, part.neighbours[rows], part.mask[rows])
                 blocks.append(values[depth > 0].toarray().astype(np.float32))
@@ -50,7 +49,7 @@ def fit_level(
     return level
 
 
-def _fit_one(level: Level, name: str, blocks: list[np.ndarray], target: np.ndarray) -> None:
+def _fit_one(level: PrevalenceClassifier, name: str, blocks: list[np.ndarray], target: np.ndarray) -> None:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .._checks import check_key, names
-from .._keys import CANCER, NORMAL, Keys
-from .._sections import Library, embedding_record, labels
-from ..model import RawSection
-from ._read import read_section, read_target
+from ..._checks import check_key, quote_names
+from ..._keys import CANCER, NORMAL, Keys
+from ..._sections import Section, embedding_record, labels
+from ...features import SectionArrays
+from .._read import read_section, read_target
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -26,7 +26,7 @@ PATIENT_COLUMNS = ("patient", "patient_id", "donor", "donor_id", "subject", "sub
 
 
 @dataclass(frozen=True)
-class Section:
+class FoldSection:
     """Everything of one section that a fold needs, detached from the container it came from.
 
     Attributes
@@ -47,7 +47,7 @@ class Section:
         Slot of the embedding, and what was recorded about it.
     """
 
-    raw: RawSection
+    raw: SectionArrays
     group: str
     spots: np.ndarray
     labels: np.ndarray
@@ -61,7 +61,7 @@ class Section:
         """Name of the section."""
         return self.raw.name
 
-    def without_labels(self) -> Section:
+    def without_labels(self) -> FoldSection:
         """The same section as a model may see it when it is held out."""
         nothing = np.full(len(self.spots), np.nan)
         return replace(self, raw=replace(self.raw, target=nothing.astype(np.float32)), labels=nothing.astype(object))
@@ -109,7 +109,7 @@ class Fold:
 
 
 def read_sections(
-    libraries: Sequence[Library],
+    libraries: Sequence[Section],
     label_key: str,
     *,
     positive: Sequence[str],
@@ -119,7 +119,7 @@ def read_sections(
     layer: str | None,
     expression: bool,
     scale: bool,
-) -> list[Section]:
+) -> list[FoldSection]:
     """Read every section once."""
     unique = _unique_names([library.name for library in libraries])
     groups = _groups(libraries, unique, group_key)
@@ -140,7 +140,7 @@ def read_sections(
         obs = library.table.obs.iloc[library.rows]
         values = labels(library, label_key)
         sections.append(
-            Section(
+            FoldSection(
                 raw=replace(raw, name=name),
                 group=group,
                 spots=obs.index.to_numpy(dtype=object),
@@ -159,11 +159,13 @@ def _unique_names(found: list[str]) -> list[str]:
     times = Counter(found)
     unique = [name if times[name] == 1 else f"{name}_{i}" for i, name in enumerate(found, start=1)]
     if len(set(unique)) < len(unique):
-        raise ValueError(f"Sections share names: {names(found)}. Give each its own, for example with `library_key`.")
+        raise ValueError(
+            f"Sections share names: {quote_names(found)}. Give each its own, for example with `library_key`."
+        )
     return unique
 
 
-def _spot_diameter(library: Library) -> float:
+def _spot_diameter(library: Section) -> float:
     """Stored spot diameter in the units of the coordinates; NaN if unknown."""
     if library.sdata is not None and library.region in library.sdata.shapes:
         shapes = library.sdata.shapes[library.region]
@@ -174,13 +176,15 @@ def _spot_diameter(library: Library) -> float:
     return float(entry.get("scalefactors", {}).get("spot_diameter_fullres", np.nan))
 
 
-def _groups(libraries: Sequence[Library], unique: list[str], group_key: str | Mapping[str, str] | None) -> list[str]:
+def _groups(libraries: Sequence[Section], unique: list[str], group_key: str | Mapping[str, str] | None) -> list[str]:
     if group_key is None:
         return list(unique)
     if isinstance(group_key, Mapping):
         missing = [name for name in unique if name not in group_key]
         if missing:
-            raise KeyError(f"group_key names no group for section {names(missing)}. It has {names(group_key)}.")
+            raise KeyError(
+                f"group_key names no group for section {quote_names(missing)}. It has {quote_names(group_key)}."
+            )
         return [str(group_key[name]) for name in unique]
     groups = []
     for library, name in zip(libraries, unique, strict=True):
@@ -190,14 +194,14 @@ def _groups(libraries: Sequence[Library], unique: list[str], group_key: str | Ma
         values = column.dropna().astype(str).unique()
         if len(values) != 1 or column.isna().any():
             raise ValueError(
-                f"Section {name!r} must lie in one group, but obs[{group_key!r}] has {names(values)} there"
+                f"Section {name!r} must lie in one group, but obs[{group_key!r}] has {quote_names(values)} there"
                 f"{' and missing values' if column.isna().any() else ''}."
             )
         groups.append(str(values[0]))
     return groups
 
 
-def shared_patients(libraries: Sequence[Library], sections: Sequence[Section]) -> dict[str, list[str]]:
+def shared_patients(libraries: Sequence[Section], sections: Sequence[FoldSection]) -> dict[str, list[str]]:
     """Columns that name patients, each with those patients whose sections lie in different groups."""
     found: dict[str, dict[str, set[str]]] = {}
     for library, section in zip(libraries, sections, strict=True):
@@ -213,12 +217,12 @@ def shared_patients(libraries: Sequence[Library], sections: Sequence[Section]) -
     return {column: patients for column, patients in shared.items() if patients}
 
 
-def make_folds(sections: Sequence[Section], label_key: str) -> list[Fold]:
+def make_folds(sections: Sequence[FoldSection], label_key: str) -> list[Fold]:
     """One fold per group; each must leave both classes to fit on."""
     groups = list(dict.fromkeys(section.group for section in sections))
     if len(groups) < 2:
         raise ValueError(
-            f"Cross-validation holds one group out and fits on the others, but there is only {names(groups)}. "
+            f"Cross-validation holds one group out and fits on the others, but there is only {quote_names(groups)}. "
             "Pass sections of at least two, or name the column that tells them apart with `library_key` or `group_key`."
         )
     folds = []

@@ -1,4 +1,4 @@
-"""Any picture gives embeddings, classes and maps, or is refused in our words; what was there stays as it was."""
+"""Any image gives embeddings, classes and maps, or is refused in our words; what was there stays as it was."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from matplotlib import pyplot
 import spacrd
 from spacrd.encoders import _registry
 
+from .images import arguments_of, build, images
 from .outcome import outcome
-from .pictures import arguments_of, build, pictures
 
 FAR = 1e9
 SQUARE = [[0, 0], [90, 0], [90, 90], [0, 90], [0, 0]]
@@ -53,7 +53,7 @@ def _colour(monkeypatch):
     spacrd.encoders.register("colour", lambda p: p.mean((1, 2)), dim=3, size=32)
 
 
-@given(spec=pictures, encoder=st.sampled_from(["colour", "colour", "handcrafted"]), workers=st.sampled_from([0, 2]))
+@given(spec=images, encoder=st.sampled_from(["colour", "colour", "handcrafted"]), workers=st.sampled_from([0, 2]))
 def test_patches(spec, encoder, workers):
     data = build(spec)
     assume(data is not None)
@@ -75,7 +75,7 @@ def test_patches(spec, encoder, workers):
 
 
 @given(
-    spec=pictures,
+    spec=images,
     drawn=st.lists(features, min_size=0, max_size=3),
     by=st.sampled_from(["centroid", "centroid", "area"]),
     default=st.sampled_from([None, "normal"]),
@@ -97,7 +97,7 @@ def test_annotations(spec, drawn, by, default):
         assert default is None or table.obs["drawn"].notna().all()
 
 
-@given(spec=pictures, seed=st.integers(0, 9))
+@given(spec=images, seed=st.integers(0, 9))
 def test_maps(spec, seed):
     data = build(spec)
     assume(data is not None)

@@ -1,4 +1,4 @@
-"""The picture of a section, its scale and the spots on it, from AnnData and SpatialData."""
+"""The image of a section, its scale and the spots on it, from AnnData and SpatialData."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_key, names, warn
+from .._checks import check_key, quote_names, warn
 from .._keys import Keys
 from ..image import Pyramid, Scale, find_scale
-from ..image._tiles import check_picture
+from ..image._tiles import check_image
 from ._centres import instances, matrix_to, place_instances, transformations
 from ._levels import levels_of
 from ._scale import is_xenium, kind_of, positive, scale_factors, scale_sources, stored_diameter
-from ._tables import Library, coordinates, stored_coordinates
+from ._tables import Section, coordinates, stored_coordinates
 
 STRETCHED = 1.1
-"""Ratio of a picture's two scales in a coordinate system that no registration of a slide needs."""
+"""Ratio of an image's two scales in a coordinate system that no registration of a slide needs."""
 FINEST_FIRST = ("fullres", "full", "hires", "lowres")
 _OF_READER = re.compile(r"^(?P<slide>.*)_(?P<size>full|hires|lowres)_image(?P<section>-.*)?$")
 FLUORESCENCE = ("morphology_focus", "morphology_mip", "if_image")
-"""What the Xenium reader calls pictures that are no H&E: used only if they are named."""
+"""What the Xenium reader calls images that are no H&E: used only if they are named."""
 NO_IMAGE = (
     "Section {name!r} has no image{where}. Add one, or work without: fitting and scoring on expression alone "
     "(`modality='expression'`) needs no image and no patches."
@@ -31,25 +31,25 @@ NO_IMAGE = (
 
 
 class NoImageError(ValueError):
-    """The section has no picture."""
+    """The section has no image."""
 
 
 @dataclass(frozen=True)
-class Picture:
+class SectionImage:
     """Everything that cutting patches needs; arrays only.
 
     Attributes
     ----------
     name
-        Name of the picture in its object.
+        Name of the image in its object.
     pyramid
         Its pixels at one or more resolutions.
     xy
-        Spot centres in units of the coordinate system, (n, 2) float64, in the order of ``Library.rows``.
+        Spot centres in units of the coordinate system, (n, 2) float64, in the order of ``Section.rows``.
     scale
         Micrometres per unit of the coordinate system and how they were found.
     coordinate_system
-        Name of the coordinate system; None for AnnData, where it is the full-resolution picture.
+        Name of the coordinate system; None for AnnData, where it is the full-resolution image.
     spot_diameter
         Stored spot diameter in units of the coordinate system; NaN if unknown.
     kind
@@ -65,53 +65,53 @@ class Picture:
     kind: str = "spots"
 
 
-def open_picture(
-    library: Library,
+def open_image(
+    library: Section,
     *,
     image_key: str | None = None,
     coordinate_system: str | None = None,
     mpp: float | None = None,
-) -> Picture:
-    """Open the picture of a section without reading its pixels.
+) -> SectionImage:
+    """Open the image of a section without reading its pixels.
 
     Parameters
     ----------
     library
         The section.
     image_key
-        Name of the picture; by default the only one, or the finest of the pictures that the reader made of one slide.
+        Name of the image; by default the only one, or the finest of the images that the reader made of one slide.
     coordinate_system
-        Coordinate system shared by the spots and the picture (SpatialData only).
+        Coordinate system shared by the spots and the image (SpatialData only).
     mpp
-        Micrometres per pixel of the finest level of the picture; by default found from the spots.
+        Micrometres per pixel of the finest level of the image; by default found from the spots.
 
     Returns
     -------
-    The picture, with the spots and their scale.
+    The image, with the spots and their scale.
 
     Raises
     ------
     ValueError
-        If there is no picture, or several and none is named, or the scale cannot be found or be right.
+        If there is no image, or several and none is named, or the scale cannot be found or be right.
     KeyError
         If a name is unknown, or spots are missing in the element that the table annotates.
     """
-    name, pyramid, xy, diameter, coordinate_system = place_picture(library, image_key, coordinate_system)
+    name, pyramid, xy, diameter, coordinate_system = place_image(library, image_key, coordinate_system)
     longest, shortest = np.linalg.svd(pyramid.to_pixels[:2, :2], compute_uv=False)
     if longest > STRETCHED * shortest:
         warn(
-            f"Coordinate system {coordinate_system!r} stretches picture {name!r} by {longest / shortest:.3g} in one "
-            "direction. Squares in it are none on the picture, and lengths in micrometres are a mean of both."
+            f"Coordinate system {coordinate_system!r} stretches image {name!r} by {longest / shortest:.3g} in one "
+            "direction. Squares in it are none on the image, and lengths in micrometres are a mean of both."
         )
     sources = scale_sources(library, xy, coordinate_system, diameter)
     scale = find_scale(xy, **sources, mpp=mpp, pixels_per_unit=pyramid.pixels_per_unit)
-    return Picture(name, pyramid, xy, scale, coordinate_system, diameter, kind_of(library))
+    return SectionImage(name, pyramid, xy, scale, coordinate_system, diameter, kind_of(library))
 
 
 def place_rows(
-    library: Library, coordinate_system: str | None, mpp: float | None
+    library: Section, coordinate_system: str | None, mpp: float | None
 ) -> tuple[np.ndarray, Scale, str | None]:
-    """Centres, (n, 2), and scale of the rows in a coordinate system of a picture, if there is one; and its name.
+    """Centres, (n, 2), and scale of the rows in a coordinate system of an image, if there is one; and its name.
 
     ``mpp`` is in micrometres per unit of that system.
     """
@@ -133,10 +133,10 @@ def _usual(systems: set[str], region: str) -> str:
     return next((name for name in (region, "global") if name in systems), min(systems))
 
 
-def place_picture(
-    library: Library, image_key: str | None, coordinate_system: str | None
+def place_image(
+    library: Section, image_key: str | None, coordinate_system: str | None
 ) -> tuple[str, Pyramid, np.ndarray, float, str | None]:
-    """Name, pixels, spot centres, spot diameter and coordinate system of a picture whose scale need not be known."""
+    """Name, pixels, spot centres, spot diameter and coordinate system of an image whose scale need not be known."""
     if library.sdata is not None:
         return _from_spatialdata(library, image_key, coordinate_system)
     if coordinate_system is not None:
@@ -144,7 +144,7 @@ def place_picture(
     return *_from_anndata(library, image_key), None
 
 
-def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid, np.ndarray, float]:
+def _from_anndata(library: Section, image_key: str | None) -> tuple[str, Pyramid, np.ndarray, float]:
     table = library.table
     spatial = table.uns.get(Keys.SPATIAL)
     no_image = NO_IMAGE.format(name=library.name, where=" in uns['spatial'][library]['images']")
@@ -152,13 +152,13 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
         raise NoImageError(no_image)
     if library.name not in spatial and len(spatial) > 1:
         raise KeyError(
-            f"uns['spatial'] has no entry {library.name!r}. Available: {names(spatial)}. "
+            f"uns['spatial'] has no entry {library.name!r}. Available: {quote_names(spatial)}. "
             "Name the obs column of section names with `library_key`."
         )
     if library.name not in spatial and _overlaps_others(library):
         raise NoImageError(
-            f"uns['spatial'] has one picture, {names(spatial)}, but spots of section {library.name!r} and of others "
-            "lie on each other, so that they are of several pictures. Store that of each section under its name."
+            f"uns['spatial'] has one image, {quote_names(spatial)}, but spots of section {library.name!r} and of "
+            "others lie on each other, so that they are of several images. Store that of each section under its name."
         )
     entry = spatial.get(library.name, next(iter(spatial.values())))
     factors = scale_factors(library)
@@ -170,14 +170,16 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
     if image_key is None:
         known = [key for key in FINEST_FIRST if key in images]
         if not known and len(images) > 1:
-            raise ValueError(f"There are several images and none is named: {names(images)}. Name one with `image_key`.")
+            raise ValueError(
+                f"There are several images and none is named: {quote_names(images)}. Name one with `image_key`."
+            )
         image_key = known[0] if known else next(iter(images))
     check_key(image_key, images, "image")
     factor = factors.get(f"tissue_{image_key}_scalef", 1.0 if image_key in ("fullres", "full") else None)
     if factor is None:
         raise KeyError(
             f"scalefactors has no 'tissue_{image_key}_scalef', so the spots cannot be placed on image {image_key!r}. "
-            f"Available: {names(factors)}."
+            f"Available: {quote_names(factors)}."
         )
     factor = positive(factor, f"scalefactors['tissue_{image_key}_scalef']")
     pixels = images[image_key]
@@ -194,12 +196,12 @@ def _from_anndata(library: Library, image_key: str | None) -> tuple[str, Pyramid
             f"Image {image_key!r} has shape {tuple(pixels.shape)}; expected (height, width, 3), 4 or 1 channels."
         )
     pixels = pixels.transpose(2, 0, 1)
-    check_picture(pixels, f"Image {image_key!r}")
+    check_image(pixels, f"Image {image_key!r}")
     xy = _stored_centres(library)
     return image_key, Pyramid((pixels,), np.diag([factor, factor, 1.0])), xy, stored_diameter(library)
 
 
-def _overlaps_others(library: Library) -> bool:
+def _overlaps_others(library: Section) -> bool:
     """Whether other sections of the table lie where this one does, which pieces of tissue on one slide do not."""
     from scipy.spatial import cKDTree
 
@@ -215,7 +217,7 @@ def _overlaps_others(library: Library) -> bool:
     return bool((tree.query(others)[0] < 0.75 * pitch).mean() > 0.25)
 
 
-def _stored_centres(library: Library) -> np.ndarray:
+def _stored_centres(library: Section) -> np.ndarray:
     obsm = library.table.obsm
     check_key(Keys.SPATIAL, obsm, "obsm slot", hint="It should hold the spot centres in full-resolution pixels.")
     xy = stored_coordinates(library.table)
@@ -225,12 +227,12 @@ def _stored_centres(library: Library) -> np.ndarray:
 
 
 def _from_spatialdata(
-    library: Library, image_key: str | None, coordinate_system: str | None
+    library: Section, image_key: str | None, coordinate_system: str | None
 ) -> tuple[str, Pyramid, np.ndarray, float, str]:
     sdata, region = library.sdata, library.region
     if sdata is None or region is None or library.instance_ids is None:
         raise ValueError(
-            "The table annotates no element, so its rows have no place on a picture. Set its region, region_key and "
+            "The table annotates no element, so its rows have no place on an image. Set its region, region_key and "
             "instance_key with `spatialdata.models.TableModel.parse`."
         )
     elements = {**sdata.shapes, **sdata.labels, **sdata.points}
@@ -245,7 +247,8 @@ def _from_spatialdata(
     if not shared:
         raise ValueError(
             f"Image {image_key!r} and {region!r} share no coordinate system: "
-            f"{names(transformations(sdata.images[image_key]))} against {names(spot_systems)}. Align them first."
+            f"{quote_names(transformations(sdata.images[image_key]))} against {quote_names(spot_systems)}. Align them "
+            "first."
         )
     system = _usual(shared, region)
     image = sdata.images[image_key]
@@ -255,7 +258,7 @@ def _from_spatialdata(
     return image_key, pyramid, xy, diameter, system
 
 
-def _choose_image(library: Library, systems: set[str], image_key: str | None) -> str:
+def _choose_image(library: Section, systems: set[str], image_key: str | None) -> str:
     sdata, region = library.sdata, library.region
     assert sdata is not None and region is not None
     if image_key is not None:
@@ -263,8 +266,8 @@ def _choose_image(library: Library, systems: set[str], image_key: str | None) ->
     shared = [name for name, image in sdata.images.items() if systems & set(transformations(image))]
     options = [name for name in shared if name not in FLUORESCENCE]
     if not options:
-        where = f" in a coordinate system of {region!r} ({names(sorted(systems))})" if sdata.images else ""
-        where += f" but {names(shared)}, which are fluorescence and no H&E" if shared else ""
+        where = f" in a coordinate system of {region!r} ({quote_names(sorted(systems))})" if sdata.images else ""
+        where += f" but {quote_names(shared)}, which are fluorescence and no H&E" if shared else ""
         raise NoImageError(NO_IMAGE.format(name=region, where=where))
     if len(options) == 1:
         return options[0]
@@ -275,22 +278,22 @@ def _choose_image(library: Library, systems: set[str], image_key: str | None) ->
         if size in named:
             return named[size]
     raise ValueError(
-        f"There are several images of {region!r} and none is named: {names(options)}. Name one with `image_key`."
+        f"There are several images of {region!r} and none is named: {quote_names(options)}. Name one with `image_key`."
     )
 
 
-def _of_slide(region: str, picture: re.Match[str]) -> bool:
-    """Whether an element belongs to the slide of a picture.
+def _of_slide(region: str, image: re.Match[str]) -> bool:
+    """Whether an element belongs to the slide of an image.
 
     Visium HD names its bins after the dataset: ``<id>_square_008um`` belongs to ``<id>_full_image``. What
     `spatialdata.concatenate` appends must be the same.
     """
-    slide, section = picture["slide"], picture["section"] or ""
+    slide, section = image["slide"], image["section"] or ""
     own = region.removesuffix(section)
     return region.endswith(section) and (own == slide or not slide or own.startswith(f"{slide}_"))
 
 
-def _element_spots(spots: Any, library: Library, system: str) -> tuple[np.ndarray, float]:
+def _element_spots(spots: Any, library: Section, system: str) -> tuple[np.ndarray, float]:
     """Centres in table order and spot diameter, both in units of the coordinate system."""
     index, centres, sizes = instances(spots, system)
     found = place_instances(library, index)

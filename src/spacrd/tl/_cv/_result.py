@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .._checks import SpacrdWarning, check_choice, names, warn
-from ..metrics import scores
-from ..metrics._evaluate import COLUMNS, COUNTS
-from ._cv_sections import Section
+from ..._checks import SpacrdWarning, check_choice, quote_names, warn
+from ...metrics import scores
+from ...metrics._evaluate import COLUMNS, COUNTS
+from ._folds import FoldSection
 
 QUALITY = tuple(column for column in COLUMNS if column not in (*COUNTS, "prevalence", "threshold"))
 """Metrics that are averaged over sections."""
@@ -120,7 +120,7 @@ def ignore_values(ignore: str | Sequence[str], positive: Sequence[str]) -> tuple
     """Ignored labels as text; one of ``positive`` among them is refused."""
     listed = (ignore,) if isinstance(ignore, str) else tuple(map(str, ignore))
     if clash := [value for value in listed if value in positive]:
-        raise ValueError(f"{names(clash)} cannot be both positive and ignored.")
+        raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
     return listed
 
 
@@ -154,14 +154,14 @@ def metrics_table(
     if one_class:
         warn(
             "AUC, AP and KS need scored spots of both classes: they are NaN, and left out of means, for "
-            f"section {names(dict.fromkeys(one_class))}."
+            f"section {quote_names(dict.fromkeys(one_class))}."
         )
     frame = pd.DataFrame(rows, columns=[*RUN, "group", *COLUMNS])
     return frame.astype(dict.fromkeys(COUNTS, int))
 
 
 def tables(
-    runs: Mapping[tuple[str, int, int], pd.DataFrame], models: Sequence[str], sections: Sequence[Section]
+    runs: Mapping[tuple[str, int, int], pd.DataFrame], models: Sequence[str], sections: Sequence[FoldSection]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tidy likelihoods, and one row per run; models and sections in their order, not in that of finishing."""
     spots, facts = [], []

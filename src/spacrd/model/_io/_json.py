@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from .._checks import names
+from ..._checks import quote_names
 
 MAX_JSON = 1 << 24
 """Bytes of a JSON file: 16 MB hold several hundred thousand gene names."""
@@ -35,7 +35,7 @@ def plain_file(folder: Path, name: str, limit: int) -> Path:
     try:
         real = (folder / name).resolve(strict=True)
     except (OSError, RuntimeError) as error:  # dangling links, and links in a circle
-        found = names(sorted(item.name for item in folder.iterdir()))
+        found = quote_names(sorted(item.name for item in folder.iterdir()))
         raise FileNotFoundError(f"{folder} is not a spacrd model: {name!r} is missing, found {found}.") from error
     home = folder.resolve()
     allowed = [home]
@@ -74,7 +74,7 @@ def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(f"entries are there twice: {names({key for key in keys if keys.count(key) > 1}, 3)}")
+        raise ValueError(f"entries are there twice: {quote_names({key for key in keys if keys.count(key) > 1}, 3)}")
     return table
 
 

@@ -8,68 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from ._config import ExpressionContract, ImageContract
+from ._contract import ExpressionContract, ImageContract
+from ._expression import LogNormalised, match_genes
 from ._neighbours import neighbourhoods, spatial_order
-from ._preprocess import LogNormalised, match_genes
 from ._scaling import Features, Matrix, blocks, on_disk, scale
+from ._section import SectionArrays
 
 READ_BYTES = 1 << 29
 """Dense size of the rows of a matrix on disk that are read together."""
 
 
 @dataclass(frozen=True)
-class RawSection:
-    """What a container holds of one section.
-
-    Attributes
-    ----------
-    name
-        For messages.
-    xy
-        Spot centres, (n, 2) float64.
-    um_per_unit
-        Micrometres per unit of ``xy``; NaN if unknown.
-    counts, genes
-        Checked counts (n, g), in memory or on disk, and their names; None if the section has no expression.
-    image
-        Patch embedding (n, dim), in memory or on disk, NaN rows off the picture; None if there is no picture.
-    target
-        1 cancer, 0 not, NaN unlabelled.
-
-    Examples
-    --------
-    Arrays of one's own, without a picture:
-
-    >>> import numpy as np
-    >>> import spacrd
-    >>> section = spacrd.model.RawSection(
-    ...     name="mine",
-    ...     xy=np.array([[0.0, 0.0], [100.0, 0.0]]),
-    ...     um_per_unit=1.0,
-    ...     counts=np.array([[3, 0], [1, 5]]),
-    ...     genes=np.array(["ERBB2", "COL1A1"]),
-    ...     image=None,
-    ...     target=np.array([1.0, np.nan]),
-    ... )
-    """
-
-    name: str
-    xy: np.ndarray
-    um_per_unit: float
-    counts: Any  # a Matrix, or None
-    genes: np.ndarray | None
-    image: Any  # a Matrix, or None
-    target: np.ndarray
-
-
-@dataclass(frozen=True)
-class SpotArrays:
+class NetworkInputs:
     """Spots of one section, or of several below each other, as the network reads them.
 
     Attributes
     ----------
     features
-        ``"gene"`` and ``"image"`` inputs; a modality the model leaves out is absent.
+        ``"expression"`` and ``"image"`` inputs; a modality the model leaves out is absent.
     neighbours, mask
         Neighbourhoods as row positions, (n, t), and which tokens are real.
     target
@@ -85,7 +41,7 @@ class SpotArrays:
     order: np.ndarray
 
     @classmethod
-    def stack(cls, parts: Sequence[SpotArrays]) -> SpotArrays:
+    def stack(cls, parts: Sequence[NetworkInputs]) -> NetworkInputs:
         """Several sections below each other; neighbourhoods never cross from one to another."""
         starts = np.cumsum([0, *(len(part.target) for part in parts)])
         return cls(
@@ -96,12 +52,12 @@ class SpotArrays:
             np.concatenate([part.order + start for part, start in zip(parts, starts, strict=False)]),
         )
 
-    def load(self) -> SpotArrays:
+    def load(self) -> NetworkInputs:
         """The same with all features in memory."""
         every = np.arange(len(self.target))
         return replace(self, features={name: part.take(every) for name, part in self.features.items()})
 
-    def regions(self, *matrices: Matrix) -> Iterator[Region]:
+    def regions(self, *matrices: Matrix) -> Iterator[ReadBlock]:
         """Parts of the tissue whose rows are read together, if any of the matrices lies on disk; else all at once."""
         widths = [matrix.shape[1] for matrix in matrices if on_disk(matrix)]
         size = max(1, READ_BYTES // (4 * max(widths))) if widths else len(self.order)
@@ -111,14 +67,14 @@ class SpotArrays:
             centres = self.order[some]
             index, mask = self.neighbours[centres], self.mask[centres]
             if not widths:
-                yield Region(centres, index, mask, None)
+                yield ReadBlock(centres, index, mask, None)
                 continue
             distinct, local = np.unique(index, return_inverse=True)
-            yield Region(centres, local.reshape(index.shape), mask, distinct)
+            yield ReadBlock(centres, local.reshape(index.shape), mask, distinct)
 
 
 @dataclass(frozen=True)
-class Region:
+class ReadBlock:
     """Some neighbourhoods that lie close together.
 
     Attributes
@@ -142,7 +98,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class FiniteRows:
     """Embedding as float32, zero where it is missing."""
 
     image: Matrix
@@ -173,7 +129,7 @@ def gene_coverage(genes: np.ndarray | None, contract: ExpressionContract) -> flo
     return 0.0 if genes is None else float((match_genes(contract.genes, genes) >= 0).mean())
 
 
-def _gene_features(raw: RawSection, contract: ExpressionContract) -> Features:
+def _gene_features(raw: SectionArrays, contract: ExpressionContract) -> Features:
     from scipy.sparse import csr_matrix
 
     n = len(raw.xy)
@@ -186,13 +142,13 @@ def _gene_features(raw: RawSection, contract: ExpressionContract) -> Features:
     return scale(logged, contract.scaling, np.ones(n, dtype=bool))
 
 
-def _image_features(raw: RawSection, contract: ImageContract) -> Features:
+def _image_features(raw: SectionArrays, contract: ImageContract) -> Features:
     if raw.image is None:
         n = len(raw.xy)
         nothing = np.broadcast_to(np.float32(0), (n, contract.dim))
         return scale(nothing, contract.scaling, np.zeros(n, dtype=bool))
     valid = finite_rows(raw.image)
-    return scale(_Seen(raw.image, valid), contract.scaling, valid)
+    return scale(FiniteRows(raw.image, valid), contract.scaling, valid)
 
 
 def _contents(xy: np.ndarray, features: dict[str, Features]) -> np.ndarray:
@@ -212,19 +168,19 @@ def _contents(xy: np.ndarray, features: dict[str, Features]) -> np.ndarray:
 
 
 def prepare(
-    raw: RawSection,
+    raw: SectionArrays,
     *,
     expression: ExpressionContract | None,
     image: ImageContract | None,
     n_neighbors: int,
     max_distance_um: float | None,
-) -> SpotArrays:
+) -> NetworkInputs:
     """Normalise, scale and connect one section, the same way for fitting and scoring."""
     features = {}
     if image is not None:
         features["image"] = _image_features(raw, image)
     if expression is not None:
-        features["gene"] = _gene_features(raw, expression)
+        features["expression"] = _gene_features(raw, expression)
     reach = None
     if max_distance_um is not None:
         if not np.isfinite(raw.um_per_unit):
@@ -236,4 +192,4 @@ def prepare(
     contents = _contents(raw.xy, features)
     neighbours, mask = neighbourhoods(raw.xy, n_neighbors, max_distance=reach, contents=contents)
     order = spatial_order(raw.xy)
-    return SpotArrays(features, neighbours, mask, raw.target.astype(np.float32), order)
+    return NetworkInputs(features, neighbours, mask, raw.target.astype(np.float32), order)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from annotated_types import Interval, MaxLen, MinLen
 from pydantic import FailFast
 
-from .._checks import names
+from ._checks import quote_names
 
 T = TypeVar("T")
 
@@ -60,11 +60,11 @@ def parse(kind: type[T], values: Any, where: str) -> T:
     unknown, missing = _differences(asdict(found), values)  # type: ignore[call-overload]
     if unknown:
         raise ValueError(
-            f"{where} does not fit: unknown entries {names(unknown)}. If a newer spacrd wrote it: "
+            f"{where} does not fit: unknown entries {quote_names(unknown)}. If a newer spacrd wrote it: "
             "`pip install -U spacrd`."
         )
     if missing:
-        raise ValueError(f"{where} does not fit: missing entries {names(missing)}.")
+        raise ValueError(f"{where} does not fit: missing entries {quote_names(missing)}.")
     return found
 
 

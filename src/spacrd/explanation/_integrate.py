@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .._settings import settings
+from ..features import NetworkInputs
 from ..nn import SpaCRDNetwork
-from ._prepare import SpotArrays
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class AttentionParts:
 
 def attention_parts(
     networks: Sequence[SpaCRDNetwork],
-    arrays: SpotArrays,
+    arrays: NetworkInputs,
     means: Mapping[str, np.ndarray],
     weights: np.ndarray,
     *,
@@ -84,8 +84,8 @@ def attention_parts(
         for name in parts:
             token = (gradient[name] * block.step[name][block.index]).sum(-1).double().cpu().numpy()
             parts[name][rows] += np.column_stack([token[:, 0], token[:, 1:].sum(axis=1)]) / len(networks)
-        if "gene" in parts:
-            genes += block.features("gene", gradient["gene"], weights[rows]) / len(networks)
+        if "expression" in parts:
+            genes += block.features("expression", gradient["expression"], weights[rows]) / len(networks)
     for network in networks:
         network.cpu()
     return AttentionParts(parts, base, genes)
@@ -97,7 +97,7 @@ class _Block:
     def __init__(
         self,
         network: SpaCRDNetwork,
-        arrays: SpotArrays,
+        arrays: NetworkInputs,
         means: Mapping[str, np.ndarray],
         rows: np.ndarray,
         device: torch.device,

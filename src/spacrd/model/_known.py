@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._level import Background
+from ._profile import SectionProfile
 
 FACT = "fingerprints"
 """Entry of the training facts that lists the fingerprints of the training sections, apart by spaces."""
@@ -16,7 +16,7 @@ LEAST = 10
 """Spots of a section that has a fingerprint: fewer are too often alike."""
 
 
-def fingerprint(background: Background) -> str:
+def section_hash(background: SectionProfile) -> str:
     """Name of what a section holds, 16 hex digits; empty if it is too small to tell.
 
     A hash of the counts of its spots in order of size, or without counts of its mean embedding. Order and names of
@@ -32,6 +32,6 @@ def fingerprint(background: Background) -> str:
     return hashlib.sha256(held.tobytes()).hexdigest()[:16]
 
 
-def is_known(background: Background, facts: Mapping[str, Any]) -> bool:
+def is_known(background: SectionProfile, facts: Mapping[str, Any]) -> bool:
     """Whether the training facts of a model list a section; False for models that list none."""
-    return fingerprint(background) in str(facts.get(FACT, "")).split()
+    return section_hash(background) in str(facts.get(FACT, "")).split()

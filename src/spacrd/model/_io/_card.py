@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._config import ModelConfig
-from ._seen import FACT
+from .._config import ModelConfig
+from .._known import FACT
 
 
 def model_card(config: ModelConfig, identifier: str) -> str:
@@ -32,7 +32,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         lines.append(f"| expression | {len(expression.genes)} genes, log1p of counts per {expression.target_sum:g} |")
     if image is not None:
         size = f", patches of {image.patch_um:.4g} um" if image.patch_um is not None else ""
-        lines.append(f"| picture | `{_plain(image.key)}`, {image.dim} dimensions{size} |")
+        lines.append(f"| image | `{_plain(image.key)}`, {image.dim} dimensions{size} |")
     lines += [
         f"| likelihoods | {_calibration(config)} |",
         f"| neighbours | {config.n_neighbors}; {config.propagation:g} of a score comes from propagation over them |",

@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._settings import settings
+from ..features import Features, NetworkInputs, SectionArrays, prepare
+from ..model._infer import Scores, propagated, score_arrays
+from ..model._propagate import propagate
 from ..nn import SpaCRDNetwork
-from ._infer import Scores, propagated, score_arrays
 from ._integrate import attention_parts
-from ._prepare import RawSection, SpotArrays, prepare
-from ._propagate import propagate
-from ._scaling import Features
 
 if TYPE_CHECKING:
-    from ._model import SpaCRD
+    from ..model._model import SpaCRD
 
-MODALITY = {"image": "image", "gene": "expression"}
-"""Names of the network's inputs for users."""
 SOURCES = ("own", "neighbours", "propagation")
 
 
@@ -65,7 +62,7 @@ def attention_role(model: SpaCRD) -> str:
 
 def explain_section(
     model: SpaCRD,
-    section: RawSection,
+    section: SectionArrays,
     regions: np.ndarray,
     *,
     n_steps: int,
@@ -109,7 +106,7 @@ def explain_section(
         raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
     where = settings.resolve_device(device)
     scores = score_arrays(model.networks, arrays, batch_size=4096, device=where)
-    chain = _Chain(model, arrays, scores)
+    chain = LinearPath(model, arrays, scores)
     linear = model.networks[0].modalities if c.network.linear_votes else ()
     means = {name: mean_input(part) for name, part in arrays.features.items()}
     n, names = len(arrays.target), model.networks[0].modalities
@@ -136,12 +133,12 @@ def explain_section(
             model.networks, name, arrays, means[name], chain.adjoint(regions, vote)
         )
         parts[:, vote, names.index(name)] = mine
-        if name == "gene":
+        if name == "expression":
             genes += by_feature
     gap = np.abs(scores.votes - bases - parts.sum(axis=(2, 3))) * chain.weight
     contributions, base, sources = chain.apply(parts, bases)
     return Explanation(
-        modalities=tuple(MODALITY[name] for name in names),
+        modalities=tuple(names),
         contributions=contributions,
         base=base,
         sources=sources,
@@ -158,7 +155,7 @@ def mean_input(part: Features) -> np.ndarray:
 
 
 def _linear_parts(
-    networks: Sequence[SpaCRDNetwork], name: str, arrays: SpotArrays, mean: np.ndarray, weights: np.ndarray
+    networks: Sequence[SpaCRDNetwork], name: str, arrays: NetworkInputs, mean: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Parts of a linear vote.
 
@@ -183,7 +180,7 @@ def _linear_parts(
     return np.column_stack([own, spread.sum(axis=1) - own]), base, by_feature
 
 
-class _Chain:
+class LinearPath:
     """The linear way of every vote to the logit: propagate, centre over the section, scale, average.
 
     Parameters
@@ -196,7 +193,7 @@ class _Chain:
         Its votes, and which of them count.
     """
 
-    def __init__(self, model: SpaCRD, arrays: SpotArrays, scores: Scores) -> None:
+    def __init__(self, model: SpaCRD, arrays: NetworkInputs, scores: Scores) -> None:
         calibration, counted = model.config.calibration, scores.counted
         self.calibrated = bool(calibration.n_sections)
         self.share = model.config.propagation

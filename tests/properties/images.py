@@ -1,4 +1,4 @@
-"""Any picture a user may bring, with spots on it, as an AnnData or a SpatialData."""
+"""Any image a user may bring, with spots on it, as an AnnData or a SpatialData."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spatialdata.transformations import Affine, Identity, Scale
 from .tables import mostly
 
 SIZE = 160
-"""Side of the usual picture in pixels."""
+"""Side of the usual image in pixels."""
 
 CHOICES = {
     "container": st.sampled_from(["anndata", "spatialdata", "spatialdata"]),
@@ -40,7 +40,7 @@ CHOICES = {
     "scale": mostly(1.0, None, 0.3, 1e-9, 1e9, float("nan")),
     "side": mostly(None, 30.0, 1e-6, 1e9, 0.0),
 }  # fmt: skip
-pictures = st.fixed_dictionaries(CHOICES)
+images = st.fixed_dictionaries(CHOICES)
 
 
 def arguments_of(spec: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def _pixels(spec: dict[str, Any]) -> np.ndarray:
 
 
 def _places(spec: dict[str, Any]) -> np.ndarray:
-    """Spot centres in pixels of the picture, (n, 2) as x, y."""
+    """Spot centres in pixels of the image, (n, 2) as x, y."""
     height, width = spec["size"]
     rng = np.random.default_rng(spec["seed"] + 1)
     xy = rng.random((spec["n"], 2)) * [width, height]

@@ -1,4 +1,4 @@
-"""Pictures of the HER2-positive breast cancer study: found, opened lazily, the annotated thumbnail painted over."""
+"""Images of the HER2-positive breast cancer study: found, opened lazily, the annotated thumbnail painted over."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 _KINDS = {".jpg", ".jpeg", ".png", ".tif", ".tiff"}
-# Full-resolution pixels to one pixel of the reduced picture.
+# Full-resolution pixels to one pixel of the reduced image.
 _REDUCED = {"A1": 6954 / 2000}
-# The annotated thumbnail in a reduced picture: right of, above; as a share of width and height.
+# The annotated thumbnail in a reduced image: right of, above; as a share of width and height.
 _THUMBNAIL = (1500 / 2000, 535 / 2138)
 _decoding = threading.Lock()
 
 
-def find_picture(folder: Path, section: str) -> Path | None:
-    """Picture of a section; the full-resolution one if there are several."""
+def find_image(folder: Path, section: str) -> Path | None:
+    """Image of a section; the full-resolution one if there are several."""
     files = [
         file
         for file in sorted(folder.rglob("*"))
@@ -30,21 +30,21 @@ def find_picture(folder: Path, section: str) -> Path | None:
     return min(files, key=lambda file: file.name.endswith("_HE_image_dark.png"), default=None)
 
 
-def open_picture(file: Path, section: str, xy: np.ndarray, *, reduced: bool, warped: bool) -> dict[str, Any]:
+def open_image(file: Path, section: str, xy: np.ndarray, *, reduced: bool, warped: bool) -> dict[str, Any]:
     """Image element of a section, by its name.
 
     Parameters
     ----------
     file
-        Picture.
+        Image.
     section
         Name of the section.
     xy
-        Spot centres ``(n_spots, 2)``, to check that they lie on the picture.
+        Spot centres ``(n_spots, 2)``, to check that they lie on the image.
     reduced
-        Whether it is a reduced picture on black, with the annotated thumbnail in its corner.
+        Whether it is a reduced image on black, with the annotated thumbnail in its corner.
     warped
-        Whether ``xy`` are pixels of this very picture although it is reduced.
+        Whether ``xy`` are pixels of this very image although it is reduced.
     """
     import dask
     import dask.array as da
@@ -56,17 +56,17 @@ def open_picture(file: Path, section: str, xy: np.ndarray, *, reduced: bool, war
     if reduced and not warped:
         if section not in _REDUCED:
             raise ValueError(
-                f"{file.name!r} is a reduced picture and the scale of section {section!r} is not known. "
-                f"Use its full-resolution picture, or put {file.name!r} elsewhere to read the section without one."
+                f"{file.name!r} is a reduced image and the scale of section {section!r} is not known. "
+                f"Use its full-resolution image, or put {file.name!r} elsewhere to read the section without one."
             )
         factor = _REDUCED[section]
     width, height = _size(file)
     off = (xy < 0) | (xy > np.array([width, height]) * factor)
     if off.any():
         raise ValueError(
-            f"{off.any(axis=1).sum()} of {len(xy)} spots of section {section!r} lie off its picture {file.name!r} "
+            f"{off.any(axis=1).sum()} of {len(xy)} spots of section {section!r} lie off its image {file.name!r} "
             f"({width} x {height} pixels; spots reach x={xy[:, 0].max():.0f}, y={xy[:, 1].max():.0f}). "
-            "It must be the full-resolution picture of this section."
+            "It must be the full-resolution image of this section."
         )
 
     # A JPEG cannot be read in part: it is decoded once, on first use, and the last levels used are kept.
@@ -82,14 +82,14 @@ def _open(file: str | Path) -> Any:
     from PIL import Image
 
     with warnings.catch_warnings():
-        # These pictures are a little larger than what Pillow takes for an attack.
+        # These images are a little larger than what Pillow takes for an attack.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(file)
 
 
 def _size(file: Path) -> tuple[int, int]:
-    with _open(file) as picture:
-        return picture.size
+    with _open(file) as image:
+        return image.size
 
 
 def _decode(file: str, reduced: bool, level: int) -> np.ndarray:
@@ -99,14 +99,14 @@ def _decode(file: str, reduced: bool, level: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=5)
 def _decode_once(file: str, reduced: bool, level: int) -> np.ndarray:
-    """Pixels of one level of a picture, uint8 ``(height, width, 3)``, read-only."""
+    """Pixels of one level of an image, uint8 ``(height, width, 3)``, read-only."""
     from . import _container
 
     if level:
         pixels = _container.halved(_decode_once(file, reduced, 0), level)
     else:
-        with _open(file) as picture:
-            pixels = np.array(picture.convert("RGB"))
+        with _open(file) as image:
+            pixels = np.array(image.convert("RGB"))
         if reduced:
             height, width = pixels.shape[:2]
             pixels[: int(np.ceil(_THUMBNAIL[1] * height)) + 1, int(_THUMBNAIL[0] * width) :] = 0

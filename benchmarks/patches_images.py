@@ -1,4 +1,4 @@
-"""Large made-up pictures on disk, the spots on them, and other ways to cut squares around these."""
+"""Large made-up images on disk, the spots on them, and other ways to cut squares around these."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def texture(seed: int) -> np.ndarray:
     return np.clip(np.stack(planes, axis=-1), 0, 255).astype(np.uint8)
 
 
-def make_picture(folder: Path, size: int) -> None:
-    """Write a picture as a zarr with chunks of (3, 1024, 1024) and as a TIFF with JPEG tiles, unless it is there."""
+def make_image(folder: Path, size: int) -> None:
+    """Write an image as a zarr with chunks of (3, 1024, 1024) and as a TIFF with JPEG tiles, unless it is there."""
     textures = [texture(seed) for seed in range(6)]
 
     def block(y: int, x: int) -> np.ndarray:
@@ -70,7 +70,7 @@ def make_picture(folder: Path, size: int) -> None:
 
 
 def path_of(folder: Path, kind: str, size: int) -> Path:
-    """Where a picture lies."""
+    """Where an image lies."""
     return folder / f"{size}.{'zarr' if kind == 'zarr' else 'tif'}"
 
 
@@ -84,18 +84,18 @@ def open_lazily(folder: Path, kind: str, size: int) -> da.Array:
 
 
 def spots(size: int, n: int = N) -> np.ndarray:
-    """Centres of whole-pixel squares all over a picture, row by row, (n, 2)."""
+    """Centres of whole-pixel squares all over an image, row by row, (n, 2)."""
     count = int(np.ceil(np.sqrt(n)))
     along = np.rint((np.arange(count) + 0.5) * size / count)
     return np.stack(np.meshgrid(along, along), axis=-1).reshape(-1, 2)[:n]
 
 
-def section(picture: da.Array | np.ndarray, xy: np.ndarray, side: float = SIDE) -> ad.AnnData:
-    """The picture and its spots as scanpy reads them; ``picture`` is (3, height, width)."""
+def section(image: da.Array | np.ndarray, xy: np.ndarray, side: float = SIDE) -> ad.AnnData:
+    """The image and its spots as scanpy reads them; ``image`` is (3, height, width)."""
     made = ad.AnnData(np.ones((len(xy), 1), np.float32), obs=pd.DataFrame(index=pd.RangeIndex(len(xy)).astype(str)))
     made.obsm["spatial"] = xy
     factors = {"spot_diameter_fullres": float(side), "tissue_hires_scalef": 1.0}
-    made.uns["spatial"] = {"one": {"images": {"fullres": picture.transpose(1, 2, 0)}, "scalefactors": factors}}
+    made.uns["spatial"] = {"one": {"images": {"fullres": image.transpose(1, 2, 0)}, "scalefactors": factors}}
     return made
 
 
@@ -122,23 +122,23 @@ def decode(folder: Path, kind: str, size: int) -> Callable[[], Any]:
     return all_tiles
 
 
-def dask_per_patch(picture: da.Array, xy: np.ndarray) -> list[np.ndarray]:
+def dask_per_patch(image: da.Array, xy: np.ndarray) -> list[np.ndarray]:
     """One compute for each patch."""
     lows = xy.astype(int) - SIDE // 2
-    return [picture[:, y : y + SIDE, x : x + SIDE].compute() for x, y in lows]
+    return [image[:, y : y + SIDE, x : x + SIDE].compute() for x, y in lows]
 
 
-def squidpy_crops(picture: da.Array, xy: np.ndarray) -> list[np.ndarray]:
+def squidpy_crops(image: da.Array, xy: np.ndarray) -> list[np.ndarray]:
     """``squidpy.im.ImageContainer.generate_spot_crops``."""
     import squidpy
 
-    table = section(picture, xy)
-    container = squidpy.im.ImageContainer(picture.transpose(1, 2, 0), layer="image", lazy=True)
+    table = section(image, xy)
+    container = squidpy.im.ImageContainer(image.transpose(1, 2, 0), layer="image", lazy=True)
     crops = container.generate_spot_crops(table, library_id=None, spatial_key="spatial", as_array="image", squeeze=True)
     return [np.asarray(crop) for crop in crops]
 
 
-def spatialdata_tiles(picture: da.Array, xy: np.ndarray) -> list[np.ndarray]:
+def spatialdata_tiles(image: da.Array, xy: np.ndarray) -> list[np.ndarray]:
     """``spatialdata.dataloader.ImageTilesDataset``."""
     import geopandas
     import shapely
@@ -148,7 +148,7 @@ def spatialdata_tiles(picture: da.Array, xy: np.ndarray) -> list[np.ndarray]:
 
     frame = geopandas.GeoDataFrame({"radius": np.full(len(xy), SIDE / 2)}, geometry=shapely.points(xy))
     sdata = SpatialData(
-        images={"image": Image2DModel.parse(picture, dims=("c", "y", "x"))}, shapes={"spots": ShapesModel.parse(frame)}
+        images={"image": Image2DModel.parse(image, dims=("c", "y", "x"))}, shapes={"spots": ShapesModel.parse(frame)}
     )
     tiles = ImageTilesDataset(
         sdata, regions_to_images={"spots": "image"}, regions_to_coordinate_systems={"spots": "global"}

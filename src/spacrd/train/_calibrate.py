@@ -10,13 +10,13 @@ from torch.nn import Module
 
 from .._checks import warn
 from .._hardware import Hardware
-from ..model import Calibration, ExpressionContract, ImageContract, RawSection, Recipe
+from ..features import ExpressionContract, ImageContract, NetworkInputs, SectionArrays
+from ..model import Calibration, Recipe
 from ..model._calibration import centre
 from ..model._infer import propagated, score_arrays
 from ..model._modules import further_network
-from ..model._prepare import SpotArrays
 from ..nn import NetworkConfig, SpaCRDNetwork
-from ._fit_level import fit_level
+from ._prevalence import fit_level
 
 MAX_FOLDS = 5
 """Sections are held out one by one, or in so many groups if there are more."""
@@ -47,7 +47,7 @@ class HeldOut:
     target: np.ndarray
 
 
-def _folds(parts: Sequence[SpotArrays]) -> list[np.ndarray]:
+def _folds(parts: Sequence[NetworkInputs]) -> list[np.ndarray]:
     """Groups of sections to hold out, those only that leave both classes to train on."""
     groups = [np.asarray(group) for group in np.array_split(np.arange(len(parts)), min(len(parts), MAX_FOLDS))]
     usable = []
@@ -60,8 +60,8 @@ def _folds(parts: Sequence[SpotArrays]) -> list[np.ndarray]:
 
 
 def calibrate(
-    sections: Sequence[RawSection],
-    parts: Sequence[SpotArrays],
+    sections: Sequence[SectionArrays],
+    parts: Sequence[NetworkInputs],
     expression: ExpressionContract | None,
     image: ImageContract | None,
     network: NetworkConfig,
@@ -89,7 +89,7 @@ def calibrate(
     held-out sections are still ranked well; and the networks and levels of the folds, which tell how sure a likelihood
     is: none if there is no calibration.
     """
-    from ..train import train_network
+    from . import train_network
 
     shares = PROPAGATION if plan.propagation is None else (plan.propagation,)
     held_out: list[dict[float, HeldOut]] = []
@@ -98,7 +98,7 @@ def calibrate(
         rest = [i for i in range(len(parts)) if i not in group]
         trained, _ = train_network(
             further_network(network),
-            SpotArrays.stack([parts[i] for i in rest]),
+            NetworkInputs.stack([parts[i] for i in rest]),
             replace(plan, members=1),
             seed=seed * 1000 + 501 + number,
             hardware=hardware,
@@ -119,7 +119,7 @@ def calibrate(
     return found, chosen, modules if found.n_sections else {}
 
 
-def _score(network: SpaCRDNetwork, part: SpotArrays, shares: Sequence[float], device: str) -> dict[float, HeldOut]:
+def _score(network: SpaCRDNetwork, part: NetworkInputs, shares: Sequence[float], device: str) -> dict[float, HeldOut]:
     """A section as a network of others sees it, for every share of propagation."""
     plain = score_arrays([network], part, batch_size=4096, device=device)
     labelled = np.isfinite(part.target) & plain.counted.any(axis=1)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from .._checks import names, warn
-from .._files import PART, replacing
+from ..._checks import quote_names, warn
+from ..._files import PART, replacing
 
 ARGUMENTS = "arguments.json"
 
@@ -37,7 +37,7 @@ class Store:
             if differ:
                 raise ValueError(
                     f"The folder {str(store.folder)!r} holds a cross-validation with other arguments or data: "
-                    f"{names(differ)} differ. Use another folder for resume, or delete this one."
+                    f"{quote_names(differ)} differ. Use another folder for resume, or delete this one."
                 )
             return store
         if store.folder.exists() and (not store.folder.is_dir() or any(map(_whole, store.folder.iterdir()))):

@@ -1,0 +1,1 @@
+"""What the logits of a fitted model rest on."""
