@@ -32,9 +32,7 @@ from spacrd.features._neighbours import neighbourhoods
 DEFAULT = spacrd.model.RECIPES["default"]
 RECIPES = {
     **spacrd.model.RECIPES,
-    "attention": replace(
-        DEFAULT, attention_reads="all", modality_dropout=0.3, network={**DEFAULT.network, "linear_votes": False}
-    ),
+    "attention": replace(DEFAULT, attention_reads="all", network={**DEFAULT.network, "linear_votes": False}),
 }
 REGRESSIONS = {"logistic regression, own": False, "logistic regression, mean": True}
 """Names of the floors, and whether they read means over the spot and its neighbours."""

@@ -10,7 +10,7 @@ from ._checks import SpacrdWarning
 from ._settings import settings
 
 if TYPE_CHECKING:
-    from . import datasets, encoders, metrics, model, pl, pp, tl
+    from . import datasets, encoders, features, metrics, model, pl, pp, tl, train
     from ._report import report
     from .model import SpaCRD
 
@@ -21,6 +21,7 @@ __all__ = [
     "__version__",
     "datasets",
     "encoders",
+    "features",
     "metrics",
     "model",
     "pl",
@@ -28,9 +29,10 @@ __all__ = [
     "report",
     "settings",
     "tl",
+    "train",
 ]
 
-_MODULES = {"datasets", "encoders", "metrics", "model", "pl", "pp", "tl"}
+_MODULES = {"datasets", "encoders", "features", "metrics", "model", "pl", "pp", "tl", "train"}
 
 
 def __getattr__(name: str) -> Any:

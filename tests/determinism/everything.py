@@ -40,9 +40,8 @@ def run() -> dict[str, str]:
     found["extract"] = digest(np.vstack([table.obsm["X_handcrafted"] for table in tables]))
     for name, recipe in RECIPES.items():
         model = spacrd.tl.fit(sections[:2], "pathologist", positive=POSITIVE, recipe=recipe, n_top_genes=60, seed=7)
-        for key, module in model.modules.items():
-            for tensor, values in module.state_dict().items():
-                found[f"{name} weights {key}.{tensor}"] = digest(values.numpy())
+        for key, values in model.parts.tensors().items():
+            found[f"{name} weights {key}"] = digest(values.numpy())
         found[f"{name} contract"] = digest(json.dumps(model.config.to_dict()))
         found[f"{name} history"] = digest(json.dumps(model.history))
         new, table = sections[2], tables[2]

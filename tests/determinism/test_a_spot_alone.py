@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 import spacrd
-from spacrd.features import _arrays as _prepare
-from spacrd.features import _scaling
-from spacrd.model import _profile as _level
+from spacrd.features import block_sizes
 from spacrd.nn import _network
 
 from ..tl.conftest import make_section, small_recipe
@@ -66,10 +64,10 @@ def test_blocks_of_every_kind(model, monkeypatch, tmp_path):
     target = make_section(3, n=130)
     wanted = scored(target, model)
     target.write_h5ad(tmp_path / "section.h5ad")
-    monkeypatch.setattr(_prepare, "READ_BYTES", 40 * 4 * 11)  # eleven spots of forty genes
+    monkeypatch.setattr(block_sizes, "read_bytes", 40 * 4 * 11)  # eleven spots of forty genes
     monkeypatch.setattr(_network, "CHUNK", 7)
-    monkeypatch.setattr(_level, "BLOCK", 5)
-    monkeypatch.setattr(_scaling.blocks, "__defaults__", (17,))
+    monkeypatch.setattr(block_sizes, "neighbourhoods", 5)
+    monkeypatch.setattr(block_sizes, "rows", 17)
     assert_same(wanted, scored(target, model, batch_size=9))
     backed = ad.read_h5ad(tmp_path / "section.h5ad", backed="r")
     assert_same(wanted, scored(backed, model))

@@ -8,8 +8,7 @@ import torch
 
 from spacrd.features._contract import ExpressionContract, ImageContract
 from spacrd.features._section import SectionArrays
-from spacrd.model import Calibration, ModelConfig, SpaCRD
-from spacrd.model._modules import build_modules
+from spacrd.model import Calibration, ModelConfig, ModelParts, SpaCRD
 from spacrd.nn import NetworkConfig
 
 GENES = tuple(f"g{i}" for i in range(5))
@@ -22,7 +21,7 @@ def model():
     config = ModelConfig(
         network=network,
         expression=ExpressionContract(GENES, GENES),
-        image=ImageContract("X_mine", 4, "mine", patch_um=55.0),
+        image=ImageContract(key="X_mine", encoder="mine", patch_um=55.0, dim=4),
         n_neighbors=6,
         max_distance_um=None,
         label_key="pathologist",
@@ -36,12 +35,15 @@ def model():
         n_sections=3,
         training={"n_spots": 3},
     )
-    modules = build_modules(config)
-    for module in modules.values():
-        for tensor in module.buffers():
-            if tensor.is_floating_point():
-                tensor.copy_(torch.rand_like(tensor) + 0.1)  # no buffer is left at its start, which loading could hide
-    return SpaCRD(config, modules, [{"stage": "fusion", "epoch": 0, "total": 1.0}])
+    parts = ModelParts.empty(config)
+    networks = [*parts.networks, *(replicate.network for replicate in parts.replicates)]
+    learned = {tensor.data_ptr() for network in networks for tensor in network.parameters()}
+    # No buffer or array is left at its start, which loading could hide.
+    tensors = parts.tensors()
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and tensor.data_ptr() not in learned:
+            tensors[name] = torch.rand(tensor.shape) + 0.1
+    return SpaCRD(config, parts.load(tensors), [{"stage": "fusion", "epoch": 0, "total": 1.0}])
 
 
 @pytest.fixture(scope="session")

@@ -9,16 +9,16 @@ import pytest
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from spacrd.features import _scaling as scaling_module
+from spacrd.features import block_sizes
 from spacrd.features._arrays import prepare
 from spacrd.features._contract import ExpressionContract
 from spacrd.features._counts import check_counts
 from spacrd.features._expression import LogNormalised
-from spacrd.features._scaling import BLOCK, Features, scale
+from spacrd.features._scaling import Features, scale
 from spacrd.features._section import SectionArrays
-from spacrd.model._prevalence import PrevalenceClassifier
-from spacrd.model._profile import SectionProfile
+from spacrd.model import LinearClassifier, PrevalenceClassifier, SectionProfile, profile_section
 
+BLOCK = block_sizes.rows
 N = 2 * BLOCK + 500
 GENES = tuple("abcdef")
 EXPRESSION = ExpressionContract(GENES, GENES)
@@ -45,7 +45,7 @@ def valid():
 @pytest.mark.parametrize("dense", [True, False])
 @pytest.mark.parametrize("scaling", ["minmax", "quantile", "zscore"])
 def test_scaling_over_blocks(values, valid, scaling, dense, monkeypatch):
-    monkeypatch.setattr(scaling_module, "COLUMN_BYTES", 4 * int(valid.sum()) * 4)  # four columns at a time, then two
+    monkeypatch.setattr(block_sizes, "column_bytes", 4 * int(valid.sum()) * 4)  # four columns at a time, then two
     seen = values[valid].astype(np.float64)
     if scaling == "zscore":
         centre, spread = seen.mean(axis=0), seen.std(axis=0)
@@ -115,20 +115,24 @@ def grid(counts: np.ndarray, image: np.ndarray) -> SectionArrays:
 
 def read(raw: SectionArrays, levels=(), expression=EXPRESSION) -> SectionProfile:
     arrays = prepare(raw, expression=EXPRESSION, image=None, n_neighbors=4, max_distance_um=100)
-    return SectionProfile(raw, expression, expression is None or raw.image.shape[1] == 6, arrays, levels)
+    use_image = expression is None or raw.image.shape[1] == 6
+    return profile_section(raw, arrays, expression=expression, use_image=use_image, classifiers=levels)
+
+
+def linear(mean, weight, bias) -> LinearClassifier:
+    return LinearClassifier(*(np.asarray(values, np.float32) for values in (mean, weight, bias)))
 
 
 def test_images_and_depths_over_blocks(values):
     counts = np.random.default_rng(0).poisson(0.4, (N, 6)).astype(np.float32)
     image = values.copy()
     image[::11, 2] = np.nan
-    level = PrevalenceClassifier(6, 6)
     weight = np.array([0.5, -1, 0.2, 0, 0.1, -0.3])
-    level.set("image", np.full(6, 0.5), weight, 1.5)
+    level = replace(PrevalenceClassifier.zero(6, 6), image=linear(np.full(6, 0.5), weight, 1.5))
     raw = grid(counts, image)
-    found = read(raw, [level, PrevalenceClassifier(6, 6)], expression=None)
+    found = read(raw, [level, PrevalenceClassifier.zero(6, 6)], expression=None)
     seen = image[np.isfinite(image).all(axis=1)].astype(np.float64)
-    assert found.n_seen == len(seen)
+    assert found.n_image_spots == len(seen)
     np.testing.assert_allclose(found.image_mean, seen.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(found.shares, [expit((seen - 0.5) @ weight + 1.5).mean(), 0.5], rtol=1e-5)
     assert found.depths.size == 0 and np.isnan(found.log_depth) and found.expression_mean is None
@@ -137,15 +141,15 @@ def test_images_and_depths_over_blocks(values):
     np.testing.assert_array_equal(whole.depths, depths)
     assert whole.log_depth == np.median(np.log10(depths[depths > 0])) and (depths == 1).any()
     bare = read(replace(raw, image=np.full((N, 6), np.nan, np.float32)), expression=None)
-    assert bare.image_mean is None and bare.n_seen == 0
+    assert bare.image_mean is None and bare.n_image_spots == 0
 
 
 @pytest.mark.filterwarnings("error")
 def test_spots_without_counts_around_them_say_nothing_of_the_section():
     counts = np.zeros((400, 6), dtype=np.float32)
     counts[:100, 0] = 1.0  # a row of spots with one count each; three rows without
-    level = PrevalenceClassifier(6, 0)
-    level.set("expression", np.zeros(6), np.array([1.0, 0, 0, 0, 0, 0]), -6.0)
+    first = linear(np.zeros(6), np.array([1.0, 0, 0, 0, 0, 0]), -6.0)
+    level = replace(PrevalenceClassifier.zero(6, 0), expression=first)
     found = read(grid(counts, np.zeros((400, 2), np.float32)), [level])
     # The row, and the next one that looks at it: all they have is the first gene.
     np.testing.assert_allclose(found.expression_mean, [np.log1p(1e3), 0, 0, 0, 0, 0])

@@ -112,7 +112,7 @@ def test_foreign_weights_are_refused(model, tmp_path):
     model.save(tmp_path / "m")
     weights = tmp_path / "m" / "model.safetensors"
     tensors = {key: tensor.clone() for key, tensor in load_file(weights).items()}  # no view of the file, which changes
-    name = "0.classifier.0.weight"
+    name = "networks.0.classifier.0.weight"
     for bad, message in (
         (tensors[name].double(), "is F64, the config asks for F32"),
         (tensors[name] * float("nan"), "NaN"),

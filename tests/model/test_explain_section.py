@@ -10,8 +10,7 @@ import torch
 
 from spacrd.explanation._explain import _linear_parts, attention_role, explain_section, mean_input
 from spacrd.features._arrays import prepare
-from spacrd.model import Calibration, SpaCRD
-from spacrd.model._modules import build_modules
+from spacrd.model import Calibration, ModelParts, SpaCRD
 from spacrd.nn import SpaCRDNetwork
 
 VOTES = {
@@ -29,13 +28,12 @@ def made(request, model):
         model.config, network=network, calibration=Calibration(), jackknife=0, max_distance_um=250.0, members=2
     )
     torch.manual_seed(3)
-    modules = build_modules(config)
-    for number in range(2):
-        net = modules[str(number)]
+    parts = ModelParts.empty(config)
+    for net in parts.networks:
         for parameter in net.parameters():
             if parameter.ndim < 2 or not parameter.any():  # biases and linear votes start at zero
                 torch.nn.init.normal_(parameter, std=0.3)
-    return SpaCRD(config, modules, [])
+    return SpaCRD(config, parts, [])
 
 
 @pytest.fixture

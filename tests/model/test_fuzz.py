@@ -28,7 +28,7 @@ from .mutations import mutate
 NUMBER = 2000 if os.environ.get("SPACRD_LONG") else 150
 LIMIT = 300_000_000
 """Bytes a load may take at most; the models have 80 kB, and a JSON file up to 16 MB."""
-HOME = HERE / "v3"
+HOME = HERE / "v1"
 ACTS = (
     "os.system",
     "os.exec",

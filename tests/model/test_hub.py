@@ -91,11 +91,11 @@ def test_the_hub_is_asked_for_names_of_the_hub_alone(hub, name):
 def test_the_source_is_recorded_with_the_scores(shared, monkeypatch):
     from ..data.models.make import HERE, read_section
 
-    shared.files["lab/golden"] = {path.name: path.read_bytes() for path in (HERE / "v3" / "published").iterdir()}
-    table = read_section(HERE / "v3" / "section.csv")
+    shared.files["lab/golden"] = {path.name: path.read_bytes() for path in (HERE / "v1" / "published").iterdir()}
+    table = read_section(HERE / "v1" / "section.csv")
     spacrd.tl.score(table, SpaCRD.load("lab/golden"))
     assert table.uns["spacrd"]["spacrd"]["model_source"] == f"lab/golden@{COMMIT}"
-    spacrd.tl.score(table, SpaCRD.load(HERE / "v3" / "published"))
+    spacrd.tl.score(table, SpaCRD.load(HERE / "v1" / "published"))
     assert table.uns["spacrd"]["spacrd"]["model_source"] == ""
 
 
@@ -227,4 +227,4 @@ def test_a_model_that_could_not_be_loaded_makes_no_repository(model, monkeypatch
 
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *_, **__: pytest.fail("asked"))
     with pytest.raises(ValueError, match="n_neighbors"):
-        SpaCRD(replace(model.config, n_neighbors=5000), model.modules, []).push_to_hub("lab/new")
+        SpaCRD(replace(model.config, n_neighbors=5000), model.parts, []).push_to_hub("lab/new")

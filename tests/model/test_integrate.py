@@ -14,7 +14,7 @@ from spacrd.explanation._integrate import attention_parts
 from spacrd.features._arrays import prepare
 from spacrd.features._contract import ExpressionContract, ImageContract
 from spacrd.features._section import SectionArrays
-from spacrd.model._infer import score_arrays
+from spacrd.model._infer import score_inputs
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
 
 GENES = tuple(f"g{i}" for i in range(5))
@@ -54,7 +54,7 @@ def parts_of(networks, section, *, n_steps=64, batch_size=7, weights=None):
     arrays = prepare(
         section,
         expression=ExpressionContract(GENES, GENES) if c.n_genes else None,
-        image=ImageContract("X_mine", 4) if c.n_image else None,
+        image=ImageContract(key="X_mine", dim=4) if c.n_image else None,
         n_neighbors=6,
         max_distance_um=300,
     ).load()
@@ -76,7 +76,7 @@ def parts_of(networks, section, *, n_steps=64, batch_size=7, weights=None):
 def test_parts_and_base_add_up_to_the_vote(networks, section):
     found, arrays, _ = parts_of(networks, section)
     assert not arrays.mask.all()  # some neighbourhoods are not full
-    vote = score_arrays(networks, arrays, batch_size=64, device="cpu").votes[:, 0]
+    vote = score_inputs(networks, arrays, batch_size=64, device="cpu").votes[:, 0]
     assert set(found.parts) == set(networks[0].reads)
     total = found.base + sum(part.sum(axis=1) for part in found.parts.values())
     np.testing.assert_allclose(total, vote, atol=1e-2 * np.ptp(vote))

@@ -10,19 +10,17 @@ import torch
 from scipy.special import expit
 
 from spacrd.features._arrays import prepare
-from spacrd.model import Calibration, SpaCRD
+from spacrd.model import Calibration, ModelParts, SpaCRD, profile_section
 from spacrd.model._infer import make_tokens, to_device
-from spacrd.model._modules import build_modules
-from spacrd.model._profile import SectionProfile
 
 
 def changed(model: SpaCRD, **settings) -> SpaCRD:
     config = replace(model.config, **settings)
-    modules = model.modules
+    parts = model.parts
     if {"network", "jackknife", "calibration"} & set(settings):
         torch.manual_seed(1)
-        modules = build_modules(config)
-    return SpaCRD(config, modules, [])
+        parts = ModelParts.empty(config)
+    return SpaCRD(config, parts, [])
 
 
 def test_spots_without_anything_have_no_score(model, section):
@@ -57,10 +55,14 @@ def test_the_expected_share_knows_what_is_usual(model, section):
     arrays = prepare(
         part, expression=model.config.expression, image=model.config.image, n_neighbors=6, max_distance_um=None
     )
-    levels, usual = [model.modules["level"]], model.modules["reference"].usual
-    background = SectionProfile(part, model.config.expression, True, arrays, levels, usual)
-    assert model.predict(part).shift.expected_share == background.shares[0]
-    assert SectionProfile(part, model.config.expression, True, arrays, levels).shares[0] != background.shares[0]
+    options = {
+        "expression": model.config.expression,
+        "use_image": True,
+        "classifiers": [model.parts.prevalence],
+    }
+    informed = profile_section(part, arrays, **options, usual=model.parts.reference.usual)
+    assert model.predict(part).shift.expected_share == informed.shares[0]
+    assert profile_section(part, arrays, **options).shares[0] != informed.shares[0]
 
 
 def test_the_farthest_neighbour_is_that_of_the_model(model, section):
@@ -107,11 +109,14 @@ def test_a_silent_attention_makes_the_latent_code_alone(model, section):
     calibration = replace(model.config.calibration, scales=(1.0, 1.0))
     heard = changed(model, network=silent, calibration=calibration)
     linear = changed(model, network=replace(silent, silent=False, fused=False), calibration=calibration)
-    for number in ("0", "1", "jackknife.0", "jackknife.1", "jackknife.2"):
-        for layer in heard.modules[number].linear.values():
+    pairs = list(zip(heard.parts.networks, linear.parts.networks, strict=True))
+    pairs += [
+        (one.network, two.network) for one, two in zip(heard.parts.replicates, linear.parts.replicates, strict=True)
+    ]
+    for with_attention, without in pairs:
+        for layer in with_attention.linear.values():
             torch.nn.init.normal_(layer.weight)
-        own = linear.modules[number].state_dict()
-        linear.modules[number].load_state_dict({name: heard.modules[number].state_dict()[name] for name in own})
+        without.load_state_dict({name: with_attention.state_dict()[name] for name in without.state_dict()})
     one, two = heard.predict(section), linear.predict(section)
     np.testing.assert_allclose(one.logit, two.logit, atol=1e-6)
     assert np.ptp(one.logit) > 0.1 and one.latent.shape == (30, 4)
@@ -140,8 +145,8 @@ def test_what_a_model_is_in_one_line(model):
         calibration=Calibration(),
         jackknife=0,
     )
-    bare = SpaCRD(config, model.modules, [], source="lab/model@abc")
+    bare = SpaCRD(config, model.parts, [], source="lab/model@abc")
     assert repr(bare) == (f"{start}, 5 genes, positive ['cancer'], 1 network, not calibrated, from lab/model@abc")
     seeing = replace(model.config, network=replace(model.config.network, n_genes=0), expression=None)
-    assert repr(SpaCRD(seeing, model.modules, [])).startswith(f"{start}, X_mine (4 dimensions), positive")
-    assert SpaCRD(model.config, model.modules, []).source == ""
+    assert repr(SpaCRD(seeing, model.parts, [])).startswith(f"{start}, X_mine (4 dimensions), positive")
+    assert SpaCRD(model.config, model.parts, []).source == ""

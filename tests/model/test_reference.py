@@ -12,25 +12,30 @@ import torch
 from spacrd.features._arrays import NetworkInputs, gene_coverage
 from spacrd.features._contract import ExpressionContract
 from spacrd.features._scaling import Features
-from spacrd.model._modules import build_modules
+from spacrd.model import ModelParts
 from spacrd.model._reference import Reference, Shift
 from spacrd.nn import NetworkConfig
 
 
-def background(genes=None, image=None, log_depth=np.nan):
+def profile(genes=None, image=None, log_depth=np.nan):
     return SimpleNamespace(expression_mean=genes, image_mean=image, log_depth=log_depth)
 
 
+def reference_of(n_genes, n_image, profiles, images):
+    return Reference.of(profiles, images, n_genes, n_image)
+
+
 def test_the_first_that_has_a_modality_stands_in_for_those_that_lack_it():
-    reference = Reference(4, 2, 3)
     image = np.random.default_rng(0).normal(size=(50, 3)) * [1, 10, 0] + [0, 0, 4]
     image[3] = np.nan
-    reference.set(
+    reference = reference_of(
+        2,
+        3,
         [
-            background(),
-            background(np.array([1.0, 2.0]), log_depth=3.0),
-            background(np.array([3.0, 4.0]), np.array([5.0, 6.0, 7.0]), log_depth=2.0),
-            background(image=np.array([8.0, 9.0, 1.0])),
+            profile(),
+            profile(np.array([1.0, 2.0]), log_depth=3.0),
+            profile(np.array([3.0, 4.0]), np.array([5.0, 6.0, 7.0]), log_depth=2.0),
+            profile(image=np.array([8.0, 9.0, 1.0])),
         ],
         [None, None, image.astype(np.float32), image.astype(np.float32)],
     )
@@ -43,18 +48,18 @@ def test_the_first_that_has_a_modality_stands_in_for_those_that_lack_it():
 
 
 def test_spreads_are_averaged_over_the_sections():
-    reference = Reference(2, 0, 2)
     images = [np.array([[-1.0, 0.0], [1.0, 2.0]]) * k for k in (1, 3)]
-    reference.set([background(image=p.mean(axis=0)) for p in images], images)
+    reference = reference_of(0, 2, [profile(image=p.mean(axis=0)) for p in images], images)
     np.testing.assert_allclose(reference.image_spread, [2, 2])
-    assert reference.log_depth.numel() == 0 and reference.usual is None
+    assert reference.log_depth.size == 0 and reference.usual is None
 
 
 @pytest.mark.parametrize(("log_depth", "ratio"), [(2.5, 1.0), (2.0, 1.0), (1.0, 10.0), (4.0, 10.0)])
 def test_depth_is_compared_with_the_shallowest_and_the_deepest(log_depth, ratio):
-    reference = Reference(2, 2, 0)
-    reference.set([background(np.arange(2.0), log_depth=2.0), background(np.ones(2), log_depth=3.0)], [None, None])
-    new = background(np.array([0.0, 3.0]), log_depth=log_depth)
+    reference = reference_of(
+        2, 0, [profile(np.arange(2.0), log_depth=2.0), profile(np.ones(2), log_depth=3.0)], [None, None]
+    )
+    new = profile(np.array([0.0, 3.0]), log_depth=log_depth)
     new.present = np.ones(2, bool)
     found = reference.compare(new)
     assert found["depth_ratio"] == pytest.approx(ratio)
@@ -71,19 +76,17 @@ def test_depth_is_told_with_its_counts():
 
 
 def test_without_any_modality_nothing_is_taken():
-    reference = Reference(2, 2, 2)
-    reference.set([background(), background()], [None, None])
+    reference = reference_of(2, 2, [profile(), profile()], [None, None])
     assert not reference.expression_means.any() and not reference.log_depth.any() and not reference.image_means.any()
     np.testing.assert_array_equal(reference.image_spread, 1)
     # A model of one modality, fitted on sections that have both.
-    both = background(np.ones(2), np.ones(2), 1.0)
-    Reference(1, 0, 2).set([both], [np.ones((4, 2))])
-    Reference(1, 2, 0).set([both], [np.ones((4, 2))])
+    both = profile(np.ones(2), np.ones(2), 1.0)
+    assert not reference_of(0, 2, [both], [np.ones((4, 2))]).expression_means.size
+    assert not reference_of(2, 0, [both], [np.ones((4, 2))]).image_means.size
 
 
 def test_depths_without_composition_are_not_needed():
-    reference = Reference(2, 1, 0)
-    reference.set([background(np.ones(1)), background(np.ones(1))], [None, None])
+    reference = reference_of(1, 0, [profile(np.ones(1)), profile(np.ones(1))], [None, None])
     np.testing.assert_array_equal(reference.log_depth, 0)
 
 
@@ -122,11 +125,14 @@ def test_stacked_sections_stay_apart():
 def test_further_networks_have_no_attention_that_nobody_hears(model, silent):
     network = NetworkConfig(5, 4, (16, 8), 8, heads=2, vae_hidden=(8, 8), latent=4, silent=silent, linear_votes=True)
     calibration = replace(model.config.calibration, scales=(1.0,) * network.n_votes)
-    modules = build_modules(replace(model.config, network=network, members=2, jackknife=1, calibration=calibration))
-    sizes = {name: sum(p.numel() for p in module.parameters()) for name, module in modules.items()}
+    parts = ModelParts.empty(replace(model.config, network=network, members=2, jackknife=1, calibration=calibration))
+    first, second, left_out = (
+        sum(weight.numel() for weight in one.parameters()) for one in (*parts.networks, parts.replicates[0].network)
+    )
     if silent:
-        assert sizes["1"] == sizes["jackknife.0"] == 5 + 4 + 2 < sizes["0"]
+        assert second == left_out == 5 + 4 + 2 < first
     else:
-        assert sizes["1"] == sizes["jackknife.0"] == sizes["0"]
-    assert isinstance(modules["0"].encoders["expression"].first.weight, torch.Tensor)
-    assert set(modules) == {"0", "1", "reference", "level", "jackknife.0", "jackknife.0.level"}
+        assert second == left_out == first
+    assert isinstance(parts.networks[0].encoders["expression"].first.weight, torch.Tensor)
+    assert parts.prevalence is not None and len(parts.replicates) == 1
+    assert {name.split(".")[0] for name in parts.shapes()} == {"networks", "reference", "prevalence", "replicates"}

@@ -34,22 +34,22 @@ def refused(folder: Path, message: str, kind: type[Exception] = ValueError) -> N
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b'{"format_version": 3, "seed": 1, "seed": 2}', "there twice: 'seed'"),
-        (b'{"format_version": 3, "propagation": NaN}', "NaN is no JSON number"),
-        (b'{"format_version": 3, "propagation": -Infinity}', "-Infinity is no JSON number"),
-        (b'{"format_version": 3, "propagation": 1e999}', "1e999 is no JSON number"),
+        (b'{"format_version": 1, "seed": 1, "seed": 2}', "there twice: 'seed'"),
+        (b'{"format_version": 1, "propagation": NaN}', "NaN is no JSON number"),
+        (b'{"format_version": 1, "propagation": -Infinity}', "-Infinity is no JSON number"),
+        (b'{"format_version": 1, "propagation": 1e999}', "1e999 is no JSON number"),
         (b'{"format_version": ' + b"9" * 5000 + b"}", "damaged: Exceeds the limit"),
         (b'{"format_version": ' + b"9" * 400 + b"}", "format version 9.*pip install -U spacrd"),
         (b"[" * 100_000, "damaged: maximum recursion"),
         (b"[" + b"[]," * 5_000_000 + b"1]", "more than 100000 parts"),
-        (b'{"format_version": 3, "a": ' + b"[" * 500 + b"]" * 500 + b"}", "does not fit"),
+        (b'{"format_version": 1, "a": ' + b"[" * 500 + b"]" * 500 + b"}", "does not fit"),
         (b'{"label_key": "caf\xe9"}', "damaged: 'utf-8' codec"),
-        (b'\xef\xbb\xbf{"format_version": 3}', "damaged: Unexpected UTF-8 BOM"),
+        (b'\xef\xbb\xbf{"format_version": 1}', "damaged: Unexpected UTF-8 BOM"),
         (b"", "damaged"),
         (b"null", "not a spacrd model"),
         (b"[3]", "not a spacrd model"),
         (b'{"format_version": true}', "not a spacrd model"),
-        (b'{"format_version": 3}', "missing entries 'network'"),
+        (b'{"format_version": 1}', "missing entries 'network'"),
         (b"{" + b",".join(b'"%d": 1' % i for i in range(2000)) + b"}", "a table of 2000 entries"),
     ],
 )
@@ -138,13 +138,13 @@ def test_the_size_of_a_network_is_in_bytes():
 
 
 def test_a_newer_format_says_who_wrote_it_and_what_to_do(folder):
-    edit(folder, lambda c: c.update(format_version=4, training={"spacrd_version": "7.0"}, novelty=1))
-    refused(folder, "format version 4, written by spacrd 7.0; this spacrd .* reads up to 3.*`pip install -U spacrd`")
+    edit(folder, lambda c: c.update(format_version=2, training={"spacrd_version": "7.0"}, novelty=1))
+    refused(folder, "format version 2, written by spacrd 7.0; this spacrd .* reads up to 1.*`pip install -U spacrd`")
 
 
-def test_a_format_from_before_the_first_release_is_to_be_fitted_again(folder):
-    edit(folder, lambda c: c.update(format_version=2))
-    refused(folder, "format version 2, from before the first release.*Fit it again")
+def test_formats_count_from_one(folder):
+    edit(folder, lambda c: c.update(format_version=0))
+    refused(folder, "format version 0: formats count from 1")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_many_networks_are_refused_without_being_made(folder):
     refused(folder, "does not fit its config: missing")
 
 
-NAME = "0.classifier.0.weight"
+NAME = "networks.0.classifier.0.weight"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_weights_of_absurd_size_are_refused_unread(folder):
     refused(folder, "model.safetensors has 1,099,512 MB")
 
 
-@pytest.mark.parametrize("name", ["0.encoders.expression.rest.0.running_var", "reference.image_spread"])
+@pytest.mark.parametrize("name", ["networks.0.encoders.expression.rest.0.running_var", "reference.image_spread"])
 def test_negative_spreads_are_refused(folder, name):
     tensors = load_file(folder / WEIGHTS)
     save_file({**tensors, name: -tensors[name]}, folder / WEIGHTS)
@@ -267,7 +267,7 @@ def test_a_linked_folder_and_links_within_it_are_fine(folder, tmp_path, model):
 def test_parts_of_two_models_are_not_mixed(folder, model, tmp_path):
     """Of the same shapes, so that only the checksum tells."""
     other = SpaCRD(
-        replace(model.config, seed=1), deepcopy(model.modules), [{"stage": "fusion", "epoch": 0, "total": 2.0}]
+        replace(model.config, seed=1), deepcopy(model.parts), [{"stage": "fusion", "epoch": 0, "total": 2.0}]
     )
     other.networks[0].classifier[0].bias.data += 1
     other.save(tmp_path / "other")
@@ -301,7 +301,7 @@ def test_the_card_and_the_layout_of_the_json_are_free(folder, model):
 
 def test_losses_that_are_no_numbers_survive(model, tmp_path):
     losses = [{"stage": "fusion", "epoch": 0, "total": float("nan")}, {"stage": "fusion", "epoch": 1, "total": 1.5}]
-    SpaCRD(model.config, model.modules, losses).save(tmp_path / "m")
+    SpaCRD(model.config, model.parts, losses).save(tmp_path / "m")
     assert "NaN" not in (tmp_path / "m" / HISTORY).read_text()
     loaded = SpaCRD.load(tmp_path / "m").history
     assert np.isnan(loaded[0]["total"]) and loaded[1] == losses[1]
@@ -330,10 +330,10 @@ def test_what_could_not_be_loaded_is_not_saved(model, tmp_path):
         (replace(model.config, training={"note": float("nan")}), "more than plain JSON"),
     ):
         with pytest.raises(ValueError, match=message):
-            SpaCRD(config, model.modules, model.history).save(tmp_path / "deep" / "m")
+            SpaCRD(config, model.parts, model.history).save(tmp_path / "deep" / "m")
         assert not list(tmp_path.iterdir())
-    broken = deepcopy(model.modules)
-    broken["0"].classifier[0].bias.data[0] = float("nan")
+    broken = deepcopy(model.parts)
+    broken.networks[0].classifier[0].bias.data[0] = float("nan")
     with pytest.raises(ValueError, match=r"Nothing was saved: .*deep/m/model\.safetensors.* holds NaN"):
         SpaCRD(model.config, broken, model.history).save(tmp_path / "deep" / "m")
     assert not list((tmp_path / "deep").iterdir())

@@ -12,7 +12,7 @@ from spacrd.features._arrays import NetworkInputs
 from spacrd.features._neighbours import neighbourhoods, spatial_order
 from spacrd.features._scaling import scale
 from spacrd.model import RECIPES
-from spacrd.model._infer import score_arrays
+from spacrd.model._infer import score_inputs
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 from spacrd.train._data import Batch
 from spacrd.train._stages import AlignmentStage, FusionStage
@@ -112,7 +112,7 @@ def test_scores_equal_the_plain_transcription(network):
     features = {name: scale(x, "minmax", valid) for name, x in raw.items()}
     arrays = NetworkInputs(features, neighbours, mask, np.zeros(90, np.float32), spatial_order(xy))
     network = network.float().eval()
-    found = score_arrays([network], arrays, batch_size=16, device="cpu").votes[:, 0]
+    found = score_inputs([network], arrays, batch_size=16, device="cpu").votes[:, 0]
     dense = [features[name].rows(np.arange(90)) for name in ("image", "expression")]
     np.testing.assert_allclose(found, reference.score(network, *dense, neighbours), atol=1e-5)
 
@@ -128,7 +128,7 @@ def test_neighbour_norm_reads_the_neighbours_and_feature_norm_does_not(network):
     torch.testing.assert_close(feature.normalise(tokens, None).square().sum(-1), torch.ones(2, 7).double())
 
 
-@pytest.mark.parametrize("token_norm", ["neighbour", "feature", "none"])
+@pytest.mark.parametrize("token_norm", ["neighbour", "feature"])
 def test_tokens_of_nothing_have_a_gradient(token_norm):
     network = SpaCRDNetwork(NetworkConfig(30, 12, token_norm=token_norm))
     for nothing in (0.0, 1e-30):
@@ -137,7 +137,7 @@ def test_tokens_of_nothing_have_a_gradient(token_norm):
         assert tokens.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("token_norm", ["neighbour", "feature", "none"])
+@pytest.mark.parametrize("token_norm", ["neighbour", "feature"])
 def test_masked_tokens_do_not_count(token_norm):
     torch.manual_seed(0)
     config = NetworkConfig(30, 12, token_norm=token_norm, linear_votes=True, missing_token=True)

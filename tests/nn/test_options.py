@@ -35,14 +35,6 @@ def network(**changes) -> SpaCRDNetwork:
     return made
 
 
-def test_feed_forward_follows_the_attention():
-    plain, longer = network(), network(feed_forward=True)
-    extra = {name.split(".")[1] for name in longer.state_dict()} - {name.split(".")[1] for name in plain.state_dict()}
-    assert extra == {"inner", "inner_norm"}
-    longer.load_state_dict(plain.state_dict(), strict=False)
-    assert not torch.allclose(longer(batch()).votes[:, 0], plain(batch()).votes[:, 0])
-
-
 def test_attention_reads_one_modality():
     one = network(reads=("image",))
     assert set(one.encoders) == {"image"}

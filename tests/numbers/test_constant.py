@@ -53,9 +53,8 @@ def test_a_fit_on_constant_features(recipe, what):
     model = spacrd.tl.fit(
         sections, "pathologist", positive=POSITIVE, recipe=small_recipe(recipe, members=1), max_epochs=2
     )
-    for name, module in model.modules.items():
-        for key, values in module.state_dict().items():
-            assert values.isfinite().all(), f"{name}.{key}"
+    for name, values in model.parts.tensors().items():
+        assert values.isfinite().all(), name
     assert all(np.isfinite(value) for entry in model.history for value in entry.values() if isinstance(value, float))
     target = make_section(3)
     spacrd.tl.score(target, model)

@@ -95,7 +95,7 @@ def test_fit(spec, other, modality):
 
     event(outcome(call, *data, *(item for _, held, _ in built for item in held))[:25] or "fitted")
     for model in fitted:
-        weights = [tensor for module in model.modules.values() for tensor in module.state_dict().values()]
+        weights = list(model.parts.tensors().values())
         assert all(bool(tensor.isfinite().all()) for tensor in weights)
 
 

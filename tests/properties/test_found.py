@@ -25,11 +25,11 @@ def test_a_section_without_any_label_may_take_part():
     unlabelled = make_section(4)
     unlabelled.obs["pathologist"] = None
     model = fit([make_section(1), unlabelled, make_section(2)])
-    level = model.modules["level"]
+    classifier = model.parts.prevalence
     assert model.config.training["n_spots"] == 270
-    # It is no evidence of what cancer looks like, so the level is that of the labelled sections.
-    wanted = fit([make_section(1), make_section(2)]).modules["level"]
-    np.testing.assert_allclose(level.image_weight.numpy(), wanted.image_weight.numpy(), rtol=1e-5)
+    # It is no evidence of what cancer looks like, so the classifier is that of the labelled sections.
+    wanted = fit([make_section(1), make_section(2)]).parts.prevalence
+    np.testing.assert_allclose(classifier.image.weight, wanted.image.weight, rtol=1e-5)
 
 
 def test_stacked_copies_of_a_section_have_the_neighbours_of_one(model):

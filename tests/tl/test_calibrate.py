@@ -48,13 +48,13 @@ def test_the_smoothest_share_that_ranks_as_well_is_taken():
 
 def test_curve_is_fitted_on_sections_its_networks_have_not_seen(monkeypatch):
     sizes = []
-    from spacrd.train import train_network
+    from spacrd.train._run import train_network
 
     def spy(config, arrays, recipe, **kwargs):
         sizes.append(len(arrays.target))
         return train_network(config, arrays, recipe, **kwargs)
 
-    monkeypatch.setattr("spacrd.train.train_network", spy)
+    monkeypatch.setattr("spacrd.train._run.train_network", spy)
     fit([make_section(1, n=50), make_section(2, n=60), make_section(3, n=70)])
     assert sizes == [180, 130, 120, 110]
 

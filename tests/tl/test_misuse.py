@@ -67,7 +67,7 @@ def test_other_sections_are_scored_without_a_word(both_model, gene_model, recwar
 def test_models_without_fingerprints_still_load_and_score(both_model, training_sections, tmp_path, recwarn):
     facts = {name: value for name, value in both_model.config.training.items() if name != "fingerprints"}
     config = replace(both_model.config, training=facts)
-    spacrd.SpaCRD(config, both_model.modules, both_model.history).save(tmp_path / "m")
+    spacrd.SpaCRD(config, both_model.parts, both_model.history).save(tmp_path / "m")
     old = spacrd.SpaCRD.load(tmp_path / "m")
     new, before = (spacrd.tl.score(training_sections[0], model, copy=True) for model in (both_model, old))
     assert len([w for w in recwarn if KNOWN in str(w.message)]) == 1

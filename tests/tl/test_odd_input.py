@@ -155,7 +155,7 @@ def test_what_could_not_be_saved_is_refused_before_the_fit(training_sections, mo
 def test_commits_that_leave_the_weights_alone_do_not_matter(both_model, target):
     def with_image(**facts):
         image = replace(both_model.config.image, **facts)
-        return spacrd.SpaCRD(replace(both_model.config, image=image), both_model.modules, [])
+        return spacrd.SpaCRD(replace(both_model.config, image=image), both_model.parts, [])
 
     target.uns["spacrd"]["X_mine"] |= {"revision": "1" * 40, "weights_sha256": "a" * 64}
     for facts in (

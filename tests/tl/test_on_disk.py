@@ -11,8 +11,7 @@ from scipy.sparse import csr_matrix
 import spacrd
 from spacrd._sections import Stored
 from spacrd._sections import _stored as stored_module
-from spacrd.features import _arrays as _prepare
-from spacrd.features import _scaling
+from spacrd.features import block_sizes
 from spacrd.model import _infer
 
 from .conftest import make_section, small_recipe
@@ -34,9 +33,9 @@ def table():
 @pytest.fixture
 def small_blocks(monkeypatch):
     """Several blocks, columns, reads and stretches even for a small section."""
-    monkeypatch.setattr(_scaling.blocks, "__defaults__", (23,))
-    monkeypatch.setattr(_scaling, "COLUMN_BYTES", 4 * 130 * 3)
-    monkeypatch.setattr(_prepare, "READ_BYTES", 4 * 40 * 30)
+    monkeypatch.setattr(block_sizes, "rows", 23)
+    monkeypatch.setattr(block_sizes, "column_bytes", 4 * 130 * 3)
+    monkeypatch.setattr(block_sizes, "read_bytes", 4 * 40 * 30)
     monkeypatch.setattr(stored_module, "ROWS", 8)
 
 

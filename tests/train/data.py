@@ -13,7 +13,7 @@ from spacrd.features._scaling import scale
 from spacrd.model._infer import score_each
 from spacrd.model._recipe import get_recipe
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
-from spacrd.train import train_network
+from spacrd.train._run import train_network
 
 SIZES = {"hidden": (32, 16), "width": 16, "heads": 2, "vae_hidden": (16, 8), "latent": 8, "head_hidden": 8}
 

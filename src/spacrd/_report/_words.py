@@ -53,7 +53,7 @@ def percent(share: float) -> str:
 def checks(report: Mapping[str, Any]) -> list[Check]:
     """How a section compares with the training sections; what could not be told is left out."""
     from ..model._reference import DEPTH, FAR
-    from ..tl._score import LOW_COVERAGE
+    from ..tl._match import LOW_COVERAGE
 
     found = []
     coverage = number(report, "gene_coverage")

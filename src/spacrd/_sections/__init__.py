@@ -1,7 +1,7 @@
 """The only place that knows AnnData and SpatialData: what a section is, and how results are written back."""
 
 from ._genes import gene_names
-from ._records import differing, embedding_record, recorded_embeddings
+from ._records import embedding_record, recorded_embeddings
 from ._scale import kind_of, um_per_unit
 from ._scored import ScoredSection, scored_sections
 from ._stored import Stored
@@ -27,7 +27,6 @@ __all__ = [
     "coordinates",
     "copy_data",
     "counts",
-    "differing",
     "embedding",
     "embedding_record",
     "gene_names",

@@ -10,13 +10,12 @@ import numpy as np
 
 from .._settings import settings
 from ..features import Features, NetworkInputs, SectionArrays, prepare
-from ..model._infer import Scores, propagated, score_arrays
-from ..model._propagate import propagate
+from ..model import Scores, propagate, propagated, score_inputs
 from ..nn import SpaCRDNetwork
 from ._integrate import attention_parts
 
 if TYPE_CHECKING:
-    from ..model._model import SpaCRD
+    from ..model import SpaCRD
 
 SOURCES = ("own", "neighbours", "propagation")
 
@@ -105,7 +104,7 @@ def explain_section(
     if not any(part.valid.any() for part in arrays.features.values()):
         raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
     where = settings.resolve_device(device)
-    scores = score_arrays(model.networks, arrays, batch_size=4096, device=where)
+    scores = score_inputs(model.networks, arrays, batch_size=4096, device=where)
     chain = LinearPath(model, arrays, scores)
     linear = model.networks[0].modalities if c.network.linear_votes else ()
     means = {name: mean_input(part) for name, part in arrays.features.items()}

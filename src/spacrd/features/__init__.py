@@ -1,17 +1,19 @@
 """A section as arrays, and what networks read of it: no AnnData, no networks."""
 
 from ._arrays import NetworkInputs, ReadBlock, gene_coverage, prepare
-from ._composition import BLOCK, Composition
-from ._contract import ExpressionContract, ImageContract
+from ._blocks import block_sizes, blocks
+from ._composition import Composition
+from ._contract import EXPRESSION_TARGET_SUM, ExpressionContract, ImageContract
 from ._counts import check_counts
 from ._expression import log_normalise, match_genes, select_genes
-from ._scaling import SCALINGS, Features, Matrix, blocks, scale
-from ._section import SectionArrays
+from ._scaling import SCALINGS, Features, Matrix, scale
+from ._section import EmbeddingRecord, SectionArrays, contradictions
 
 __all__ = [
-    "BLOCK",
+    "EXPRESSION_TARGET_SUM",
     "SCALINGS",
     "Composition",
+    "EmbeddingRecord",
     "ExpressionContract",
     "Features",
     "ImageContract",
@@ -19,8 +21,10 @@ __all__ = [
     "NetworkInputs",
     "ReadBlock",
     "SectionArrays",
+    "block_sizes",
     "blocks",
     "check_counts",
+    "contradictions",
     "gene_coverage",
     "log_normalise",
     "match_genes",

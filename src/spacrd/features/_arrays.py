@@ -1,4 +1,4 @@
-"""One section as arrays, before and after preprocessing."""
+"""Sections as the networks read them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ._blocks import block_sizes, blocks
 from ._contract import ExpressionContract, ImageContract
 from ._expression import LogNormalised, match_genes
 from ._neighbours import neighbourhoods, spatial_order
-from ._scaling import Features, Matrix, blocks, on_disk, scale
+from ._scaling import Features, Matrix, on_disk, scale
 from ._section import SectionArrays
-
-READ_BYTES = 1 << 29
-"""Dense size of the rows of a matrix on disk that are read together."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,18 @@ class NetworkInputs:
         every = np.arange(len(self.target))
         return replace(self, features={name: part.take(every) for name, part in self.features.items()})
 
-    def regions(self, *matrices: Matrix) -> Iterator[ReadBlock]:
-        """Parts of the tissue whose rows are read together, if any of the matrices lies on disk; else all at once."""
+    def read_blocks(self, *matrices: Matrix) -> Iterator[ReadBlock]:
+        """Split the spots into blocks that are read together if a matrix lies on disk; else into one block.
+
+        Parameters
+        ----------
+        *matrices
+            Matrices whose rows will be read.
+        """
         widths = [matrix.shape[1] for matrix in matrices if on_disk(matrix)]
-        size = max(1, READ_BYTES // (4 * max(widths))) if widths else len(self.order)
-        if size >= len(self.order):
-            size = len(self.order)
-        for some in blocks(len(self.order), size):
-            centres = self.order[some]
+        size = max(1, block_sizes.read_bytes // (4 * max(widths))) if widths else len(self.order)
+        for rows in blocks(len(self.order), min(size, len(self.order))):
+            centres = self.order[rows]
             index, mask = self.neighbours[centres], self.mask[centres]
             if not widths:
                 yield ReadBlock(centres, index, mask, None)
@@ -75,7 +77,7 @@ class NetworkInputs:
 
 @dataclass(frozen=True)
 class ReadBlock:
-    """Some neighbourhoods that lie close together.
+    """Neighbourhoods that lie close together and are read at once.
 
     Attributes
     ----------
@@ -92,14 +94,14 @@ class ReadBlock:
     mask: np.ndarray
     rows: np.ndarray | None
 
-    def read(self, part: Features) -> Features:
-        """Features of the rows."""
-        return part if self.rows is None else part.take(self.rows)
+    def read(self, features: Features) -> Features:
+        """Read the features of the rows."""
+        return features if self.rows is None else features.take(self.rows)
 
 
 @dataclass(frozen=True)
 class FiniteRows:
-    """Embedding as float32, zero where it is missing."""
+    """Read an embedding as float32 with zeros in the rows that are missing."""
 
     image: Matrix
     valid: np.ndarray
@@ -119,56 +121,55 @@ class FiniteRows:
 
 
 def finite_rows(image: Matrix) -> np.ndarray:
-    """Rows without NaN, (n,) bool."""
-    found = [np.isfinite(image[rows]).all(axis=1) for rows in blocks(image.shape[0])]
-    return np.concatenate(found)
+    """Find the rows without NaN, (n,) bool."""
+    return np.concatenate([np.isfinite(image[rows]).all(axis=1) for rows in blocks(image.shape[0])])
 
 
 def gene_coverage(genes: np.ndarray | None, contract: ExpressionContract) -> float:
-    """Share of the model's genes that a section has."""
+    """Compute the share of the model's genes that a section has."""
     return 0.0 if genes is None else float((match_genes(contract.genes, genes) >= 0).mean())
 
 
-def _gene_features(raw: SectionArrays, contract: ExpressionContract) -> Features:
+def _expression_features(section: SectionArrays, contract: ExpressionContract) -> Features:
     from scipy.sparse import csr_matrix
 
-    n = len(raw.xy)
-    if raw.counts is None or raw.genes is None:
+    n = len(section.xy)
+    if section.counts is None or section.genes is None:
         empty = csr_matrix((n, len(contract.genes)), dtype=np.float32)
         return scale(empty, contract.scaling, np.zeros(n, dtype=bool))
-    depth = match_genes(contract.depth_genes, raw.genes)
-    columns = match_genes(contract.genes, raw.genes)
-    logged = LogNormalised(raw.counts, depth[depth >= 0], columns, contract.target_sum)
+    depth = match_genes(contract.depth_genes, section.genes)
+    columns = match_genes(contract.genes, section.genes)
+    logged = LogNormalised(section.counts, depth[depth >= 0], columns, contract.target_sum)
     return scale(logged, contract.scaling, np.ones(n, dtype=bool))
 
 
-def _image_features(raw: SectionArrays, contract: ImageContract) -> Features:
-    if raw.image is None:
-        n = len(raw.xy)
-        nothing = np.broadcast_to(np.float32(0), (n, contract.dim))
-        return scale(nothing, contract.scaling, np.zeros(n, dtype=bool))
-    valid = finite_rows(raw.image)
-    return scale(FiniteRows(raw.image, valid), contract.scaling, valid)
+def _image_features(section: SectionArrays, contract: ImageContract) -> Features:
+    if section.image is None:
+        n = len(section.xy)
+        zeros = np.broadcast_to(np.float32(0), (n, contract.dim))
+        return scale(zeros, contract.scaling, np.zeros(n, dtype=bool))
+    valid = finite_rows(section.image)
+    return scale(FiniteRows(section.image, valid), contract.scaling, valid)
 
 
 def _contents(xy: np.ndarray, features: dict[str, Features]) -> np.ndarray:
-    """A number made of the features of each spot that shares its place with another, 0 for all others, (n,).
+    """Project the features of spots that share their place with another to one number, 0 for all others, (n,).
 
-    Projections on a fixed direction: they tell spots apart and do not know in which row a spot stands.
+    The fixed random direction tells spots apart and does not depend on their row order.
     """
     order = np.lexsort((xy[:, 1], xy[:, 0]))
     same = (np.diff(xy[order], axis=0) == 0).all(axis=1)
     shared = np.sort(order[np.append(same, False) | np.append(False, same)])
-    found, random = np.zeros(len(xy)), np.random.default_rng(0)
-    for part in features.values():
-        direction = random.normal(size=part.width)
+    contents, random = np.zeros(len(xy)), np.random.default_rng(0)
+    for modality in features.values():
+        direction = random.normal(size=modality.width)
         for rows in blocks(len(shared)):
-            found[shared[rows]] += part.rows(shared[rows]) @ direction
-    return found
+            contents[shared[rows]] += modality.rows(shared[rows]) @ direction
+    return contents
 
 
 def prepare(
-    raw: SectionArrays,
+    section: SectionArrays,
     *,
     expression: ExpressionContract | None,
     image: ImageContract | None,
@@ -178,18 +179,19 @@ def prepare(
     """Normalise, scale and connect one section, the same way for fitting and scoring."""
     features = {}
     if image is not None:
-        features["image"] = _image_features(raw, image)
+        features["image"] = _image_features(section, image)
     if expression is not None:
-        features["expression"] = _gene_features(raw, expression)
+        features["expression"] = _expression_features(section, expression)
     reach = None
     if max_distance_um is not None:
-        if not np.isfinite(raw.um_per_unit):
+        if not np.isfinite(section.um_per_unit):
             raise ValueError(
-                f"Section {raw.name!r}: a largest distance of {max_distance_um} um was asked for, but the section's "
-                "scale is unknown. Run `spacrd.pp.extract_patches(..., mpp=...)` first, or leave `max_distance` out."
+                f"Section {section.name!r}: a largest distance of {max_distance_um} um was asked for, but the "
+                "section's scale is unknown. Run `spacrd.pp.extract_patches(..., mpp=...)` first, or leave "
+                "`max_distance` out."
             )
-        reach = max_distance_um / raw.um_per_unit
-    contents = _contents(raw.xy, features)
-    neighbours, mask = neighbourhoods(raw.xy, n_neighbors, max_distance=reach, contents=contents)
-    order = spatial_order(raw.xy)
-    return NetworkInputs(features, neighbours, mask, raw.target.astype(np.float32), order)
+        reach = max_distance_um / section.um_per_unit
+    contents = _contents(section.xy, features)
+    neighbours, mask = neighbourhoods(section.xy, n_neighbors, max_distance=reach, contents=contents)
+    order = spatial_order(section.xy)
+    return NetworkInputs(features, neighbours, mask, section.target.astype(np.float32), order)

@@ -13,21 +13,19 @@ from ._section import SectionArrays
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-TARGET_SUM = 1e3
+NEIGHBOURHOOD_TARGET_SUM = 1e3
 """Counts a neighbourhood is normalised to before log1p: low, so that shallow and deep sections look alike."""
-BLOCK = 1024
-"""Spots whose neighbourhoods are summed at a time."""
 
 
 class Composition:
-    """Log composition of neighbourhoods: their counts summed, brought to :data:`TARGET_SUM`, log1p.
+    """Log composition of neighbourhoods: their counts summed, brought to :data:`NEIGHBOURHOOD_TARGET_SUM`, log1p.
 
     Summing counts before the logarithm keeps the depth of single spots out of it. Genes that the section lacks leave
     their share of the sum free, as far as ``usual`` tells it: else a small panel would seem to express all it has.
 
     Parameters
     ----------
-    raw
+    section
         A section with counts.
     expression
         Genes to read, and those that make up the depth.
@@ -35,14 +33,14 @@ class Composition:
         Mean log composition of the training sections, (n_genes,).
     """
 
-    def __init__(self, raw: SectionArrays, expression: ExpressionContract, usual: np.ndarray | None = None) -> None:
-        assert raw.genes is not None
-        columns = match_genes(expression.genes, raw.genes)
-        depth_columns = match_genes(expression.depth_genes, raw.genes)
+    def __init__(self, section: SectionArrays, expression: ExpressionContract, usual: np.ndarray | None = None) -> None:
+        assert section.genes is not None
+        columns = match_genes(expression.genes, section.genes)
+        depth_columns = match_genes(expression.depth_genes, section.genes)
         self.width, self.here = len(columns), np.flatnonzero(columns >= 0)
         self.columns, self.depth_columns = columns[self.here], depth_columns[depth_columns >= 0]
         shares = np.zeros(0) if usual is None else np.expm1(usual)
-        self.target = TARGET_SUM * (shares[self.here].sum() / shares.sum() if shares.any() else 1.0)
+        self.target = NEIGHBOURHOOD_TARGET_SUM * (shares[self.here].sum() / shares.sum() if shares.any() else 1.0)
 
     def rows(self, counts: csr_matrix, index: np.ndarray, mask: np.ndarray) -> tuple[csr_matrix, np.ndarray]:
         """Of neighbourhoods ``index`` (b, t) of rows of ``counts``.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Interval
 
 from .._checks import check_choice
-from .._schema import Name, Names, Positive, Text
+from .._schema import Name, Names, Positive
 from ._scaling import SCALINGS
+from ._section import EmbeddingRecord
+
+EXPRESSION_TARGET_SUM = 1e4
+"""Counts that a spot is normalised to before log1p."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class ExpressionContract:
 
     genes: Names
     depth_genes: Names
-    target_sum: Positive = 1e4
+    target_sum: Positive = EXPRESSION_TARGET_SUM
     scaling: str = "minmax"
 
     def __post_init__(self) -> None:
@@ -47,20 +51,16 @@ class ExpressionContract:
                 raise ValueError("The model's genes are not unique.")
 
 
-@dataclass(frozen=True)
-class ImageContract:
-    """Patch embedding.
+@dataclass(frozen=True, kw_only=True)
+class ImageContract(EmbeddingRecord):
+    """Patch embedding that a model reads.
 
     Attributes
     ----------
-    key
-        ``.obsm`` slot it was read from.
-    encoder, revision, weights_sha256
-        What made it; empty if unknown.
+    key, encoder, revision, weights_sha256, patch_um
+        As in :class:`EmbeddingRecord`.
     dim
-        Its width.
-    patch_um
-        Side of a patch in micrometres; None if unknown.
+        Width of the embedding.
     scaling
         Scaling of each dimension within its section.
 
@@ -72,12 +72,8 @@ class ImageContract:
     ('X_handcrafted', 'handcrafted')
     """
 
-    key: Name
+    key: Name = field()  # here it must be known
     dim: Annotated[int, Interval(ge=1, le=1_000_000)]
-    encoder: Text = ""
-    revision: Text = ""
-    weights_sha256: Text = ""
-    patch_um: Positive | None = None
     scaling: str = "minmax"
 
     def __post_init__(self) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._scaling import blocks, on_disk
+from ._blocks import blocks
+from ._scaling import on_disk
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._scaling import blocks
+from ._blocks import blocks
 
 if TYPE_CHECKING:
     from scipy.spatial import cKDTree

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+
+from ._blocks import block_sizes, blocks
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -14,10 +16,6 @@ if TYPE_CHECKING:
 SCALINGS = ("minmax", "quantile", "zscore", "none")
 TAIL = 0.02
 """Share of a column's values at each end that ``"quantile"`` holds at its ends."""
-BLOCK = 4096
-"""Rows that are read at a time."""
-COLUMN_BYTES = 1 << 27
-"""Values of how many columns are held at a time to find their quantiles."""
 
 
 class Matrix(Protocol):
@@ -31,11 +29,6 @@ class Matrix(Protocol):
     def __getitem__(self, rows: Any) -> Any:
         """Some rows, sparse or dense."""
         ...
-
-
-def blocks(n: int, size: int = BLOCK) -> Iterator[slice]:
-    """Slices of at most ``size`` rows."""
-    return (slice(start, min(n, start + size)) for start in range(0, n, size))
 
 
 def on_disk(matrix: Any) -> bool:
@@ -222,7 +215,7 @@ def _quantiles(matrix: Matrix, valid: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Quantiles :data:`TAIL` and 1 - ``TAIL`` of each column over the valid rows, float32."""
     n, width = matrix.shape
     found = np.empty((2, width), dtype=np.float32)
-    step = max(1, COLUMN_BYTES // (4 * int(valid.sum())))
+    step = max(1, block_sizes.column_bytes // (4 * int(valid.sum())))
     for start in range(0, width, step):
         columns = slice(start, start + step)
         values = np.empty((len(range(*columns.indices(width))), int(valid.sum())), dtype=np.float32)

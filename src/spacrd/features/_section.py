@@ -2,10 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
+
+from .._schema import Positive, Text
+
+SAME_PATCH = 0.1
+"""Patch sizes that differ by less than this share are the same: stored diameters of Visium vary by some percent."""
+
+
+@dataclass(frozen=True)
+class EmbeddingRecord:
+    """What made a patch embedding; empty or None where it is unknown.
+
+    Attributes
+    ----------
+    key
+        ``.obsm`` slot it was read from.
+    encoder, revision, weights_sha256
+        Encoder, commit and checksum of its weights.
+    patch_um
+        Side of a patch in micrometres.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> spacrd.features.EmbeddingRecord("X_uni", encoder="uni", patch_um=100.0).encoder
+    'uni'
+    """
+
+    key: Text = ""
+    encoder: Text = ""
+    revision: Text = ""
+    weights_sha256: Text = ""
+    patch_um: Positive | None = None
+
+    def differences(self, other: EmbeddingRecord) -> list[str]:
+        """List the facts, apart from the slot, in which two embeddings contradict each other."""
+        names = [item.name for item in fields(EmbeddingRecord) if item.name != "key"]
+        return contradictions(*({name: getattr(record, name) for name in names} for record in (self, other)))
+
+
+def contradictions(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """List the facts in which two descriptions of embeddings contradict each other.
+
+    An unknown fact agrees with everything. Patch sizes may differ by 10 %. The revision does not count where the
+    checksums of the weights are the same: repositories get commits that leave the weights alone.
+    """
+    differ = [name for name in one if not _same(one[name], other.get(name))]
+    if one.get("weights_sha256") and one["weights_sha256"] == other.get("weights_sha256"):
+        differ = [name for name in differ if name != "revision"]
+    return differ
+
+
+def _same(one: str | float | None, other: str | float | None) -> bool:
+    if not one or not other:
+        return True
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    return bool(abs(one - other) <= SAME_PATCH * max(abs(one), abs(other)))
 
 
 @dataclass(frozen=True)
@@ -15,7 +73,7 @@ class SectionArrays:
     Attributes
     ----------
     name
-        For messages.
+        Name of the section, for messages.
     xy
         Spot centres, (n, 2) float64.
     um_per_unit
@@ -23,17 +81,19 @@ class SectionArrays:
     counts, genes
         Checked counts (n, g), in memory or on disk, and their names; None if the section has no expression.
     image
-        Patch embedding (n, dim), in memory or on disk, NaN rows off the picture; None if there is no picture.
+        Patch embedding (n, dim), in memory or on disk, NaN rows off the image; None if there is no image.
     target
         1 cancer, 0 not, NaN unlabelled.
+    embedding
+        What made ``image``, as far as it is known.
 
     Examples
     --------
-    Arrays of one's own, without a picture:
+    Arrays of your own, without an image:
 
     >>> import numpy as np
     >>> import spacrd
-    >>> section = spacrd.model.SectionArrays(
+    >>> section = spacrd.features.SectionArrays(
     ...     name="mine",
     ...     xy=np.array([[0.0, 0.0], [100.0, 0.0]]),
     ...     um_per_unit=1.0,
@@ -51,3 +111,4 @@ class SectionArrays:
     genes: np.ndarray | None
     image: Any  # a Matrix, or None
     target: np.ndarray
+    embedding: EmbeddingRecord = field(default_factory=EmbeddingRecord)

@@ -13,7 +13,7 @@ from ..features import ExpressionContract, ImageContract
 from ..nn import NetworkConfig
 from ._calibration import Calibration
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 1
 """Raise it with every change of what a folder holds; see ``tests/data/models/README.md``."""
 
 
@@ -125,8 +125,5 @@ def _check_version(values: Any) -> None:
             f"The model has format version {reprlib.repr(found)}{by}; this spacrd {version('spacrd')} reads up to "
             f"{FORMAT_VERSION}. Update spacrd: `pip install -U spacrd`."
         )
-    if found < FORMAT_VERSION:
-        raise ValueError(
-            f"The model has format version {reprlib.repr(found)}, from before the first release; this spacrd reads "
-            f"{FORMAT_VERSION}. Fit it again."
-        )
+    if found < 1:
+        raise ValueError(f"The model's config.json has format version {reprlib.repr(found)}: formats count from 1.")

@@ -15,8 +15,7 @@ import torch
 from .._hardware import fits, halved
 from .._settings import settings
 from ..features import Features, NetworkInputs, ReadBlock
-from ..nn import SpaCRDNetwork, Tokens
-from ..nn._network import Output
+from ..nn import Output, SpaCRDNetwork, Tokens
 from ._propagate import propagate
 
 
@@ -40,7 +39,7 @@ class Scores:
 
 
 def make_tokens(features: Mapping[str, Features], index: np.ndarray, mask: np.ndarray | None) -> Tokens:
-    """Neighbourhoods ``index`` (b, t) of rows of ``features`` over the distinct spots that occur in them."""
+    """Gather the distinct spots of neighbourhoods ``index`` (b, t), rows of ``features``."""
     distinct, position = np.unique(index, return_inverse=True)
     return Tokens(
         inputs={name: torch.from_numpy(part.rows(distinct)) for name, part in features.items()},
@@ -51,7 +50,7 @@ def make_tokens(features: Mapping[str, Features], index: np.ndarray, mask: np.nd
 
 
 def to_device(value: Any, device: torch.device) -> Any:
-    """The same tensor, dictionary or dataclass of tensors on a device."""
+    """Move a tensor, or a dictionary or dataclass of tensors, to a device."""
     if isinstance(value, torch.Tensor):
         return value.to(device, non_blocking=True)
     if isinstance(value, dict):
@@ -61,8 +60,8 @@ def to_device(value: Any, device: torch.device) -> Any:
     return value
 
 
-class _Votes:
-    """What the networks say of every spot, filled block by block."""
+class VoteBuffer:
+    """Votes and latent codes of all spots, filled block by block."""
 
     def __init__(self, networks: Sequence[SpaCRDNetwork], n: int) -> None:
         # A silent attention has no vote.
@@ -73,7 +72,7 @@ class _Votes:
         self.latent = np.empty((n, config.latent_width), dtype=np.float32)
 
     def put(self, number: int, rows: np.ndarray, output: Output) -> None:
-        """Keep the output of one network."""
+        """Store the output of one network."""
         first = self.first[number]
         self.votes[number, rows] = output.votes[:, first:].double().cpu().numpy()
         if not number:
@@ -83,7 +82,7 @@ class _Votes:
 
 def score_each(
     networks: Sequence[SpaCRDNetwork],
-    arrays: NetworkInputs,
+    inputs: NetworkInputs,
     *,
     batch_size: int,
     device: str,
@@ -99,7 +98,7 @@ def score_each(
     ----------
     networks
         All with the same votes. The latent code is the first one's.
-    arrays
+    inputs
         The section.
     batch_size
         Spots per block. If the device runs out of memory it is halved, and a warning says so.
@@ -108,27 +107,27 @@ def score_each(
     description
         In front of the progress bar; none if empty, as inner work has no bar of its own.
     """
-    where, n = torch.device(device), len(arrays.target)
-    found = _Votes(networks, n)
-    there = np.any([part.valid for part in arrays.features.values()], axis=0)
+    where, n = torch.device(device), len(inputs.target)
+    votes = VoteBuffer(networks, n)
+    available = np.any([features.valid for features in inputs.features.values()], axis=0)
     autocast = torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16-mixed")
     bar = settings.track(range(n), total=n, description=description, unit="spot") if description else iter(())
 
-    def score_block(region: ReadBlock, features: dict[str, Features], rows: slice) -> None:
-        tokens = to_device(make_tokens(features, region.index[rows], region.mask[rows]), where)
+    def score_rows(block: ReadBlock, features: dict[str, Features], rows: slice) -> None:
+        tokens = to_device(make_tokens(features, block.index[rows], block.mask[rows]), where)
         for number, network in enumerate(networks):
-            found.put(number, region.centres[rows], network(tokens))
+            votes.put(number, block.centres[rows], network(tokens))
 
     try:
         for network in networks:
             network.to(where).eval()
         with torch.inference_mode(), autocast:
-            for region in arrays.regions(*(part.matrix for part in arrays.features.values())):
-                features = {name: region.read(part) for name, part in arrays.features.items()}
+            for block in inputs.read_blocks(*(features.matrix for features in inputs.features.values())):
+                features = {name: block.read(matrix) for name, matrix in inputs.features.items()}
                 start = 0
-                while start < len(region.centres):
+                while start < len(block.centres):
                     rows = slice(start, start + batch_size)
-                    if fits(partial(score_block, region, features, rows), batch_size):
+                    if fits(partial(score_rows, block, features, rows), batch_size):
                         start += batch_size
                         deque(islice(bar, batch_size), maxlen=0)
                     else:
@@ -136,32 +135,32 @@ def score_each(
     finally:
         for network in networks:
             network.cpu()
-    return [Scores(votes, found.counted & there[:, None], found.latent) for votes in found.votes]
+    return [Scores(own, votes.counted & available[:, None], votes.latent) for own in votes.votes]
 
 
-def score_arrays(
+def score_inputs(
     networks: Sequence[SpaCRDNetwork],
-    arrays: NetworkInputs,
+    inputs: NetworkInputs,
     *,
     batch_size: int,
     device: str,
     propagation: float = 0.0,
 ) -> Scores:
-    """Score every spot of one section: mean votes of the networks, propagated."""
+    """Score every spot of one section by the mean votes of the networks, propagated."""
     return propagated(
-        mean_scores(score_each(networks, arrays, batch_size=batch_size, device=device)), arrays, propagation
+        mean_scores(score_each(networks, inputs, batch_size=batch_size, device=device)), inputs, propagation
     )
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """Mean votes of several networks; the latent code is the first one's."""
+    """Average the votes of several networks; the latent code is the first one's."""
     return replace(scores[0], votes=np.mean([one.votes for one in scores], axis=0))
 
 
-def propagated(scores: Scores, arrays: NetworkInputs, share: float) -> Scores:
-    """The same scores, each vote propagated over the spots where it counts."""
+def propagated(scores: Scores, inputs: NetworkInputs, share: float) -> Scores:
+    """Propagate each vote over the spots where it counts."""
     votes = [
-        propagate(vote, arrays.neighbours, arrays.mask, there, share)
-        for vote, there in zip(scores.votes.T, scores.counted.T, strict=True)
+        propagate(vote, inputs.neighbours, inputs.mask, usable, share)
+        for vote, usable in zip(scores.votes.T, scores.counted.T, strict=True)
     ]
     return replace(scores, votes=np.stack(votes, axis=1))

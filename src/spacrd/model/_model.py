@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit
-from torch.nn import Module
 
 from .._checks import check_positive_int
 from .._hardware import Hardware
@@ -18,12 +17,12 @@ from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
 from ._infer import Scores, mean_scores, propagated, score_each
 from ._io._folder import read_folder, write_folder
-from ._io._weights import flatten, on_cpu, weights_id
+from ._io._weights import weights_id
 from ._known import is_known
+from ._parts import ModelParts
 from ._prediction import Prediction
-from ._prevalence import PrevalenceClassifier
-from ._profile import SectionProfile
-from ._reference import Reference, Shift
+from ._profile import profile_section
+from ._reference import Shift
 
 
 class SpaCRD:
@@ -35,8 +34,8 @@ class SpaCRD:
     ----------
     config
         The data contract and the architecture.
-    modules
-        Weights by name, as :func:`spacrd.tl.fit` makes them.
+    parts
+        Networks and arrays, as :func:`spacrd.tl.fit` makes them.
     history
         One dictionary of losses per epoch, with its stage and network.
     source
@@ -53,22 +52,24 @@ class SpaCRD:
     """
 
     def __init__(
-        self, config: ModelConfig, modules: dict[str, Module], history: list[dict[str, Any]], *, source: str = ""
+        self, config: ModelConfig, parts: ModelParts, history: list[dict[str, Any]], *, source: str = ""
     ) -> None:
         self.config = config
-        self.modules = {name: module.cpu().eval() for name, module in modules.items()}
+        self.parts = parts
+        for network in (*parts.networks, *(replicate.network for replicate in parts.replicates)):
+            network.cpu().eval()
         self.history = history
         self.source = source
 
     @property
-    def networks(self) -> list[SpaCRDNetwork]:
+    def networks(self) -> tuple[SpaCRDNetwork, ...]:
         """Networks whose votes are averaged."""
-        return [self.modules[str(number)] for number in range(self.config.members)]
+        return self.parts.networks
 
     @property
     def id(self) -> str:
         """Short name of the weights, 12 hex digits of their sha256."""
-        return weights_id(on_cpu(flatten(self.modules)))
+        return weights_id(self.parts.tensors())
 
     def __repr__(self) -> str:
         c = self.config
@@ -110,73 +111,72 @@ class SpaCRD:
         c = self.config
         check_positive_int(batch_size, "batch_size")
         hardware = Hardware.resolve(device, precision)
-        arrays = prepare(
+        inputs = prepare(
             section,
             expression=c.expression,
             image=c.image,
             n_neighbors=c.n_neighbors,
             max_distance_um=c.max_distance_um,
         )
-        coverage = gene_coverage(section.genes, c.expression) if c.expression else float("nan")
-        used = {name: bool(part.valid.any()) for name, part in arrays.features.items()}
-        if not any(used.values()):
+        available = [name for name, features in inputs.features.items() if features.valid.any()]
+        if not available:
             raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
-        each = [
-            propagated(scores, arrays, c.propagation)
-            for scores in score_each(
-                [*self.networks, *self._jackknife()],
-                arrays,
+        replicates = self.parts.replicates if len(self.parts.replicates) > 1 else ()  # one tells nothing of a spread
+        scores = [
+            propagated(one, inputs, c.propagation)
+            for one in score_each(
+                [*self.networks, *(replicate.network for replicate in replicates)],
+                inputs,
                 batch_size=batch_size,
                 device=hardware.device,
                 precision=hardware.precision,
                 description=f"score {section.name}",
             )
         ]
-        if not all(np.isfinite(scores.votes[scores.counted]).all() for scores in each):
+        if not all(np.isfinite(one.votes[one.counted]).all() for one in scores):
             raise ValueError(
                 f"Section {section.name!r}: the model gives scores that are no numbers. Its weights are absurd, or the "
                 "values it reads are."
             )
-        scores = mean_scores(each[: c.members])
-        blind = ~np.asarray(scores.counted.any(axis=1))
-        names = ["level", *(f"jackknife.{number}.level" for number in range(c.jackknife))]
-        levels = [level for name in names if isinstance(level := self.modules.get(name), PrevalenceClassifier)]
-        reference = self.modules["reference"]
-        assert isinstance(reference, Reference)
-        background = SectionProfile(section, c.expression, c.image is not None, arrays, levels, reference.usual)
-        shares = background.shares or [float("nan")]
-        logit = np.where(blind, np.nan, c.calibration.apply(scores.votes, scores.counted, shares[0]))
-        error = self._standard_error(each[c.members :], shares[1:], len(logit))
-        interval: np.ndarray = expit(logit[:, None] + np.array([-1.0, 1.0]) * error[:, None])
-        latent = np.where(blind[:, None], np.float32(np.nan), scores.latent)
-        modality = "+".join(name for name, there in used.items() if there)
-        shift = Shift(
-            gene_coverage=coverage,
-            expected_share=shares[0],
-            **reference.compare(background),
+        mean = mean_scores(scores[: c.members])
+        blind = ~np.asarray(mean.counted.any(axis=1))
+        classifiers = [replicate.prevalence for replicate in self.parts.replicates]
+        if self.parts.prevalence is not None:
+            classifiers.insert(0, self.parts.prevalence)
+        profile = profile_section(
+            section,
+            inputs,
+            expression=c.expression,
+            use_image=c.image is not None,
+            classifiers=classifiers,
+            usual=self.parts.reference.usual,
         )
+        shares = profile.shares or (float("nan"),)
+        logit = np.where(blind, np.nan, c.calibration.apply(mean.votes, mean.counted, shares[0]))
+        error = self._standard_error(scores[c.members :], shares[1:], len(logit))
+        interval: np.ndarray = expit(logit[:, None] + np.array([-1.0, 1.0]) * error[:, None])
         return Prediction(
             likelihood=expit(logit).astype(np.float32),
             logit=logit,
             uncertainty=(0.5 * np.diff(interval, axis=1).ravel()).astype(np.float32),
             interval=interval,
-            latent=latent,
-            modality=modality,
-            shift=shift,
-            known=is_known(background, c.training),
+            latent=np.where(blind[:, None], np.float32(np.nan), mean.latent),
+            modality="+".join(available),
+            shift=Shift(
+                gene_coverage=gene_coverage(section.genes, c.expression) if c.expression else float("nan"),
+                expected_share=shares[0],
+                **self.parts.reference.compare(profile),
+            ),
+            known=is_known(profile, c.training),
         )
 
-    def _jackknife(self) -> list[SpaCRDNetwork]:
-        """Networks that each lack one group of training sections, if they are enough to tell a spread."""
-        number = self.config.jackknife
-        return [self.modules[f"jackknife.{i}"] for i in range(number)] if number > 1 else []
-
     def _standard_error(self, scores: Sequence[Scores], shares: Sequence[float], n: int) -> np.ndarray:
-        """Standard error of each logit over models that lack one group of training sections, (n,); NaN without them.
+        """Compute the standard error of each logit over models that lack one group of training sections, (n,).
 
-        Jackknife (Quenouille 1956; Tukey 1958) over sections, which are what varies from study to study.
+        It is NaN without them. Jackknife (Quenouille 1956; Tukey 1958) over sections, which are what varies from study
+        to study.
         """
-        if not scores:  # one model tells nothing of the spread between models
+        if not scores:
             return np.full(n, np.nan)
         logits = [
             self.config.calibration.apply(one.votes, one.counted, share)
@@ -201,7 +201,7 @@ class SpaCRD:
         ValueError
             If the place is no folder, holds anything but a spacrd model, or :meth:`load` would refuse the model.
         """
-        write_folder(path, self.config, self.modules, self.history, overwrite=overwrite)
+        write_folder(path, self.config, self.parts, self.history, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, revision: str | None = None, token: str | None = None) -> SpaCRD:

@@ -1,54 +1,64 @@
-"""How much of a section is cancer: evidence that compares sections, which scaling within a section cannot give."""
+"""Estimate the share of cancer in a section by comparing sections, which scaling within a section cannot do."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 
-class PrevalenceClassifier(nn.Module):
-    """Linear classifiers of a neighbourhood's composition, on a scale that all sections share.
+@dataclass(frozen=True)
+class LinearClassifier:
+    """Logits as a linear function of centred values.
 
-    Votes rank the spots of a section and say nothing of how many are cancer. The mean probability that this classifier
-    gives says it: where genes, or image, look on the whole like cancer or not.
-
-    Parameters
+    Attributes
     ----------
-    n_genes, n_image
-        Widths of the inputs; 0 where the model lacks a modality.
+    mean, weight
+        Centre and weight of each feature, (width,) float32.
+    bias
+        Logit at the centre, () float32.
     """
 
-    expression_mean: Tensor
-    expression_weight: Tensor
-    expression_bias: Tensor
-    image_mean: Tensor
-    image_weight: Tensor
-    image_bias: Tensor
+    mean: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
 
-    def __init__(self, n_genes: int, n_image: int) -> None:
-        super().__init__()
-        for name, n in (("expression", n_genes), ("image", n_image)):
-            self.register_buffer(f"{name}_mean", torch.zeros(n))
-            self.register_buffer(f"{name}_weight", torch.zeros(n))
-            self.register_buffer(f"{name}_bias", torch.zeros(()))
+    @classmethod
+    def zero(cls, width: int) -> LinearClassifier:
+        """Make a classifier whose logits are all zero, in arrays that take no memory."""
+        return cls(*(np.broadcast_to(np.float32(0), shape) for shape in (width, width, ())))
 
-    def set(self, name: str, mean: np.ndarray, weight: np.ndarray, bias: float) -> None:
-        """Set the classifier of ``"expression"`` or ``"image"``."""
-        getattr(self, f"{name}_mean").copy_(torch.from_numpy(np.asarray(mean)))
-        getattr(self, f"{name}_weight").copy_(torch.from_numpy(np.asarray(weight)))
-        getattr(self, f"{name}_bias").fill_(float(bias))
+    def logits(self, values: Any, present: np.ndarray | None = None) -> np.ndarray:
+        """Compute the logit of each row of ``values``, float64.
 
-    def expression_logits(self, values: csr_matrix, present: np.ndarray) -> np.ndarray:
-        """Logits of rows of :class:`Composition`; genes that the section lacks count as average."""
-        weight = np.where(present, self.expression_weight.double().numpy(), 0.0)
-        return values @ weight - self.expression_mean.double().numpy() @ weight + self.expression_bias.item()
+        Features that are not ``present`` count as average.
+        """
+        weight, mean = self.weight.astype(np.float64), self.mean.astype(np.float64)
+        if present is not None:
+            weight = np.where(present, weight, 0.0)
+        return np.asarray(values @ weight - mean @ weight + float(self.bias))
 
-    def image_logits(self, values: np.ndarray) -> np.ndarray:
-        """Logits of embeddings."""
-        return (values - self.image_mean.double().numpy()) @ self.image_weight.double().numpy() + self.image_bias.item()
+
+@dataclass(frozen=True)
+class PrevalenceClassifier:
+    """Linear classifiers on a scale that all sections share.
+
+    Votes rank the spots of a section and do not tell how many are cancer. The mean probability of this classifier over
+    the spots estimates that share.
+
+    Attributes
+    ----------
+    expression
+        Reads the log composition of neighbourhoods, see :class:`spacrd.features.Composition`.
+    image
+        Reads patch embeddings.
+    """
+
+    expression: LinearClassifier
+    image: LinearClassifier
+
+    @classmethod
+    def zero(cls, n_genes: int, n_image: int) -> PrevalenceClassifier:
+        """Make a classifier that knows nothing; a width is 0 where the model lacks the modality."""
+        return cls(LinearClassifier.zero(n_genes), LinearClassifier.zero(n_image))

@@ -34,10 +34,6 @@ class Recipe:
         Weight of the distance between the class means, and the distance beyond which it no longer counts.
     detach
         Whether the reconstruction target is cut off from the gradient.
-    free_bits
-        KL per latent dimension that costs nothing, in nats.
-    kl_warmup
-        Epochs over which the weight of the KL term grows from 0 to ``beta``.
     alignment_epochs, vae_epochs, fusion_epochs
         Epochs of the contrastive stage, of the VAE loss alone, and of classifier and VAE together.
     min_steps
@@ -46,8 +42,6 @@ class Recipe:
         Optimiser: Adam with decoupled weight decay; ``"constant"`` or ``"onecycle"`` learning rate.
     input_dropout
         Probability that a feature is hidden from the network in one training batch.
-    modality_dropout
-        Probability that a training sample lacks one of two modalities.
     balanced
         Let both classes weigh the same in the classification loss, however many spots they have.
     calibrated
@@ -79,8 +73,6 @@ class Recipe:
     separation: float = 0.1
     separation_bound: float | None = None
     detach: bool = False
-    free_bits: float = 0.0
-    kl_warmup: int = 0
     alignment_epochs: int = 100
     vae_epochs: int = 50
     fusion_epochs: int = 50
@@ -90,7 +82,6 @@ class Recipe:
     weight_decay: float = 0.0
     schedule: Literal["constant", "onecycle"] = "constant"
     input_dropout: float = 0.0
-    modality_dropout: float = 0.0
     balanced: bool = False
     calibrated: bool = False
     propagation: float | None = 0.0

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from ._profile import SectionProfile
 
@@ -58,79 +56,99 @@ class Shift:
         return asdict(self)
 
     def complaints(self) -> list[str]:
-        """What is unusual, in words with numbers; empty if nothing is."""
-        said = []
+        """Describe what is unusual; empty if nothing is."""
+        texts = []
         for name, what in (("expression_distance", "mean expression"), ("image_distance", "mean patch embedding")):
             ratio = getattr(self, name)
             if ratio > FAR:
-                said.append(f"its {what} is {_farther(ratio)}")
+                texts.append(f"its {what} is {_farther(ratio)}")
         if self.depth_ratio > DEPTH:
-            said.append(
+            texts.append(
                 f"its spots have {self.median_counts:.0f} counts, {self.depth_ratio:.1f} times beyond every training "
                 "section"
             )
-        return said
+        return texts
 
 
-class Reference(nn.Module):
+@dataclass(frozen=True)
+class Reference:
     """Mean composition, mean embedding and depth of every training section.
 
-    Parameters
+    Attributes
     ----------
-    n_sections, n_genes, n_image
-        Sizes; 0 genes or dimensions where the model lacks a modality.
+    expression_means
+        Mean log composition of neighbourhoods, (n_sections, n_genes) float32; no columns without expression.
+    image_means, image_spread
+        Mean embedding, (n_sections, dim) float32, and standard deviation within sections, (dim,) float32; no columns
+        without images.
+    log_depth
+        Median log10 counts of a spot, (n_sections,) float32; empty without expression.
     """
 
-    expression_means: Tensor
-    image_means: Tensor
-    image_spread: Tensor
-    log_depth: Tensor
+    expression_means: np.ndarray
+    image_means: np.ndarray
+    image_spread: np.ndarray
+    log_depth: np.ndarray
 
-    def __init__(self, n_sections: int, n_genes: int, n_image: int) -> None:
-        super().__init__()
-        self.register_buffer("expression_means", torch.zeros(n_sections, n_genes))
-        self.register_buffer("image_means", torch.zeros(n_sections, n_image))
-        self.register_buffer("image_spread", torch.ones(n_image))
-        self.register_buffer("log_depth", torch.zeros(n_sections if n_genes else 0))
+    @classmethod
+    def empty(cls, n_sections: int, n_genes: int, n_image: int) -> Reference:
+        """Make arrays of the right shapes that take no memory; a width is 0 where the model lacks the modality."""
+        zero, one = np.float32(0), np.float32(1)
+        return cls(
+            np.broadcast_to(zero, (n_sections, n_genes)),
+            np.broadcast_to(zero, (n_sections, n_image)),
+            np.broadcast_to(one, n_image),
+            np.broadcast_to(zero, n_sections if n_genes else 0),
+        )
 
-    def set(self, backgrounds: Sequence[SectionProfile], images: Sequence[np.ndarray | None]) -> None:
-        """Take the training sections; one that lacks a modality is stood in for by the first that has it."""
-        genes = [b.expression_mean for b in backgrounds if b.expression_mean is not None]
-        if genes and self.expression_means.numel():
-            rows = [genes[0] if b.expression_mean is None else b.expression_mean for b in backgrounds]
-            self.expression_means.copy_(torch.from_numpy(np.stack(rows)))
-            depths = [b.log_depth for b in backgrounds if np.isfinite(b.log_depth)]
-            log_depths = [b.log_depth if np.isfinite(b.log_depth) else (depths or [0.0])[0] for b in backgrounds]
-            self.log_depth.copy_(torch.tensor(log_depths))
-        mean_embeddings = [b.image_mean for b in backgrounds if b.image_mean is not None]
-        if mean_embeddings and self.image_means.numel():
-            rows = [mean_embeddings[0] if b.image_mean is None else b.image_mean for b in backgrounds]
-            self.image_means.copy_(torch.from_numpy(np.stack(rows)))
-            spreads = [np.nanstd(image.astype(np.float64), axis=0) for image in images if image is not None]
-            spread = np.mean(spreads, axis=0)
-            self.image_spread.copy_(torch.from_numpy(np.where(spread > 1e-12, spread, 1.0)))
+    @classmethod
+    def of(
+        cls, profiles: Sequence[SectionProfile], images: Sequence[np.ndarray | None], n_genes: int, n_image: int
+    ) -> Reference:
+        """Describe the training sections; the first section that has a modality stands in for those that lack it."""
+        reference = cls.empty(len(profiles), n_genes, n_image)
+        expression_means = [p.expression_mean for p in profiles if p.expression_mean is not None]
+        if expression_means and n_genes:
+            rows = [expression_means[0] if p.expression_mean is None else p.expression_mean for p in profiles]
+            depths = [p.log_depth for p in profiles if np.isfinite(p.log_depth)] or [0.0]
+            log_depth = [p.log_depth if np.isfinite(p.log_depth) else depths[0] for p in profiles]
+            reference = replace(
+                reference,
+                expression_means=np.stack(rows).astype(np.float32),
+                log_depth=np.asarray(log_depth, np.float32),
+            )
+        image_means = [p.image_mean for p in profiles if p.image_mean is not None]
+        if image_means and n_image:
+            rows = [image_means[0] if p.image_mean is None else p.image_mean for p in profiles]
+            spread = np.mean([np.nanstd(x.astype(np.float64), axis=0) for x in images if x is not None], axis=0)
+            reference = replace(
+                reference,
+                image_means=np.stack(rows).astype(np.float32),
+                image_spread=np.where(spread > 1e-12, spread, 1.0).astype(np.float32),
+            )
+        return reference
 
     @property
     def usual(self) -> np.ndarray | None:
-        """Mean log composition of the training sections, (n_genes,); None without any."""
-        return self.expression_means.double().mean(0).numpy() if self.expression_means.numel() else None
+        """Mean log composition of the training sections, (n_genes,) float64; None without expression."""
+        return self.expression_means.astype(np.float64).mean(axis=0) if self.expression_means.size else None
 
-    def compare(self, background: SectionProfile) -> dict[str, float]:
-        """Distances and depth of a section, as in :class:`Shift`."""
-        found: dict[str, float] = {}
-        if background.expression_mean is not None and background.present is not None and background.present.any():
-            rows = self.expression_means.double().numpy()[:, background.present]
-            found["expression_distance"] = _relative(rows, background.expression_mean[background.present])
-            if np.isfinite(background.log_depth):
-                depths = self.log_depth.double().numpy()
-                outside = max(depths.min() - background.log_depth, background.log_depth - depths.max(), 0.0)
-                found["median_counts"] = float(10**background.log_depth)
-                found["depth_ratio"] = float(10**outside)
-        if background.image_mean is not None:
-            spread = self.image_spread.double().numpy()
-            rows = self.image_means.double().numpy() / spread
-            found["image_distance"] = _relative(rows, background.image_mean / spread)
-        return found
+    def compare(self, profile: SectionProfile) -> dict[str, float]:
+        """Compute distances and depth of a section, as in :class:`Shift`."""
+        facts: dict[str, float] = {}
+        if profile.expression_mean is not None and profile.present is not None and profile.present.any():
+            rows = self.expression_means.astype(np.float64)[:, profile.present]
+            facts["expression_distance"] = _relative(rows, profile.expression_mean[profile.present])
+            if np.isfinite(profile.log_depth):
+                depths = self.log_depth.astype(np.float64)
+                outside = max(depths.min() - profile.log_depth, profile.log_depth - depths.max(), 0.0)
+                facts["median_counts"] = float(10**profile.log_depth)
+                facts["depth_ratio"] = float(10**outside)
+        if profile.image_mean is not None:
+            spread = self.image_spread.astype(np.float64)
+            rows = self.image_means.astype(np.float64) / spread
+            facts["image_distance"] = _relative(rows, profile.image_mean / spread)
+        return facts
 
 
 def _farther(ratio: float) -> str:

@@ -18,24 +18,14 @@ class CrossAttention(nn.Module):
         Number of heads; must divide ``width``.
     dropout
         Dropout probability on the attention weights.
-    residual
-        Add the query to the output before the LayerNorm. The paper has no residual.
-    feed_forward
-        Follow with a residual two-layer network and a LayerNorm, as in a transformer. The paper has none.
     """
 
-    def __init__(
-        self, width: int, heads: int, dropout: float, *, residual: bool = False, feed_forward: bool = False
-    ) -> None:
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.heads, self.dropout, self.residual = heads, dropout, residual
+        self.heads, self.dropout = heads, dropout
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.out = nn.Linear(width, width)
         self.norm = nn.LayerNorm(width)
-        if feed_forward:
-            self.inner = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-            self.inner_norm = nn.LayerNorm(width)
-        self.feed_forward = feed_forward
 
     def _by_head(self, layer: nn.Linear) -> Tensor:
         return layer.weight.unflatten(0, (self.heads, -1))
@@ -55,6 +45,4 @@ class CrossAttention(nn.Module):
         weights = F.dropout(logits.softmax(-1), self.dropout, self.training)
         attended = torch.einsum("bhw,hdw->bhd", weights @ context, self._by_head(self.value))
         attended = attended + weights.sum(-1, keepdim=True) * self.value.bias.unflatten(0, (self.heads, -1))
-        out = self.out(attended.flatten(-2))
-        out = self.norm(out + query if self.residual else out)
-        return self.inner_norm(out + self.inner(out)) if self.feed_forward else out
+        return self.norm(self.out(attended.flatten(-2)))

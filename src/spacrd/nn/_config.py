@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval, MaxLen
 
-TOKEN_NORMS = ("neighbour", "feature", "none")
 # Bounds that a stored config is held to.
 Inputs = Annotated[int, Interval(ge=0, le=1_000_000)]
 Width = Annotated[int, Interval(ge=1, le=65_536)]
@@ -24,15 +23,15 @@ class NetworkConfig:
         Widths of the inputs; 0 leaves the modality out and the other stands on both sides of the attention.
     hidden, width, dropout
         Hidden widths, output width and dropout of the two encoders.
-    heads, attention_dropout, residual, feed_forward
-        Cross-attention; ``residual`` adds the query before the LayerNorm, ``feed_forward`` puts two layers after it.
+    heads, attention_dropout
+        Cross-attention.
     latent, vae_hidden, head_hidden
         RVAE and classifier.
     logvar_bound
         Bound on the absolute log-variance; None for unbounded.
     token_norm
         ``"neighbour"``: each feature is divided by its root sum of squares over the tokens (the authors' program);
-        ``"feature"``: each token has unit length (paper eq. 3); ``"none"``.
+        ``"feature"``: each token has unit length (paper eq. 3).
     missing_token
         Learn a vector that stands for a modality a spot does not have; else its features are zero.
     linear_votes
@@ -61,13 +60,11 @@ class NetworkConfig:
     dropout: Rate = 0.2
     heads: Width = 8
     attention_dropout: Rate = 0.1
-    residual: bool = False
-    feed_forward: bool = False
     latent: Width = 64
     vae_hidden: tuple[Width, Width] = (256, 128)
     head_hidden: Width = 64
     logvar_bound: Annotated[float, Interval(gt=0, le=1000)] | None = None
-    token_norm: Literal["neighbour", "feature", "none"] = "neighbour"
+    token_norm: Literal["neighbour", "feature"] = "neighbour"
     missing_token: bool = False
     linear_votes: bool = False
     reads: Annotated[tuple[Literal["image", "expression"], ...], MaxLen(2)] | None = None
@@ -81,8 +78,8 @@ class NetworkConfig:
             raise ValueError(f"n_genes={self.n_genes} and n_image={self.n_image}: at least one must be positive.")
         if self.width % self.heads:
             raise ValueError(f"width={self.width} is not divisible by heads={self.heads}.")
-        if self.token_norm not in TOKEN_NORMS:
-            raise ValueError(f"token_norm={self.token_norm!r} is not known. Choose one of {TOKEN_NORMS}.")
+        if self.token_norm not in ("neighbour", "feature"):
+            raise ValueError(f"token_norm={self.token_norm!r} is not known. Choose 'neighbour' or 'feature'.")
         if self.reads is not None and not (self.reads and set(self.reads) <= set(self.modalities)):
             raise ValueError(f"reads={self.reads} must be among the modalities {self.modalities}.")
         if (self.silent or not self.fused) and not self.linear_votes:

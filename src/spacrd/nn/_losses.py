@@ -7,40 +7,37 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def info_nce(image: Tensor, gene: Tensor, *, temperature: float, alpha: float) -> Tensor:
-    """Symmetric InfoNCE of paired spots (eqs. 3-6).
+def info_nce(image: Tensor, expression: Tensor, *, temperature: float, alpha: float) -> Tensor:
+    """Compute the symmetric InfoNCE of paired spots (eqs. 3-6).
 
     Parameters
     ----------
-    image, gene
+    image, expression
         Embeddings of the same spots, (b, d).
     temperature
         Divides the cosine similarities.
     alpha
-        Weight of the direction image to gene.
+        Weight of the direction image to expression.
     """
-    similarity = F.normalize(image, dim=-1) @ F.normalize(gene, dim=-1).T / temperature
+    similarity = F.normalize(image, dim=-1) @ F.normalize(expression, dim=-1).T / temperature
     pairs = torch.arange(len(similarity), device=similarity.device)
     return alpha * F.cross_entropy(similarity, pairs) + (1 - alpha) * F.cross_entropy(similarity.T, pairs)
 
 
-def class_kl(mean: Tensor, logvar: Tensor, prior_mean: Tensor, *, free_bits: float = 0.0) -> Tensor:
-    """KL divergence to a unit Gaussian around the mean of the spot's class (eq. 17), averaged over spots.
-
-    ``free_bits`` is the divergence per dimension, in nats and averaged over the batch, that costs nothing.
-    """
+def class_kl(mean: Tensor, logvar: Tensor, prior_mean: Tensor) -> Tensor:
+    """Compute the KL divergence to a unit Gaussian around the mean of the spot's class (eq. 17), mean over spots."""
     divergence = 0.5 * (logvar.exp() + (mean - prior_mean).square() - logvar - 1)
-    return divergence.mean(0).clamp(min=free_bits).sum() if free_bits else divergence.sum(1).mean()
+    return divergence.sum(1).mean()
 
 
 def separation(class_means: Tensor, *, bound: float | None = None) -> Tensor:
-    """Negative distance of the class means, at most ``bound`` (None: unbounded, as in the authors' program)."""
+    """Compute the negative distance of the class means, at most ``bound`` (None: unbounded, as the authors have it)."""
     distance = torch.linalg.vector_norm(class_means[0] - class_means[1])
     return -(distance if bound is None else distance.clamp(max=bound))
 
 
 def reconstruction(decoded: Tensor, fused: Tensor, *, detach: bool) -> Tensor:
-    """Squared error, mean over spots and dimensions (eq. 16 sums over dimensions; the program averages).
+    """Compute the squared error, mean over spots and dimensions (eq. 16 sums over dimensions).
 
     ``detach`` keeps the fusion network from making its own code easier to predict.
     """
@@ -48,7 +45,7 @@ def reconstruction(decoded: Tensor, fused: Tensor, *, detach: bool) -> Tensor:
 
 
 def vote_loss(votes: Tensor, counted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Binary cross-entropy of each vote (b, h) that counts, mean over spots and summed over votes (eq. 19).
+    """Compute the binary cross-entropy of the votes (b, h) that count, mean over spots, sum over votes (eq. 19).
 
     Each vote answers for itself, so that none leans on another that a section may lack. ``weight`` holds those of the
     two classes, (2,).

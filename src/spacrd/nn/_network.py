@@ -108,9 +108,8 @@ class SpaCRDNetwork(nn.Module):
             self.missing = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(c.width)) for name in widths})
         if c.attention:
             # Paper eqs. 10 and 11: the image asks the genes, and the genes ask the image.
-            options = {"residual": c.residual, "feed_forward": c.feed_forward}
-            self.image_guided = CrossAttention(c.width, c.heads, c.attention_dropout, **options)
-            self.expression_guided = CrossAttention(c.width, c.heads, c.attention_dropout, **options)
+            self.image_guided = CrossAttention(c.width, c.heads, c.attention_dropout)
+            self.expression_guided = CrossAttention(c.width, c.heads, c.attention_dropout)
         self.fuse = nn.Linear(2 * c.width, c.width)
         self.fuse_norm = nn.LayerNorm(c.width)
         if c.variational:
@@ -128,8 +127,6 @@ class SpaCRDNetwork(nn.Module):
 
     def normalise(self, tokens: Tensor, mask: Tensor | None) -> Tensor:
         """Scale tokens (b, t, width) as ``token_norm`` says."""
-        if self.config.token_norm == "none":
-            return tokens
         if self.config.token_norm == "feature":
             return F.normalize(tokens, dim=-1)
         squares = tokens.square() if mask is None else tokens.square() * mask[:, :, None]

@@ -10,7 +10,8 @@ import numpy as np
 from .. import encoders
 from .._checks import check_result_key, quote_names, warn
 from .._keys import Keys
-from .._sections import Section, differing, result_record
+from .._sections import Section, result_record
+from ..features import contradictions
 from ._jobs import PatchJob, section_record
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def start(
                     "keep theirs. Choose another `key_added`, or extract all sections again."
                 )
             before, now = result_record(table, key), identity(encoder)
-            for name in differing(now, {name: str(value) for name, value in before.items()}):
+            for name in contradictions(now, {name: str(value) for name, value in before.items()}):
                 raise ValueError(
                     f"obsm[{key!r}] was made with {name}={before[name]!r}, not {now[name]!r}: sections would not be "
                     "comparable. Choose another `key_added`, or extract all sections again."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ LEAST = 3
 
 
 def verdict(likelihood: np.ndarray, interval: np.ndarray | None = None) -> str:
-    """Whether a section holds a tumour at all, without labels.
+    """Judge whether a section holds a tumour at all, without labels.
 
     A spot speaks for a tumour if its likelihood is 0.5 or more. The verdict is ``"tumour"`` if enough spots (one in a
     hundred, at least three) do so by more than a standard error, ``"no tumour"`` if fewer do so at all, else
@@ -38,16 +39,48 @@ def verdict(likelihood: np.ndarray, interval: np.ndarray | None = None) -> str:
     return NO_TUMOUR if (likely >= 0.5).sum() < enough else UNCLEAR
 
 
-def threshold_section(likelihood: np.ndarray, method: str | float, found: str) -> Threshold:
-    """Threshold of a section; where there is no tumour, a mixture is not forced to find one."""
-    cut = find_threshold(likelihood, method)
-    if found == NO_TUMOUR and cut.method.startswith("gmm"):
-        return replace(cut, threshold=0.5, method=f"0.5 (no tumour, so nothing to cut; was {cut.method})")
-    return cut
+@dataclass(frozen=True)
+class Call:
+    """Verdict, threshold and called regions of one section.
+
+    Attributes
+    ----------
+    verdict
+        As :func:`verdict` gives it.
+    threshold
+        Likelihood from which a spot is called cancer.
+    region
+        Called region of each spot, object (n,); see :func:`call_regions`.
+    """
+
+    verdict: str
+    threshold: Threshold
+    region: np.ndarray
+
+    def record(self) -> dict[str, Any]:
+        """Describe the call by plain values for ``.uns``."""
+        return {
+            "threshold": self.threshold.threshold,
+            "threshold_method": self.threshold.method,
+            "mixture_means": self.threshold.means,
+            "mixture_sds": self.threshold.sds,
+            "mixture_weights": self.threshold.weights,
+            "verdict": self.verdict,
+        }
+
+
+def call_section(likelihood: np.ndarray, interval: np.ndarray, method: str | float) -> Call:
+    """Judge a section and call its spots; where there is no tumour, a mixture is not forced to find one."""
+    judged = verdict(likelihood, interval)
+    threshold = find_threshold(likelihood, method)
+    if judged == NO_TUMOUR and threshold.method.startswith("gmm"):
+        method_used = f"0.5 (no tumour, so nothing to cut; was {threshold.method})"
+        threshold = replace(threshold, threshold=0.5, method=method_used)
+    return Call(judged, threshold, call_regions(likelihood, threshold.threshold, interval))
 
 
 def call_regions(likelihood: np.ndarray, threshold: float, interval: np.ndarray | None = None) -> np.ndarray:
-    """Called region of each spot, object (n,).
+    """Call the region of each spot, object (n,).
 
     ``"cancer"`` from the threshold on and ``"normal"`` below; ``"uncertain"`` where the interval of one standard error
     has the threshold inside; NaN without a likelihood.

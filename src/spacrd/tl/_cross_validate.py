@@ -12,24 +12,35 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._checks import check_choice, check_positive_int, quote_names, warn
-from .._sections import as_list, split_sections
-from .._settings import settings
-from ..model._recipe import get_recipe
+from .._hardware import Hardware
+from ..features import SectionArrays
+from ..train import FitSettings
 from ._cv._baselines import BASELINES
-from ._cv._folds import Fold, FoldSection, make_folds, read_sections, shared_patients
+from ._cv._folds import Fold, FoldSection, fold_sections, make_folds, shared_patients
 from ._cv._result import CrossValidation, ignore_values, metrics_table, tables
 from ._cv._run import SPACRD, FoldSettings, run_all
 from ._cv._store import Store
 from ._fit import fit
 from ._mixture import find_threshold
-from ._read import choose_image_rep, read_target
-from ._targets import check_targets, read_classes
+from ._read import read_training
+from ._targets import read_classes
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from spatialdata import SpatialData
 
-_OWN = {"data", "label_key", "positive", "negative", "library_key", "table_key", "layer", "seed"}
+_OWN = {
+    "data",
+    "label_key",
+    "positive",
+    "negative",
+    "modality",
+    "image_rep",
+    "library_key",
+    "table_key",
+    "layer",
+    "seed",
+}
 """Arguments of ``fit`` that every fold sets itself."""
 FIT_DEFAULTS = {
     name: parameter.default for name, parameter in inspect.signature(fit).parameters.items() if name not in _OWN
@@ -146,51 +157,41 @@ def cross_validate(
         check_choice(modality, ("image", "expression"), "modality")
     find_threshold(np.empty(0), threshold)
     seeds = _seeds(seeds)
-    arguments = _fit_arguments(fit_kwargs)
-    libraries = [
-        library
-        for item in as_list(sections)
-        for library in split_sections(item, table_key=table_key, library_key=library_key)
-    ]
-    targets = [read_target(library, label_key, positive, negative) for library in libraries]
-    check_targets(libraries, targets, label_key, positive, negative)
-    rep = None if modality == "expression" else choose_image_rep(libraries, image_rep)
-    pieces = read_sections(
-        libraries,
+    settings = _fold_settings(fit_kwargs, threshold)
+    read = read_training(
+        sections,
         label_key,
         positive=positive,
         negative=negative,
-        group_key=group_key,
-        image_rep=rep,
+        modality=modality,
+        image_rep=image_rep,
+        genes=settings.fit.genes,
         layer=layer,
-        expression=modality != "image",
-        scale=arguments["max_distance"] is not None,
+        library_key=library_key,
+        table_key=table_key,
+        scale=settings.fit.max_distance_um is not None,
     )
+    pieces = fold_sections(read, label_key, group_key)
     folds = make_folds(pieces, label_key)
-    has_image = any(piece.raw.image is not None for piece in pieces)
-    if modality is None and not has_image and rep is None:
-        modality = "expression"
-        warn(
-            "No section has a patch embedding: everything is fitted on expression alone. For both, call "
-            "`spacrd.pp.extract_patches` first; to say that this is wanted, pass modality='expression'."
-        )
-    there = {"expression": any(piece.raw.counts is not None for piece in pieces), "image": has_image}
-    models = [SPACRD, *_chosen(baselines, {name for name, present in there.items() if present})]
-    for column, patients in shared_patients(libraries, pieces).items():
+    available = {name for name in ("expression", "image") if any(_has(piece.arrays, name) for piece in pieces)}
+    models = [SPACRD, *_chosen(baselines, available)]
+    for column, patients in shared_patients([section for section, _ in read], [p.group for p in pieces]).items():
         warn(
             f"Sections of one patient stand on both sides of a fold: obs[{column!r}] has {quote_names(patients, 5)} in "
             f"several groups. The metrics are then too good. Hold patients out together with group_key={column!r}."
         )
-    arguments |= {"modality": modality, "image_rep": rep}
     store = None
     if resume is not None:
-        store = Store.open(resume, _fingerprint(pieces, folds, label_key, positive, negative, threshold, arguments))
-    settings_of_folds = FoldSettings(label_key, threshold, arguments, settings.device)
-    runs = run_all(models, seeds, folds, pieces, settings_of_folds, store, n_jobs)
+        store = Store.open(resume, _arguments(pieces, folds, label_key, positive, negative, settings))
+    runs = run_all(models, seeds, folds, pieces, settings, store, n_jobs)
     likelihoods, facts = tables(runs, models, pieces)
     negatives = None if negative is None else tuple(negative)
     metrics = metrics_table(likelihoods, facts, positive, negatives, ignored)
     return CrossValidation(metrics, likelihoods, tuple(positive), negatives, ignored)
+
+
+def _has(arrays: SectionArrays, modality: str) -> bool:
+    return (arrays.image if modality == "image" else arrays.counts) is not None
 
 
 def _seeds(seeds: Sequence[int]) -> list[int]:
@@ -201,8 +202,8 @@ def _seeds(seeds: Sequence[int]) -> list[int]:
     return checked
 
 
-def _fit_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """All arguments of ``fit`` but those a fold sets itself."""
+def _fold_settings(given: Mapping[str, Any], threshold: str | float) -> FoldSettings:
+    """Check the arguments of ``fit``, all but those a fold sets itself."""
     unknown = [name for name in given if name not in FIT_DEFAULTS]
     if unknown:
         hint = " Use `seeds`." if "seed" in unknown else ""
@@ -211,19 +212,19 @@ def _fit_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
             f"fit takes {quote_names(FIT_DEFAULTS, 40)}."
         )
     arguments = {**FIT_DEFAULTS, **given}
-    check_positive_int(arguments["n_neighbors"], "n_neighbors")
-    get_recipe(arguments["recipe"])
-    return arguments
+    hardware = Hardware.resolve(*(arguments.pop(name) for name in ("device", "precision", "devices", "strategy")))
+    callbacks = tuple(arguments.pop("callbacks"))
+    return FoldSettings(FitSettings.resolve(**arguments), hardware, callbacks, threshold)
 
 
-def _chosen(baselines: bool | str | Sequence[str], there: set[str]) -> list[str]:
-    """Baselines to run: those asked for, or all that have their modalities."""
+def _chosen(baselines: bool | str | Sequence[str], available: set[str]) -> list[str]:
+    """Choose the baselines: those asked for, or all whose modalities are available."""
     if isinstance(baselines, bool):
-        return [name for name, baseline in BASELINES.items() if baselines and there >= set(baseline.requires)]
+        return [name for name, baseline in BASELINES.items() if baselines and available >= set(baseline.requires)]
     listed = [baselines] if isinstance(baselines, str) else list(baselines)
     chosen = [check_choice(name, BASELINES, "baselines") for name in dict.fromkeys(listed)]
     for name in chosen:
-        missing = set(BASELINES[name].requires) - there
+        missing = set(BASELINES[name].requires) - available
         if missing:
             what = {"expression": "expression", "image": "a patch embedding"}
             raise ValueError(
@@ -233,26 +234,25 @@ def _chosen(baselines: bool | str | Sequence[str], there: set[str]) -> list[str]
     return chosen
 
 
-def _fingerprint(
+def _arguments(
     pieces: Sequence[FoldSection],
     folds: Sequence[Fold],
     label_key: str,
     positive: Sequence[str],
     negative: Sequence[str] | None,
-    threshold: Any,
-    arguments: Mapping[str, Any],
+    settings: FoldSettings,
 ) -> dict[str, Any]:
-    """What decides a fit, apart from model, seed and fold."""
-    if arguments["callbacks"]:
+    """Describe what decides a fit, apart from model, seed and fold."""
+    if settings.callbacks:
         raise ValueError("resume cannot tell whether callbacks are the same as before: leave one of the two out.")
     return {
         "spacrd": version("spacrd"),
         "label_key": label_key,
         "positive": list(positive),
         "negative": negative,
-        "threshold": threshold,
-        **{name: value for name, value in arguments.items() if name != "callbacks"},
-        "recipe": asdict(get_recipe(arguments["recipe"])),
+        "threshold": settings.threshold,
+        **asdict(settings.fit),
+        **asdict(settings.hardware),
         "groups": [fold.group for fold in folds],
         "sections": {piece.name: piece.digest() for piece in pieces},
     }

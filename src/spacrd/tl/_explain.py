@@ -9,18 +9,16 @@ import pandas as pd
 
 from .._checks import check_choice, check_key, check_positive_int, check_result_key, warn
 from .._keys import Keys
-from .._sections import Section, gene_names, get_table, result_record, split_sections, write_results
-from ..explanation._explain import SOURCES, attention_role, explain_section
+from .._sections import gene_names, get_table, result_record, split_sections, write_results
+from ..explanation import SOURCES, attention_role, explain_section
 from ..features import match_genes
 from ..model import SpaCRD
-from ._read import read_section
-from ._score import _check_embedding, _check_genes, _how_to_extract
+from ._match import check_match, check_model
+from ._read import read_for_model
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from spatialdata import SpatialData
-
-    from ..features import SectionArrays
 
 MAX_REGIONS = 100
 """More categories than this are no regions."""
@@ -113,10 +111,7 @@ def explain(
     >>> len(genes)
     5
     """
-    if not isinstance(model, SpaCRD):
-        raise TypeError(
-            f"model must be a SpaCRD, got {type(model).__name__}. Load one with `spacrd.SpaCRD.load(path)`."
-        )
+    check_model(model)
     check_result_key(key_added)
     check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
     check_positive_int(n_steps, "n_steps")
@@ -129,26 +124,26 @@ def explain(
     members = _regions(table, column, called=groupby is None)
     if library_key is None:
         library_key = scored.get("library_key") or None
-    libraries = split_sections(data, table_key=table_key, library_key=library_key)
     titles = list(model.config.network.modalities)
     contributions = np.full((table.n_obs, len(titles) + 1), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
     genes = np.zeros((model.config.network.n_genes, members.shape[1]))
     sections = {}
-    for library in libraries:
-        section = _read(library, model, layer, on_mismatch)
-        part = explain_section(
+    for section in split_sections(data, table_key=table_key, library_key=library_key):
+        arrays = read_for_model(section, model, layer, load=True)
+        check_match(arrays, model, on_mismatch=on_mismatch, done="explained")
+        explanation = explain_section(
             model,
-            section,
-            members.to_numpy()[library.rows],
+            arrays,
+            members.to_numpy()[section.rows],
             n_steps=n_steps,
             batch_size=batch_size,
             device=device,
         )
-        contributions[library.rows] = np.column_stack([part.contributions, part.base])
-        sources[library.rows] = part.sources
-        genes += part.genes
-        sections[Keys.section(library.name)] = {"largest_error": part.error}
+        contributions[section.rows] = np.column_stack([explanation.contributions, explanation.base])
+        sources[section.rows] = explanation.sources
+        genes += explanation.genes
+        sections[Keys.section(section.name)] = {"largest_error": explanation.error}
     explained = pd.DataFrame(contributions, index=table.obs_names, columns=[*titles, "base"])
     inside = members.to_numpy() & explained.notna().all(axis=1).to_numpy()[:, None]
     number = inside.sum(axis=0)
@@ -208,27 +203,3 @@ def _by_gene(table: AnnData, model: SpaCRD, sums: np.ndarray, number: np.ndarray
         column >= 0
     ]
     return pd.DataFrame(values, index=table.var_names, columns=regions)
-
-
-def _read(library: Section, model: SpaCRD, layer: str | None, on_mismatch: str) -> SectionArrays:
-    """One section as the model reads it, with the checks of scoring."""
-    config = model.config
-    key = config.image.key if config.image else None
-    section = read_section(
-        library,
-        expression=config.expression is not None,
-        image_rep=key,
-        layer=layer,
-        scale=config.max_distance_um is not None,
-        like=config.expression.genes if config.expression else None,
-    )
-    if config.image is not None and section.image is not None:
-        _check_embedding(library, model, section.image.shape[1], on_mismatch)
-    if config.image is not None and section.image is None:
-        text = f"Section {library.name!r} has no {key!r} in obsm: {_how_to_extract(model)}."
-        if config.expression is None:
-            raise ValueError(f"{text} The model reads the image alone.")
-        warn(f"{text} It is explained from expression alone.")
-    if config.expression is not None:
-        _check_genes(library, model, section.genes)
-    return section

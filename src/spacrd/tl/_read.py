@@ -1,4 +1,4 @@
-"""Containers to the arrays a model reads."""
+"""Read sections of a container into the arrays that a model reads."""
 
 from __future__ import annotations
 
@@ -11,34 +11,94 @@ from .._checks import quote_names, warn
 from .._sections import (
     Section,
     Stored,
+    as_list,
     coordinates,
     counts,
-    differing,
     embedding,
     embedding_record,
     gene_names,
     labels,
     recorded_embeddings,
+    split_sections,
     um_per_unit,
 )
-from ..features import SectionArrays, blocks, check_counts
+from ..features import EmbeddingRecord, SectionArrays, blocks, check_counts
+from ..model import SpaCRD
+from ._targets import check_targets
 
 
-def choose_image_rep(libraries: Sequence[Section], image_rep: str | None) -> str | None:
-    """Embedding to use: the argument, else the one that ``extract_patches`` recorded, else None."""
+def read_training(
+    data: Any,
+    label_key: str,
+    *,
+    positive: list[str],
+    negative: list[str] | None,
+    modality: str | None,
+    image_rep: str | None,
+    genes: Sequence[str] | None,
+    layer: str | None,
+    library_key: str | None,
+    table_key: str,
+    scale: bool,
+) -> list[tuple[Section, SectionArrays]]:
+    """Read the sections to learn from, with their targets.
+
+    Raises
+    ------
+    ValueError
+        If the labels do not have both classes, or an embedding was asked for and no section has it.
+    """
+    sections = [
+        section
+        for item in as_list(data)
+        for section in split_sections(item, table_key=table_key, library_key=library_key)
+    ]
+    targets = [read_target(section, label_key, positive, negative) for section in sections]
+    check_targets(sections, targets, label_key, positive, negative)
+    rep = None if modality == "expression" else choose_image_rep(sections, image_rep)
+    arrays = [
+        read_section(
+            section,
+            expression=modality != "image",
+            image_rep=rep,
+            layer=layer,
+            target=target,
+            like=sections[0].table.var_names if genes is None else genes,
+            scale=scale,
+        )
+        for section, target in zip(sections, targets, strict=True)
+    ]
+    if modality != "expression" and all(section.image is None for section in arrays):
+        _report_no_embedding(rep, modality)
+    return list(zip(sections, arrays, strict=True))
+
+
+def _report_no_embedding(image_rep: str | None, modality: str | None) -> None:
+    """Raise if an embedding was asked for; else warn that there is none."""
+    where = "No section has a patch embedding" if image_rep is None else f"No section has {image_rep!r} in obsm"
+    if modality == "image" or image_rep is not None:
+        raise ValueError(f"{where}. Make one with `spacrd.pp.extract_patches`.")
+    warn(
+        f"{where}: the model is fitted on expression alone. For both, call `spacrd.pp.extract_patches` first; to say "
+        "that this is wanted, pass modality='expression'."
+    )
+
+
+def choose_image_rep(sections: Sequence[Section], image_rep: str | None) -> str | None:
+    """Choose the embedding: the argument, else the one that ``extract_patches`` recorded, else None."""
     if image_rep is not None:
         return image_rep
-    found = sorted({key for library in libraries for key in recorded_embeddings(library)})
-    if len(found) > 1:
-        raise ValueError(f"Several embeddings were extracted: {quote_names(found)}. Choose one with `image_rep`.")
-    return found[0] if found else None
+    recorded = sorted({key for section in sections for key in recorded_embeddings(section)})
+    if len(recorded) > 1:
+        raise ValueError(f"Several embeddings were extracted: {quote_names(recorded)}. Choose one with `image_rep`.")
+    return recorded[0] if recorded else None
 
 
 def read_target(
-    library: Section, label_key: str, positive: Sequence[str], negative: Sequence[str] | None
+    section: Section, label_key: str, positive: Sequence[str], negative: Sequence[str] | None
 ) -> np.ndarray:
-    """1 for ``positive`` classes, 0 for the others (or for ``negative`` ones only), NaN for unlabelled spots."""
-    values = labels(library, label_key)
+    """Read 1 for ``positive`` classes, 0 for the others (or for ``negative`` ones only), NaN for unlabelled spots."""
+    values = labels(section, label_key)
     text = values.where(values.isna(), values.astype(str))
     target = np.where(text.isin(list(positive)), 1.0, 0.0).astype(np.float32)
     unknown = text.isna() if negative is None else ~(text.isin(list(positive)) | text.isin(list(negative)))
@@ -47,7 +107,7 @@ def read_target(
 
 
 def read_section(
-    library: Section,
+    section: Section,
     *,
     expression: bool,
     image_rep: str | None,
@@ -57,62 +117,80 @@ def read_section(
     like: Iterable[str] | None = None,
     load: bool = True,
 ) -> SectionArrays:
-    """Coordinates, checked counts and embedding of one section; a modality it lacks is None.
+    """Read coordinates, checked counts and embedding of one section; a modality it lacks is None.
 
-    ``scale`` asks for micrometres per unit too, which only a largest distance needs. Without ``load``, what lies on
-    disk stays there. ``like`` are the gene names to go by.
+    Parameters
+    ----------
+    section
+        The section.
+    expression
+        Whether to read counts.
+    image_rep
+        Embedding to read; None for none.
+    layer
+        Layer of raw counts.
+    scale
+        Whether to find the micrometres per unit, which only a largest distance needs.
+    target
+        Targets of the spots; unlabelled if None.
+    like
+        Gene names to match; they decide which column of ``var`` names the genes.
+    load
+        Whether to load what lies on disk.
     """
-    n = len(library.rows)
+    n = len(section.rows)
     matrix = genes = image = None
-    if expression and library.table.n_vars:
-        genes, source = gene_names(library.table, like)
+    if expression and section.table.n_vars:
+        genes, source = gene_names(section.table, like)
         if source is not None:
-            warn(f"Section {library.name!r}: genes are matched by var[{source!r}], as var_names are of another kind.")
-        matrix = check_counts(_loaded(counts(library, layer), load), library.name)
-    if image_rep is not None and image_rep in library.table.obsm:
-        image = _loaded(embedding(library, image_rep), load)
-        seen, zeros = False, 0
-        for rows in blocks(n):
-            block = image[rows]
-            if np.isinf(block).any():
-                raise ValueError(
-                    f"Section {library.name!r}: obsm[{image_rep!r}] holds infinite values. Extract it again."
-                )
-            seen = seen or bool(np.isfinite(block).all(axis=1).any())
-            zeros += int((~block.any(axis=1)).sum())
-        if zeros:
-            warn(
-                f"Section {library.name!r}: obsm[{image_rep!r}] is zero throughout for {zeros} of {n} spots, as where "
-                "a part of a file is missing. Extract it again."
-            )
-        image = image if seen else None
+            warn(f"Section {section.name!r}: genes are matched by var[{source!r}], as var_names are of another kind.")
+        matrix = check_counts(_loaded(counts(section, layer), load), section.name)
+    record = EmbeddingRecord()
+    if image_rep is not None and image_rep in section.table.obsm:
+        image = _checked_embedding(_loaded(embedding(section, image_rep), load), section.name, image_rep)
+        record = embedding_record(section, image_rep)
     return SectionArrays(
-        name=library.name,
-        xy=coordinates(library),
-        um_per_unit=um_per_unit(library) if scale else float("nan"),
+        name=section.name,
+        xy=coordinates(section),
+        um_per_unit=um_per_unit(section) if scale else float("nan"),
         counts=matrix,
         genes=genes,
         image=image,
         target=np.full(n, np.nan, dtype=np.float32) if target is None else target,
+        embedding=record,
     )
+
+
+def read_for_model(section: Section, model: SpaCRD, layer: str | None, *, load: bool) -> SectionArrays:
+    """Read what a model asks of a section."""
+    config = model.config
+    return read_section(
+        section,
+        expression=config.expression is not None,
+        image_rep=config.image.key if config.image else None,
+        layer=layer,
+        scale=config.max_distance_um is not None,
+        like=config.expression.genes if config.expression else None,
+        load=load,
+    )
+
+
+def _checked_embedding(image: Any, name: str, image_rep: str) -> Any:
+    """Check an embedding; None if all its rows are missing."""
+    any_row, n_zero, n = False, 0, image.shape[0]
+    for rows in blocks(n):
+        block = image[rows]
+        if np.isinf(block).any():
+            raise ValueError(f"Section {name!r}: obsm[{image_rep!r}] holds infinite values. Extract it again.")
+        any_row = any_row or bool(np.isfinite(block).all(axis=1).any())
+        n_zero += int((~block.any(axis=1)).sum())
+    if n_zero:
+        warn(
+            f"Section {name!r}: obsm[{image_rep!r}] is zero throughout for {n_zero} of {n} spots, as where a part of a "
+            "file is missing. Extract it again."
+        )
+    return image if any_row else None
 
 
 def _loaded(matrix: Any, load: bool) -> Any:
     return matrix[:] if load and isinstance(matrix, Stored) else matrix
-
-
-def image_facts(libraries: Sequence[Section], image_rep: str) -> dict[str, Any]:
-    """What ``extract_patches`` recorded about an embedding; the sections must agree."""
-    facts: dict[str, Any] = {}
-    for library in libraries:
-        if image_rep not in library.table.obsm:
-            continue
-        record = embedding_record(library, image_rep)
-        record["dim"] = int(np.shape(library.table.obsm[image_rep])[1])
-        for name in differing(facts, record):
-            raise ValueError(
-                f"The sections' embeddings {image_rep!r} differ in {name}: {facts[name]!r} and {record[name]!r} "
-                f"(section {library.name!r}). Extract all sections with the same settings."
-            )
-        facts |= record
-    return facts

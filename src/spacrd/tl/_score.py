@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_positive_int, check_result_key, quote_names, warn
-from .._hardware import PRECISIONS
+from .._checks import check_result_key
 from .._keys import REGION_COLORS, Keys
-from .._sections import Section, differing, embedding_record, get_table, split_sections, write_results
+from .._sections import get_table, split_sections, write_results
 from ..model import Prediction, SpaCRD
-from ._call import call_regions, threshold_section, verdict
-from ._mixture import Threshold, find_threshold
-from ._read import read_section
+from ._call import Call
+from ._match import check_model
+from ._predict import ScoreOptions, score_section
+from ._read import read_for_model
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from spatialdata import SpatialData
-
-LOW_COVERAGE = 0.5
-"""Share of the model's genes below which scoring warns."""
 
 
 def score(
@@ -105,48 +101,22 @@ def score(
     >>> section["table"].obsm["X_spacrd"].shape[1]
     64
     """
-    if not isinstance(model, SpaCRD):
-        raise TypeError(
-            f"model must be a SpaCRD, got {type(model).__name__}. Load one with `spacrd.SpaCRD.load(path)`."
-        )
+    check_model(model)
     check_result_key(key_added)
-    check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
-    check_positive_int(batch_size, "batch_size")
-    check_choice(precision, PRECISIONS, "precision")
-    find_threshold(np.empty(0), threshold)  # refuse a wrong threshold before the work, not after it
+    options = ScoreOptions.resolve(threshold, on_mismatch, batch_size, device, precision)
     table = get_table(data, table_key)
     _check_free(table, key_added)
-    libraries = split_sections(data, table_key=table_key, library_key=library_key)
     likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
     region = np.full(table.n_obs, np.nan, dtype=object)
     uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
     latent = np.full((table.n_obs, model.config.network.latent_width), np.nan, dtype=np.float32)
-    sections = {}
-    for library in libraries:
-        prediction = _score_library(library, model, layer, on_mismatch, batch_size, device, precision)
-        found = verdict(prediction.likelihood, prediction.interval)
-        cut = threshold_section(prediction.likelihood, threshold, found)
-        likelihood[library.rows], latent[library.rows] = prediction.likelihood, prediction.latent
-        uncertainty[library.rows] = prediction.uncertainty
-        region[library.rows] = call_regions(prediction.likelihood, cut.threshold, prediction.interval)
-        if prediction.known:
-            warn(
-                f"Section {library.name!r} is one that the model was fitted on: its likelihoods say nothing of how "
-                "good the model is. Score another one, or hold out each in turn with `spacrd.tl.cross_validate`."
-            )
-        if complaints := prediction.shift.complaints():
-            warn(
-                f"Section {library.name!r} lies outside what the model was fitted on: {'; '.join(complaints)}. Its "
-                "likelihoods are less certain than they say; check some spots by eye."
-            )
-        sections[Keys.section(library.name)] = {
-            **threshold_record(cut),
-            "n_scored": int(np.isfinite(prediction.likelihood).sum()),
-            "modality": prediction.modality,
-            "verdict": found,
-            "in_training": prediction.known,
-            **prediction.shift.to_dict(),
-        }
+    reports = {}
+    for section in split_sections(data, table_key=table_key, library_key=library_key):
+        arrays = read_for_model(section, model, layer, load=False)
+        prediction, call = score_section(arrays, model, options)
+        likelihood[section.rows], latent[section.rows] = prediction.likelihood, prediction.latent
+        uncertainty[section.rows], region[section.rows] = prediction.uncertainty, call.region
+        reports[Keys.section(section.name)] = _report(prediction, call)
     return write_results(
         data,
         table_key=table_key,
@@ -156,138 +126,38 @@ def score(
             Keys.region(key_added): pd.Categorical(region, categories=list(REGION_COLORS)),
         },
         obsm={Keys.latent(key_added): latent},
-        uns={
-            key_added: {
-                "model": model.id,
-                "model_source": model.source,
-                "recipe": model.config.recipe,
-                "positive": list(model.config.positive),
-                "version": version("spacrd"),
-                "calibrated_on": model.config.calibration.n_sections,
-                "library_key": library_key or "",
-                "sections": sections,
-            }
-        },
+        uns={key_added: {**_model_record(model), "library_key": library_key or "", "sections": reports}},
         colors={Keys.region_colors(key_added): list(REGION_COLORS.values())},
         copy=copy,
     )
 
 
+def _report(prediction: Prediction, call: Call) -> dict[str, Any]:
+    """Describe the scoring of one section for ``.uns``."""
+    return {
+        **call.record(),
+        "n_scored": int(np.isfinite(prediction.likelihood).sum()),
+        "modality": prediction.modality,
+        "in_training": prediction.known,
+        **prediction.shift.to_dict(),
+    }
+
+
+def _model_record(model: SpaCRD) -> dict[str, Any]:
+    """Describe the model for ``.uns``."""
+    return {
+        "model": model.id,
+        "model_source": model.source,
+        "recipe": model.config.recipe,
+        "positive": list(model.config.positive),
+        "version": version("spacrd"),
+        "calibrated_on": model.config.calibration.n_sections,
+    }
+
+
 def _check_free(table: AnnData, key: str) -> None:
-    """Refuse a result name that would replace what ``extract_patches`` wrote."""
+    """Raise ValueError for a result name that would replace what ``extract_patches`` wrote."""
     recorded = table.uns.get(Keys.UNS, {})
     for slot in (key, Keys.latent(key)):
         if slot in table.obsm and isinstance(recorded, Mapping) and slot in recorded and slot.startswith("X_"):
             raise ValueError(f"key_added={key!r} would replace the embedding obsm[{slot!r}]. Choose another name.")
-
-
-def threshold_record(cut: Threshold) -> dict[str, Any]:
-    """A threshold as plain values for ``.uns``."""
-    return {
-        "threshold": cut.threshold,
-        "threshold_method": cut.method,
-        "mixture_means": cut.means,
-        "mixture_sds": cut.sds,
-        "mixture_weights": cut.weights,
-    }
-
-
-def _score_library(
-    library: Section,
-    model: SpaCRD,
-    layer: str | None,
-    on_mismatch: str,
-    batch_size: int,
-    device: str | None,
-    precision: str,
-) -> Prediction:
-    config = model.config
-    key = config.image.key if config.image else None
-    section = read_section(
-        library,
-        expression=config.expression is not None,
-        image_rep=key,
-        layer=layer,
-        scale=config.max_distance_um is not None,
-        like=config.expression.genes if config.expression else None,
-        load=False,
-    )
-    if config.image is not None and section.image is not None:
-        _check_embedding(library, model, section.image.shape[1], on_mismatch)
-    if config.image is not None and section.image is None:
-        text = f"Section {library.name!r} has no {key!r} in obsm: {_how_to_extract(model)}."
-        if config.expression is None:
-            raise ValueError(f"{text} The model reads the image alone.")
-        warn(f"{text} It is scored from expression alone.")
-    if config.expression is not None:
-        _check_genes(library, model, section.genes)
-    return model.predict(section, batch_size=batch_size, device=device, precision=precision)
-
-
-def _how_to_extract(model: SpaCRD) -> str:
-    """The call that makes the embedding that the model reads."""
-    contract = model.config.image
-    assert contract is not None
-    if not contract.encoder:
-        return "store the embedding there that the model was fitted on"
-    default = Keys.embedding(contract.encoder)
-    key_added = "" if contract.key == default else f", key_added={contract.key!r}"
-    return f"run spacrd.pp.extract_patches with encoder={contract.encoder!r}{key_added} first"
-
-
-def _check_embedding(library: Section, model: SpaCRD, dim: int, on_mismatch: str) -> None:
-    contract = model.config.image
-    assert contract is not None
-    if dim != contract.dim:
-        raise ValueError(
-            f"Section {library.name!r}: obsm[{contract.key!r}] has {dim} dimensions, the model was fitted on "
-            f"{contract.dim}. Extract it with encoder {contract.encoder!r}."
-        )
-    record = embedding_record(library, contract.key)
-    wanted = asdict(contract)
-    for name in differing(record, wanted):
-        text = (
-            f"Section {library.name!r}: obsm[{contract.key!r}] was made with {name} {record[name]!r}, the model "
-            f"was fitted with {wanted[name]!r}. Extract the patches again with the model's settings"
-        )
-        if on_mismatch == "error":
-            raise ValueError(f"{text}, or pass on_mismatch='warn' to score all the same.")
-        warn(f"{text}.")
-
-
-def _check_genes(library: Section, model: SpaCRD, genes: np.ndarray | None) -> None:
-    contract = model.config.expression
-    assert contract is not None
-    if genes is None:
-        if model.config.image is None:
-            raise ValueError(f"Section {library.name!r} has no genes, and the model reads expression alone.")
-        warn(f"Section {library.name!r} has no genes. It is scored from the image alone.")
-        return
-    found = np.isin(np.asarray(contract.genes), genes)
-    if found.mean() < LOW_COVERAGE:
-        _check_organism(library, contract.genes, genes, found)
-    if not found.any():
-        raise ValueError(
-            f"Section {library.name!r} and the model have no gene in common: the section has "
-            f"{quote_names(genes, 3)}, the model reads {quote_names(contract.genes, 3)}. "
-            "Use the same kind of gene names (symbols or Ensembl ids) and the same organism."
-        )
-    if found.mean() < LOW_COVERAGE:
-        warn(
-            f"Section {library.name!r} has {found.sum()} of the model's {len(found)} genes "
-            f"({100 * found.mean():.0f} %). The others count as average; expect weaker likelihoods."
-        )
-
-
-def _check_organism(library: Section, wanted: Sequence[str], genes: np.ndarray, found: np.ndarray) -> None:
-    """Refuse names that are the model's but for their case: 'ERBB2' is human, 'Erbb2' is a gene of the mouse."""
-    plain = {gene.casefold(): gene for gene in map(str, genes)}
-    alike = np.array([gene.casefold() in plain for gene in wanted])
-    if alike.mean() >= LOW_COVERAGE:
-        model, own = next((str(gene), plain[gene.casefold()]) for gene in np.asarray(wanted)[alike & ~found])
-        raise ValueError(
-            f"Section {library.name!r} has {found.sum()} of the model's {len(found)} genes, and {alike.sum()} if upper "
-            f"and lower case were the same: the section has {own!r}, the model reads {model!r}. These are names of "
-            "another organism. Score with a model of the same organism; if the names were only written differently, "
-            "rename `var_names`."
-        )

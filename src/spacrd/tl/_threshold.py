@@ -9,9 +9,8 @@ import pandas as pd
 
 from .._keys import REGION_COLORS, Keys
 from .._sections import get_table, result_record, scored_sections, write_results
-from ._call import call_regions, threshold_section, verdict
+from ._call import call_section
 from ._mixture import find_threshold
-from ._score import threshold_record
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -70,11 +69,9 @@ def threshold(
     region = np.full(table.n_obs, np.nan, dtype=object)
     sections: dict[str, Any] = {}
     for scored in scored_sections(data, key=key, table_key=table_key, library_key=library_key):
-        interval = scored.interval()
-        found = verdict(scored.likelihood, interval)
-        cut = threshold_section(scored.likelihood, method, found)
-        region[scored.library.rows] = call_regions(scored.likelihood, cut.threshold, interval)
-        sections[Keys.section(scored.library.name)] = {**scored.report, **threshold_record(cut), "verdict": found}
+        call = call_section(scored.likelihood, scored.interval(), method)
+        region[scored.library.rows] = call.region
+        sections[Keys.section(scored.library.name)] = {**scored.report, **call.record()}
     stored = dict(result_record(table, key))
     if library_key is not None:
         stored["library_key"] = library_key

@@ -1,9 +1,7 @@
-"""Training with Lightning: the only package that imports it."""
+"""Fit models on sections given as arrays; Lightning is imported when a network trains."""
 
-from .._torchvision import import_torchvision
+from ._contracts import expression_contract
+from ._fit import fit_sections
+from ._settings import FitSettings
 
-import_torchvision()  # before Lightning, whose metrics import it
-
-from ._run import train_network  # noqa: E402
-
-__all__ = ["train_network"]
+__all__ = ["FitSettings", "expression_contract", "fit_sections"]

@@ -1,4 +1,4 @@
-"""Votes to probabilities, from training sections that the calibrating networks have not seen."""
+"""Turn votes into probabilities, by training sections that the calibrating networks have not seen."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from torch.nn import Module
 
 from .._checks import warn
 from .._hardware import Hardware
-from ..features import ExpressionContract, ImageContract, NetworkInputs, SectionArrays
-from ..model import Calibration, Recipe
-from ..model._calibration import centre
-from ..model._infer import propagated, score_arrays
-from ..model._modules import further_network
+from ..features import NetworkInputs
+from ..model import Calibration, Recipe, Replicate, centre, further_network, propagated, score_inputs
 from ..nn import NetworkConfig, SpaCRDNetwork
-from ._prevalence import fit_level
+from ._prevalence import fit_prevalence
+from ._training_set import TrainingSet
 
 MAX_FOLDS = 5
 """Sections are held out one by one, or in so many groups if there are more."""
@@ -31,8 +28,8 @@ MAX_SLOPE = 1e4
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """What a model of other sections says of a section's labelled spots.
+class HeldOutVotes:
+    """Votes of a model of other sections on the labelled spots of a section.
 
     Attributes
     ----------
@@ -47,89 +44,97 @@ class HeldOut:
     target: np.ndarray
 
 
-def _folds(parts: Sequence[NetworkInputs]) -> list[np.ndarray]:
-    """Groups of sections to hold out, those only that leave both classes to train on."""
-    groups = [np.asarray(group) for group in np.array_split(np.arange(len(parts)), min(len(parts), MAX_FOLDS))]
+@dataclass(frozen=True)
+class Calibrated:
+    """How a model's votes become likelihoods.
+
+    Attributes
+    ----------
+    calibration
+        From votes to logits; the identity if there is nothing to calibrate on.
+    propagation
+        Share of a spot's score that comes from its neighbours' scores.
+    replicates
+        Models of the folds, which tell the standard error of a likelihood; none without calibration.
+    """
+
+    calibration: Calibration
+    propagation: float
+    replicates: tuple[Replicate, ...] = ()
+
+
+def make_folds(inputs: Sequence[NetworkInputs]) -> list[np.ndarray]:
+    """Group the sections to hold out; a group is left out unless the others have both classes."""
+    groups = [np.asarray(group) for group in np.array_split(np.arange(len(inputs)), min(len(inputs), MAX_FOLDS))]
     usable = []
     for group in groups:
-        rest = np.concatenate([part.target for i, part in enumerate(parts) if i not in group] or [np.empty(0)])
-        held = np.concatenate([parts[i].target for i in group])
-        if (rest == 1).any() and (rest == 0).any() and np.isfinite(held).any():
+        rest = np.concatenate([one.target for i, one in enumerate(inputs) if i not in group] or [np.empty(0)])
+        held_out = np.concatenate([inputs[i].target for i in group])
+        if (rest == 1).any() and (rest == 0).any() and np.isfinite(held_out).any():
             usable.append(group)
     return usable
 
 
 def calibrate(
-    sections: Sequence[SectionArrays],
-    parts: Sequence[NetworkInputs],
-    expression: ExpressionContract | None,
-    image: ImageContract | None,
-    network: NetworkConfig,
-    plan: Recipe,
-    *,
-    seed: int,
-    hardware: Hardware,
-) -> tuple[Calibration, float, dict[str, Module]]:
+    data: TrainingSet, network: NetworkConfig, recipe: Recipe, *, seed: int, hardware: Hardware
+) -> Calibrated:
     """Fit a logistic curve from out-of-fold votes to labels (Platt scaling), sections weighing the same.
 
     Each held-out section is scored by one network trained on the others with the model's own recipe, so that the
     curve sees votes of the kind that a new section gets. With one training section there is nothing to hold out:
-    the logits stay as they are, and a warning says so.
+    the logits stay as they are, and a warning says so. Unless the recipe sets it, the largest share of propagation is
+    taken with which held-out sections are still ranked well.
 
     Parameters
     ----------
-    sections, parts
-        Training sections, as read and as the network reads them.
-    expression, image, network, plan, seed, hardware
+    data
+        Training sections.
+    network, recipe, seed, hardware
         As for the model itself.
-
-    Returns
-    -------
-    The calibration; how much of a score comes from the neighbours: unless the recipe sets it, the most with which
-    held-out sections are still ranked well; and the networks and levels of the folds, which tell how sure a likelihood
-    is: none if there is no calibration.
     """
-    from . import train_network
+    from ._run import train_network
 
-    shares = PROPAGATION if plan.propagation is None else (plan.propagation,)
-    held_out: list[dict[float, HeldOut]] = []
-    modules: dict[str, Module] = {}
-    for number, group in enumerate(folds := _folds(parts)):
-        rest = [i for i in range(len(parts)) if i not in group]
+    shares = PROPAGATION if recipe.propagation is None else (recipe.propagation,)
+    held_out: list[dict[float, HeldOutVotes]] = []
+    replicates: list[Replicate] = []
+    for number, group in enumerate(folds := make_folds(data.inputs)):
+        rest = data.without(group)
         trained, _ = train_network(
             further_network(network),
-            NetworkInputs.stack([parts[i] for i in rest]),
-            replace(plan, members=1),
+            NetworkInputs.stack(rest.inputs),
+            replace(recipe, members=1),
             seed=seed * 1000 + 501 + number,
             hardware=hardware,
             label=f"calibrate {number + 1}/{len(folds)} ",
         )
-        level = fit_level([sections[i] for i in rest], [parts[i] for i in rest], expression, image)
-        modules |= {f"jackknife.{number}": trained, f"jackknife.{number}.level": level}
-        held_out += [_score(trained, parts[i], shares, hardware.device) for i in group]
-    held_out = [held for held in held_out if len(held[shares[0]].target)]
-    if not any(0 < held[shares[0]].target.mean() < 1 for held in held_out):
+        prevalence = fit_prevalence(rest.sections, rest.inputs, data.expression, data.image)
+        replicates.append(Replicate(trained, prevalence))
+        held_out += [_score(trained, data.inputs[i], shares, hardware.device) for i in group]
+    held_out = [votes for votes in held_out if len(votes[shares[0]].target)]
+    if not any(0 < votes[shares[0]].target.mean() < 1 for votes in held_out):
         warn(
             "The likelihoods are not calibrated: that takes two annotated sections at least, with both classes in one. "
             "They rank spots, but read them as scores, not as probabilities."
         )
-        return Calibration(), plan.propagation or 0.0, {}
-    chosen = _smoothest({share: _aucs([held[share] for held in held_out]) for share in shares})
-    found = _curve([held[chosen] for held in held_out])
-    return found, chosen, modules if found.n_sections else {}
+        return Calibrated(Calibration(), recipe.propagation or 0.0)
+    share = _smoothest({share: _aucs([votes[share] for votes in held_out]) for share in shares})
+    calibration = _curve([votes[share] for votes in held_out])
+    return Calibrated(calibration, share, tuple(replicates) if calibration.n_sections else ())
 
 
-def _score(network: SpaCRDNetwork, part: NetworkInputs, shares: Sequence[float], device: str) -> dict[float, HeldOut]:
-    """A section as a network of others sees it, for every share of propagation."""
-    plain = score_arrays([network], part, batch_size=4096, device=device)
-    labelled = np.isfinite(part.target) & plain.counted.any(axis=1)
-    found = {}
+def _score(
+    network: SpaCRDNetwork, inputs: NetworkInputs, shares: Sequence[float], device: str
+) -> dict[float, HeldOutVotes]:
+    """Score the labelled spots of a section by a network of other sections, for each share of propagation."""
+    plain = score_inputs([network], inputs, batch_size=4096, device=device)
+    labelled = np.isfinite(inputs.target) & plain.counted.any(axis=1)
+    by_share = {}
     for share in shares:
-        scores = propagated(plain, part, share)
+        scores = propagated(plain, inputs, share)
         # Centred over all spots, labelled or not, as those of a new section are.
         centred = centre(scores.votes, scores.counted)
-        found[share] = HeldOut(centred[labelled], scores.counted[labelled], part.target[labelled])
-    return found
+        by_share[share] = HeldOutVotes(centred[labelled], scores.counted[labelled], inputs.target[labelled])
+    return by_share
 
 
 def _smoothest(aucs: dict[float, np.ndarray]) -> float:
@@ -143,7 +148,7 @@ def _smoothest(aucs: dict[float, np.ndarray]) -> float:
     )
 
 
-def _aucs(held_out: Sequence[HeldOut]) -> np.ndarray:
+def _aucs(held_out: Sequence[HeldOutVotes]) -> np.ndarray:
     """How well the sections with both classes are ranked, each by itself."""
     from sklearn.metrics import roc_auc_score
 
@@ -152,7 +157,7 @@ def _aucs(held_out: Sequence[HeldOut]) -> np.ndarray:
     return np.array([roc_auc_score(h.target, scales.contrast(h.votes, h.counted)) for h in held])
 
 
-def _curve(held_out: list[HeldOut]) -> Calibration:
+def _curve(held_out: list[HeldOutVotes]) -> Calibration:
     """Scales of the votes, and slope."""
     plain = _scales(held_out)
     slope = _slope([plain.contrast(h.votes, h.counted) for h in held_out], [h.target for h in held_out])
@@ -171,7 +176,7 @@ def _curve(held_out: list[HeldOut]) -> Calibration:
     return replace(plain, slope=slope, n_sections=len(held_out))
 
 
-def _scales(held_out: Sequence[HeldOut]) -> Calibration:
+def _scales(held_out: Sequence[HeldOutVotes]) -> Calibration:
     """Calibration whose votes weigh the same: what each is multiplied with is one over its usual spread."""
     spreads = [
         [vote[there].std() if there.any() else np.nan for vote, there in zip(h.votes.T, h.counted.T, strict=True)]

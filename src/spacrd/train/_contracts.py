@@ -1,75 +1,113 @@
-"""What a new section must bring, read off the training sections."""
+"""Read off the training sections what a new section must bring."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 
 import numpy as np
 
 from .._checks import quote_names, warn
-from .._sections import Section
 from .._settings import logger
-from ..features import ExpressionContract, ImageContract, SectionArrays, log_normalise, match_genes, select_genes
+from ..features import (
+    EXPRESSION_TARGET_SUM,
+    EmbeddingRecord,
+    ExpressionContract,
+    ImageContract,
+    SectionArrays,
+    log_normalise,
+    match_genes,
+    select_genes,
+)
 from ..model import Recipe
-from ..tl._read import image_facts
-
-TARGET_SUM = 1e4
-"""Counts a spot is normalised to."""
 
 
-def image_contract(
-    libraries: list[Section], sections: list[SectionArrays], rep: str | None, plan: Recipe, modality: str | None
-) -> ImageContract | None:
-    """What the embeddings of the sections are; None to fit without an image."""
-    with_image = [section.image is not None for section in sections]
-    if rep is None or not any(with_image):
-        where = "No section has a patch embedding" if rep is None else f"No section has {rep!r} in obsm"
-        if modality == "image" or rep is not None:
-            raise ValueError(f"{where}. Make one with `spacrd.pp.extract_patches`.")
-        if modality is None:
-            warn(
-                f"{where}: the model is fitted on expression alone. For both, call `spacrd.pp.extract_patches` first; "
-                "to say that this is wanted, pass modality='expression'."
-            )
+def image_contract(sections: Sequence[SectionArrays], recipe: Recipe) -> ImageContract | None:
+    """Describe the embedding that the sections share; None if no section has one.
+
+    Raises
+    ------
+    ValueError
+        If the embeddings of two sections differ in width, encoder, revision, weights or patch size.
+    """
+    with_image = [section for section in sections if section.image is not None]
+    if not with_image:
         return None
-    lacking = [section.name for section, has in zip(sections, with_image, strict=True) if not has]
+    lacking = [section.name for section in sections if section.image is None]
     if lacking:
-        warn(f"{quote_names(lacking)} have no {rep!r} in obsm and take part with expression alone.")
-    facts = image_facts(libraries, rep)
-    patch_um = facts.pop("patch_um", float("nan"))
-    return ImageContract(
-        key=rep, scaling=plan.scaling, patch_um=float(patch_um) if np.isfinite(patch_um) else None, **facts
+        key = with_image[0].embedding.key
+        what = f"{key!r} in obsm" if key else "patch embedding"
+        warn(f"{quote_names(lacking)} have no {what} and take part with expression alone.")
+    dim, record = with_image[0].image.shape[1], with_image[0].embedding
+    for section in with_image[1:]:
+        if section.image.shape[1] != dim:
+            raise ValueError(_disagreement(section, record.key, "dim", dim, section.image.shape[1]))
+        for name in record.differences(section.embedding):
+            raise ValueError(
+                _disagreement(section, record.key, name, getattr(record, name), getattr(section.embedding, name))
+            )
+        known = {f.name: getattr(section.embedding, f.name) for f in fields(EmbeddingRecord)}
+        record = EmbeddingRecord(**{**asdict(record), **{name: value for name, value in known.items() if value}})
+    return ImageContract(**asdict(record), dim=int(dim), scaling=recipe.scaling)
+
+
+def _disagreement(section: SectionArrays, key: str, name: str, one: object, other: object) -> str:
+    return (
+        f"The sections' embeddings {key!r} differ in {name}: {one!r} and {other!r} (section {section.name!r}). Extract "
+        "all sections with the same settings."
     )
 
 
 def expression_contract(
-    sections: list[SectionArrays], genes: Sequence[str] | None, n_top_genes: int, plan: Recipe
+    sections: Sequence[SectionArrays], genes: Sequence[str] | None, n_top_genes: int, recipe: Recipe
 ) -> ExpressionContract | None:
-    """Genes that all sections share, and those the network reads; chosen without labels."""
-    with_genes = [(s.name, s.genes, s.counts) for s in sections if s.genes is not None and s.counts is not None]
-    if not with_genes:
+    """Choose the genes that the network reads, without labels; None if no section has expression.
+
+    Parameters
+    ----------
+    sections
+        Training sections.
+    genes
+        Genes to use; None for the most variable ones of those that all sections share.
+    n_top_genes
+        How many to choose.
+    recipe
+        How to choose and scale them.
+
+    Raises
+    ------
+    ValueError
+        If the sections have no gene in common, or lack one of ``genes``.
+    """
+    with_expression = [s for s in sections if s.genes is not None and s.counts is not None]
+    if not with_expression:
         return None
-    first_name, shared, _ = with_genes[0]
-    for name, own, _ in with_genes[1:]:
-        kept = shared[np.isin(shared, own)]
-        if not len(kept):
-            raise ValueError(
-                f"The sections have no gene in common: {first_name!r} has {quote_names(shared, 3)}, "
-                f"{name!r} has {quote_names(own, 3)}. Use the same kind of gene names."
-            )
-        shared = kept
+    shared = _shared_genes(with_expression)
     if genes is not None:
-        if isinstance(genes, str) or not len(genes):
-            raise ValueError(f"genes must be a list of at least one gene name, got {genes!r}.")
         absent = [gene for gene in genes if gene not in set(shared)]
         if absent:
             raise ValueError(f"{len(absent)} of the genes are not in every section: {quote_names(absent, 5)}.")
         chosen = np.asarray(list(dict.fromkeys(map(str, genes))))
     else:
         logged = []
-        for _, own, counts in with_genes:
-            columns = match_genes(shared, own)
-            logged.append(log_normalise(counts, columns, columns, TARGET_SUM))
-        chosen = select_genes(logged, shared, n_top_genes, flavor=plan.gene_selection)
+        for section in with_expression:
+            columns = match_genes(shared, np.asarray(section.genes))
+            logged.append(log_normalise(section.counts, columns, columns, EXPRESSION_TARGET_SUM))
+        chosen = select_genes(logged, shared, n_top_genes, flavor=recipe.gene_selection)
     logger.info("%d genes of %d that all sections share", len(chosen), len(shared))
-    return ExpressionContract(tuple(map(str, chosen)), tuple(map(str, shared)), TARGET_SUM, plan.scaling)
+    return ExpressionContract(tuple(map(str, chosen)), tuple(map(str, shared)), scaling=recipe.scaling)
+
+
+def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
+    """Genes of all sections, in the order of the first."""
+    first = sections[0]
+    shared = np.asarray(first.genes)
+    for section in sections[1:]:
+        common = shared[np.isin(shared, np.asarray(section.genes))]
+        if not len(common):
+            raise ValueError(
+                f"The sections have no gene in common: {first.name!r} has {quote_names(shared, 3)}, "
+                f"{section.name!r} has {quote_names(np.asarray(section.genes), 3)}. Use the same kind of gene names."
+            )
+        shared = common
+    return shared

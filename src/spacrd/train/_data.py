@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..features import NetworkInputs
-from ..model._infer import make_tokens
+from ..model import make_tokens
 from ..nn import Tokens
 
 

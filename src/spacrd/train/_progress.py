@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
+
+from ._lightning import ProgressBar
 
 
 class EpochBar(ProgressBar):

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 
@@ -18,9 +17,10 @@ from .._hardware import Hardware, fits, halved
 from .._interrupt import keyboard_interrupt
 from .._settings import settings
 from ..features import NetworkInputs
-from ..model._recipe import Recipe
+from ..model import Recipe
 from ..nn import NetworkConfig, SpaCRDNetwork
 from ._data import make_loader
+from ._lightning import pl
 from ._stages import AlignmentStage, FusionStage, Stage
 
 MIN_BATCH = 8

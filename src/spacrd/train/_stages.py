@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import lightning.pytorch as pl
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..model._infer import to_device
-from ..model._recipe import Recipe
-from ..nn import SpaCRDNetwork, Tokens
-from ..nn._losses import class_kl, info_nce, reconstruction, separation, vote_loss
+from ..model import Recipe, to_device
+from ..nn import SpaCRDNetwork, Tokens, class_kl, info_nce, reconstruction, separation, vote_loss
 from ._data import Batch, process
+from ._lightning import pl
 
 
 class Stage(pl.LightningModule):
@@ -81,15 +79,8 @@ class Stage(pl.LightningModule):
         return F.dropout(torch.ones_like(x[:1]), self.recipe.input_dropout) * x if self.recipe.input_dropout else x
 
     def augment(self, tokens: Tokens) -> Tokens:
-        """Hide features and modalities of a batch, as the recipe says."""
-        recipe = self.recipe
-        inputs = {name: self.hide(x) for name, x in tokens.inputs.items()}
-        valid = dict(tokens.valid)
-        # A whole batch loses a modality, as a section without an image does.
-        if len(inputs) == 2 and torch.rand(()) < recipe.modality_dropout:
-            lost = list(inputs)[int(torch.randint(2, ()))]
-            valid[lost] = torch.zeros_like(valid[lost])
-        return replace(tokens, inputs=inputs, valid=valid)
+        """Hide features of a batch."""
+        return replace(tokens, inputs={name: self.hide(x) for name, x in tokens.inputs.items()})
 
     def gather(self, x: Tensor, size: int) -> Tensor:
         """Rows of the whole batch from the parts that the processes hold, with their gradient."""
@@ -153,10 +144,9 @@ class FusionStage(Stage):
         if autoencoder:
             rvae = network.rvae
             rebuilt = reconstruction(rvae.decode(output.mean, output.logvar), output.fused, detach=recipe.detach)
-            kl = class_kl(output.mean, output.logvar, rvae.class_means[batch.target.long()], free_bits=recipe.free_bits)
+            kl = class_kl(output.mean, output.logvar, rvae.class_means[batch.target.long()])
             apart = separation(rvae.class_means, bound=recipe.separation_bound)
-            beta = recipe.beta * min(1.0, (self.current_epoch + 1) / max(1, recipe.kl_warmup))
-            vae = rebuilt + beta * kl + recipe.separation * apart
+            vae = rebuilt + recipe.beta * kl + recipe.separation * apart
             self.record(reconstruction=rebuilt, kl=kl, separation=apart)
             loss = loss + (recipe.gamma if classify else 1.0) * vae
         self.record(total=loss)

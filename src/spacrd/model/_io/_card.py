@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._config import ModelConfig
-from .._known import FACT
+from .._known import SECTION_HASHES
 
 
 def model_card(config: ModelConfig, identifier: str) -> str:
@@ -36,7 +36,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
     lines += [
         f"| likelihoods | {_calibration(config)} |",
         f"| neighbours | {config.n_neighbors}; {config.propagation:g} of a score comes from propagation over them |",
-        *(f"| {name.replace('_', ' ')} | {_plain(value)} |" for name, value in facts.items() if name != FACT),
+        *(f"| {name.replace('_', ' ')} | {_plain(value)} |" for name, value in facts.items() if name != SECTION_HASHES),
         "",
         "```python",
         "import spacrd",

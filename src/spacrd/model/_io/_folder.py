@@ -20,13 +20,13 @@ from ..._checks import quote_names
 from ..._files import replace_folder
 from ..._schema import Text, parse
 from .._config import ModelConfig
-from .._modules import build_modules
+from .._parts import ModelParts
 from ._card import model_card
 from ._json import AGAIN, MAX_PARTS, read_json
-from ._weights import check_size, flatten, on_cpu, read_weights, weights_id
+from ._weights import check_size, read_weights, weights_id
 
 if TYPE_CHECKING:
-    from torch.nn import Module
+    pass
 
 CONFIG, WEIGHTS, HISTORY, CARD = FILES = ("config.json", "model.safetensors", "history.json", "README.md")
 CHECKSUM = "checksum"
@@ -45,7 +45,7 @@ class History:
 def write_folder(
     path: str | os.PathLike[str],
     config: ModelConfig,
-    modules: Mapping[str, Module],
+    parts: ModelParts,
     history: list[dict[str, Any]],
     *,
     overwrite: bool,
@@ -58,7 +58,7 @@ def write_folder(
     settings, epochs = config.to_dict(), _without_nan(history)
     ModelConfig.from_dict(settings)
     parse(History, {"epochs": epochs}, "The model's history")
-    tensors = on_cpu(flatten(modules))
+    tensors = parts.tensors()
     target.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -131,7 +131,7 @@ def _without_nan(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def read_folder(path: Path) -> tuple[ModelConfig, dict[str, Module], list[dict[str, Any]]]:
+def read_folder(path: Path) -> tuple[ModelConfig, ModelParts, list[dict[str, Any]]]:
     """Read and check a folder; every tensor must have the name, shape and type the config asks for."""
     import torch
 
@@ -140,18 +140,14 @@ def read_folder(path: Path) -> tuple[ModelConfig, dict[str, Module], list[dict[s
     config = ModelConfig.from_dict(settings)
     parse(History, {"epochs": epochs}, str(path / HISTORY))
     with torch.device("meta"):  # shapes alone
-        modules = build_modules(config)
-    wanted = flatten(modules)
-    check_size(wanted, path / CONFIG)
-    tensors = read_weights(path, WEIGHTS, wanted)
+        parts = ModelParts.empty(config)
+    shapes = parts.shapes()
+    check_size(shapes, path / CONFIG)
+    tensors = read_weights(path, WEIGHTS, shapes)
     if sealed != checksum(settings, epochs, path / WEIGHTS):
         raise ValueError(
             f"{path}: {CONFIG}, {HISTORY} and {WEIGHTS} do not belong together, or were changed after they were saved. "
             f"{AGAIN}"
         )
-    for where, module in modules.items():
-        own = {name: tensors[f"{where}.{name}"] for name in module.state_dict()}
-        module.load_state_dict(own, strict=True, assign=True)
-        module.eval()
     history = [{name: math.nan if v is None else v for name, v in epoch.items()} for epoch in epochs]
-    return config, modules, history
+    return config, parts.load(tensors), history

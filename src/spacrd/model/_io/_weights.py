@@ -12,7 +12,6 @@ from ._json import AGAIN, plain_file
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.nn import Module
 
 MAX_WEIGHTS = 1 << 33
 """Bytes of weights: 8 GB."""
@@ -21,18 +20,6 @@ MAX_HEADER = 1 << 24
 POINTER = b"version https://git-lfs"
 SPREADS = ("running_var", "image_spread")
 """Tensors that cannot be negative."""
-
-
-def flatten(modules: Mapping[str, Module]) -> dict[str, Tensor]:
-    """Tensors of all modules under ``"<module>.<name>"``."""
-    return {
-        f"{where}.{name}": tensor for where, module in modules.items() for name, tensor in module.state_dict().items()
-    }
-
-
-def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors without gradients, in the memory of the computer, in order."""
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
 def weights_id(tensors: Mapping[str, Tensor]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...features import ExpressionContract, ImageContract, NetworkInputs, SectionArrays, prepare, scale
 from ...model import Recipe
-from ...train._contracts import expression_contract
+from ...train import expression_contract
 
 COMPONENTS = 50
 """Principal components of a modality that the concatenation MLP reads."""

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+from scipy.sparse import csr_matrix
 
 from ..._checks import check_key, quote_names
-from ..._keys import CANCER, NORMAL, Keys
-from ..._sections import Section, embedding_record, labels
+from ..._sections import Section, labels
 from ...features import SectionArrays
-from .._read import read_section, read_target
-
-if TYPE_CHECKING:
-    from anndata import AnnData
 
 PATIENT_COLUMNS = ("patient", "patient_id", "donor", "donor_id", "subject", "subject_id", "individual")
 """``obs`` columns, in any case, in which equal values of two sections mean one person."""
@@ -31,7 +24,7 @@ class FoldSection:
 
     Attributes
     ----------
-    raw
+    arrays
         Counts, embedding and coordinates under a name no other section has; its target is the label.
     group
         What the section is held out with.
@@ -39,63 +32,37 @@ class FoldSection:
         Names of the spots, (n,).
     labels
         Labels as text, NaN where unlabelled, (n,) object.
-    lattice
-        ``array_row`` and ``array_col``, as far as there are.
-    spot_diameter
-        Stored diameter in units of ``raw.xy``; NaN if unknown.
-    image_rep, image_record
-        Slot of the embedding, and what was recorded about it.
     """
 
-    raw: SectionArrays
+    arrays: SectionArrays
     group: str
     spots: np.ndarray
     labels: np.ndarray
-    lattice: dict[str, np.ndarray]
-    spot_diameter: float
-    image_rep: str | None
-    image_record: dict[str, Any]
 
     @property
     def name(self) -> str:
         """Name of the section."""
-        return self.raw.name
+        return self.arrays.name
 
     def without_labels(self) -> FoldSection:
-        """The same section as a model may see it when it is held out."""
-        nothing = np.full(len(self.spots), np.nan)
-        return replace(self, raw=replace(self.raw, target=nothing.astype(np.float32)), labels=nothing.astype(object))
-
-    def to_anndata(self, label_key: str | None = None) -> AnnData:
-        """AnnData of this section alone; with ``label_key``, its target as ``cancer``, ``normal`` or NaN."""
-        from anndata import AnnData
-
-        raw = self.raw
-        obs = pd.DataFrame(self.lattice, index=pd.Index(self.spots))
-        if label_key is not None:
-            text = np.where(raw.target == 1, CANCER, NORMAL).astype(object)
-            obs[label_key] = pd.Categorical(np.where(np.isnan(raw.target), np.nan, text), [NORMAL, CANCER])
-        var = pd.DataFrame(index=pd.Index([] if raw.genes is None else raw.genes, dtype=object))
-        table = AnnData(raw.counts, obs=obs, var=var, obsm={Keys.SPATIAL: raw.xy})
-        scale = {"scalefactors": {"spot_diameter_fullres": self.spot_diameter}}
-        table.uns[Keys.SPATIAL] = {self.name: scale if np.isfinite(self.spot_diameter) else {}}
-        if self.image_rep is not None and raw.image is not None:
-            table.obsm[self.image_rep] = raw.image
-            table.uns[Keys.UNS] = {self.image_rep: self.image_record}
-        return table
+        """Remove the labels, so that the section is as a model may see it when it is held out."""
+        missing = np.full(len(self.spots), np.nan)
+        arrays = replace(self.arrays, target=missing.astype(np.float32))
+        return replace(self, arrays=arrays, labels=missing.astype(object))
 
     def digest(self) -> str:
-        """Checksum of all values that can change a result."""
-        raw = self.raw
-        parts = [raw.xy, raw.target, self.spots.astype(str), self.labels.astype(str), *self.lattice.values()]
-        if raw.counts is not None and raw.genes is not None:
-            parts += [raw.counts.data, raw.counts.indices, raw.counts.indptr, raw.genes]
-        if raw.image is not None:
-            parts.append(raw.image)
-        sha = hashlib.sha256(repr((self.name, self.group, self.spot_diameter, self.image_record)).encode())
-        for part in parts:
-            sha.update(f"{part.dtype}{part.shape}".encode())
-            sha.update(np.ascontiguousarray(part).tobytes())
+        """Compute a checksum of all values that can change a result."""
+        arrays = self.arrays
+        values = [arrays.xy, arrays.target, self.spots.astype(str), self.labels.astype(str)]
+        if arrays.counts is not None and arrays.genes is not None:
+            counts = csr_matrix(arrays.counts)
+            values += [counts.data, counts.indices, counts.indptr, np.asarray(arrays.genes).astype(str)]
+        if arrays.image is not None:
+            values.append(arrays.image)
+        sha = hashlib.sha256(repr((self.name, self.group, arrays.um_per_unit, arrays.embedding)).encode())
+        for value in values:
+            sha.update(f"{value.dtype}{value.shape}".encode())
+            sha.update(np.ascontiguousarray(value).tobytes())
         return sha.hexdigest()
 
 
@@ -108,50 +75,27 @@ class Fold:
     training: tuple[int, ...]
 
 
-def read_sections(
-    libraries: Sequence[Section],
-    label_key: str,
-    *,
-    positive: Sequence[str],
-    negative: Sequence[str] | None,
-    group_key: str | Mapping[str, str] | None,
-    image_rep: str | None,
-    layer: str | None,
-    expression: bool,
-    scale: bool,
+def fold_sections(
+    sections: Sequence[tuple[Section, SectionArrays]], label_key: str, group_key: str | Mapping[str, str] | None
 ) -> list[FoldSection]:
-    """Read every section once."""
-    unique = _unique_names([library.name for library in libraries])
-    groups = _groups(libraries, unique, group_key)
-    sections = []
-    for library, name, group in zip(libraries, unique, groups, strict=True):
-        with warnings.catch_warnings():
-            # Every section is fitted on or scored later, which says the same under its unique name.
-            warnings.simplefilter("ignore", UserWarning)
-            raw = read_section(
-                library,
-                expression=expression,
-                image_rep=image_rep,
-                layer=layer,
-                scale=scale,
-                target=read_target(library, label_key, positive, negative),
-                like=libraries[0].table.var_names,
-            )
-        obs = library.table.obs.iloc[library.rows]
-        values = labels(library, label_key)
-        sections.append(
-            FoldSection(
-                raw=replace(raw, name=name),
-                group=group,
-                spots=obs.index.to_numpy(dtype=object),
-                labels=values.where(values.isna(), values.astype(str)).to_numpy(dtype=object),
-                lattice={key: obs[key].to_numpy() for key in ("array_row", "array_col") if key in obs},
-                spot_diameter=_spot_diameter(library),
-                image_rep=image_rep,
-                image_record={} if image_rep is None else embedding_record(library, image_rep),
-            )
+    """Name the sections apart and find the group of each."""
+    containers = [section for section, _ in sections]
+    unique = _unique_names([section.name for section in containers])
+    groups = _groups(containers, unique, group_key)
+    return [
+        FoldSection(
+            arrays=replace(arrays, name=name),
+            group=group,
+            spots=section.table.obs.index[section.rows].to_numpy(dtype=object),
+            labels=_label_text(section, label_key),
         )
-    return sections
+        for (section, arrays), name, group in zip(sections, unique, groups, strict=True)
+    ]
+
+
+def _label_text(section: Section, label_key: str) -> np.ndarray:
+    values = labels(section, label_key)
+    return values.where(values.isna(), values.astype(str)).to_numpy(dtype=object)
 
 
 def _unique_names(found: list[str]) -> list[str]:
@@ -165,18 +109,7 @@ def _unique_names(found: list[str]) -> list[str]:
     return unique
 
 
-def _spot_diameter(library: Section) -> float:
-    """Stored spot diameter in the units of the coordinates; NaN if unknown."""
-    if library.sdata is not None and library.region in library.sdata.shapes:
-        shapes = library.sdata.shapes[library.region]
-        if "radius" in shapes:
-            return 2 * float(shapes["radius"].median())
-    entry = library.table.uns.get(Keys.SPATIAL, {})
-    entry = entry.get(library.name, {}) if isinstance(entry, Mapping) else {}
-    return float(entry.get("scalefactors", {}).get("spot_diameter_fullres", np.nan))
-
-
-def _groups(libraries: Sequence[Section], unique: list[str], group_key: str | Mapping[str, str] | None) -> list[str]:
+def _groups(sections: Sequence[Section], unique: list[str], group_key: str | Mapping[str, str] | None) -> list[str]:
     if group_key is None:
         return list(unique)
     if isinstance(group_key, Mapping):
@@ -187,10 +120,10 @@ def _groups(libraries: Sequence[Section], unique: list[str], group_key: str | Ma
             )
         return [str(group_key[name]) for name in unique]
     groups = []
-    for library, name in zip(libraries, unique, strict=True):
-        obs = library.table.obs
+    for section, name in zip(sections, unique, strict=True):
+        obs = section.table.obs
         check_key(group_key, obs.columns, "obs column", hint="Name the column of patients with `group_key`.")
-        column = obs[group_key].iloc[library.rows]
+        column = obs[group_key].iloc[section.rows]
         values = column.dropna().astype(str).unique()
         if len(values) != 1 or column.isna().any():
             raise ValueError(
@@ -201,18 +134,17 @@ def _groups(libraries: Sequence[Section], unique: list[str], group_key: str | Ma
     return groups
 
 
-def shared_patients(libraries: Sequence[Section], sections: Sequence[FoldSection]) -> dict[str, list[str]]:
-    """Columns that name patients, each with those patients whose sections lie in different groups."""
-    found: dict[str, dict[str, set[str]]] = {}
-    for library, section in zip(libraries, sections, strict=True):
-        obs = library.table.obs
+def shared_patients(sections: Sequence[Section], groups: Sequence[str]) -> dict[str, list[str]]:
+    """Find columns that name patients, each with those patients whose sections lie in different groups."""
+    groups_of: dict[str, dict[str, set[str]]] = {}
+    for section, group in zip(sections, groups, strict=True):
+        obs = section.table.obs
         for column in obs.columns:
             if str(column).lower() in PATIENT_COLUMNS:
-                for patient in obs[column].iloc[library.rows].dropna().astype(str).unique():
-                    found.setdefault(str(column), {}).setdefault(patient, set()).add(section.group)
+                for patient in obs[column].iloc[section.rows].dropna().astype(str).unique():
+                    groups_of.setdefault(str(column), {}).setdefault(patient, set()).add(group)
     shared = {
-        column: [patient for patient, groups in patients.items() if len(groups) > 1]
-        for column, patients in found.items()
+        column: [patient for patient, own in patients.items() if len(own) > 1] for column, patients in groups_of.items()
     }
     return {column: patients for column, patients in shared.items() if patients}
 
@@ -229,7 +161,7 @@ def make_folds(sections: Sequence[FoldSection], label_key: str) -> list[Fold]:
     for group in groups:
         held_out = tuple(i for i, section in enumerate(sections) if section.group == group)
         training = tuple(i for i, section in enumerate(sections) if section.group != group)
-        target = np.concatenate([sections[i].raw.target for i in training])
+        target = np.concatenate([sections[i].arrays.target for i in training])
         n_positive, n_negative = int((target == 1).sum()), int((target == 0).sum())
         if not n_positive or not n_negative:
             raise ValueError(

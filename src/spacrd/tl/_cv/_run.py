@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ..._checks import SpacrdWarning, warn
-from ..._keys import CANCER, Keys
-from ..._settings import settings
+from ..._hardware import Hardware
+from ..._settings import settings as package_settings
+from ...train import FitSettings, fit_sections
 from .._call import call_regions
-from .._fit import fit
 from .._mixture import find_threshold
-from .._score import score
+from .._predict import ScoreOptions, score_section
 from ._baselines import BASELINES, baseline_likelihoods
 from ._folds import Fold, FoldSection
 from ._store import Store
@@ -58,20 +58,20 @@ class FoldSettings:
 
     Attributes
     ----------
-    label_key
-        Column the labels came from.
+    fit
+        Settings of every fit, apart from the seed.
+    hardware
+        What to fit and score on.
+    callbacks
+        Lightning callbacks of every fit.
     threshold
         As in :func:`spacrd.tl.score`.
-    fit
-        Arguments of :func:`spacrd.tl.fit`, all but the data, the labels and the seed.
-    device
-        The package setting of the calling process.
     """
 
-    label_key: str
-    threshold: Any
-    fit: Mapping[str, Any]
-    device: str
+    fit: FitSettings = field(default_factory=FitSettings.resolve)
+    hardware: Hardware = field(default_factory=Hardware)
+    callbacks: tuple[Any, ...] = ()
+    threshold: str | float = "gmm"
 
 
 def run_all(
@@ -79,9 +79,9 @@ def run_all(
     seeds: Sequence[int],
     folds: Sequence[Fold],
     sections: Sequence[FoldSection],
-    plan: FoldSettings,
-    store: Store | None,
-    n_jobs: int | None,
+    settings: FoldSettings,
+    store: Store | None = None,
+    n_jobs: int | None = None,
 ) -> dict[tuple[str, int, int], pd.DataFrame]:
     """Held-out spots by model, seed and position of the section."""
     from joblib import Parallel, delayed
@@ -98,9 +98,9 @@ def run_all(
                 held_out = {i: sections[i].without_labels() for i in fold.held_out}
                 tasks.append(Task(model, seed, number, fold.group, training, held_out))
     pool = Parallel(n_jobs=1 if n_jobs is None else n_jobs, return_as="generator")
-    fits = pool(delayed(run_task)(task, plan, store) for task in tasks)
+    fits = pool(delayed(run_task)(task, settings, store) for task in tasks)
     said: dict[str, None] = {}
-    done = settings.track(fits, total=len(tasks), description="cross-validate", unit="fit")
+    done = package_settings.track(fits, total=len(tasks), description="cross-validate", unit="fit")
     try:
         for task, (result, texts) in zip(tasks, done, strict=True):
             results.append((task.model, task.seed, result))
@@ -120,7 +120,7 @@ def run_all(
     }
 
 
-def run_task(task: Task, plan: FoldSettings, store: Store | None) -> tuple[pd.DataFrame, list[str]]:
+def run_task(task: Task, settings: FoldSettings, store: Store | None) -> tuple[pd.DataFrame, list[str]]:
     """Fit, score and store.
 
     Returns
@@ -128,10 +128,10 @@ def run_task(task: Task, plan: FoldSettings, store: Store | None) -> tuple[pd.Da
     One row per held-out spot (``section`` by position, ``likelihood``, ``region``, ``threshold``), and the texts of
     the warnings on the way, for the caller to say once.
     """
-    with _worker(plan.device), warnings.catch_warnings(record=True) as caught:
+    with _worker(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            parts = _spacrd(task, plan) if task.model == SPACRD else _baseline(task, plan)
+            parts = _spacrd(task, settings) if task.model == SPACRD else _baseline(task, settings)
         except Exception as error:
             error.add_note(f"This was {task.model!r}, seed {task.seed}, with {task.group!r} held out.")
             raise
@@ -142,69 +142,61 @@ def run_task(task: Task, plan: FoldSettings, store: Store | None) -> tuple[pd.Da
 
 
 @contextmanager
-def _worker(device: str) -> Iterator[None]:
+def _worker() -> Iterator[None]:
     """One thread, so that results do not depend on the number of workers; no inner progress bars."""
     import numba
     import torch
     from threadpoolctl import threadpool_limits
 
     # Numba first: scanpy uses it, and when it starts its threads it changes the number of torch's.
-    before = numba.get_num_threads(), torch.get_num_threads(), settings.device, settings.progress
+    before = numba.get_num_threads(), torch.get_num_threads(), package_settings.progress
     numba.set_num_threads(1)
     torch.set_num_threads(1)
-    settings.device, settings.progress = device, False
+    package_settings.progress = False
     try:
         with threadpool_limits(1):
             yield
     finally:
         numba.set_num_threads(before[0])
         torch.set_num_threads(before[1])
-        settings.device, settings.progress = before[2:]
+        package_settings.progress = before[2]
 
 
-def _spacrd(task: Task, plan: FoldSettings) -> list[pd.DataFrame]:
-    arguments = dict(plan.fit)
-    # Callbacks keep state, which must not pass from one fit to the next.
-    arguments["callbacks"] = copy.deepcopy(arguments.get("callbacks", ()))
-    training = [section.to_anndata(plan.label_key) for section in task.training]
-    model = fit(training, plan.label_key, positive=CANCER, seed=task.seed, **arguments)
+def _spacrd(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
+    model = fit_sections(
+        [section.arrays for section in task.training],
+        replace(settings.fit, seed=task.seed),
+        hardware=settings.hardware,
+        callbacks=copy.deepcopy(settings.callbacks),  # they keep state, which must not pass from one fit to the next
+    )
+    options = ScoreOptions(threshold=settings.threshold, device=settings.hardware.device)
     parts = []
     for position, section in task.held_out.items():
-        table = section.to_anndata()
-        score(table, model, threshold=plan.threshold, device=arguments.get("device"))
-        report = table.uns[Keys.UNS][Keys.DEFAULT]["sections"][Keys.section(section.name)]
-        parts.append(
-            _rows(
-                position,
-                table.obs[Keys.likelihood()].to_numpy(),
-                table.obs[Keys.region()].astype(object).to_numpy(),
-                float(report["threshold"]),
-            )
-        )
+        prediction, call = score_section(section.arrays, model, options)
+        parts.append(_rows(position, prediction.likelihood, call.region, call.threshold.threshold))
     return parts
 
 
-def _baseline(task: Task, plan: FoldSettings) -> list[pd.DataFrame]:
-    found = baseline_likelihoods(
+def _baseline(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
+    likelihoods = baseline_likelihoods(
         BASELINES[task.model],
-        [section.raw for section in task.training],
-        [section.raw for section in task.held_out.values()],
-        genes=plan.fit["genes"],
-        n_neighbors=plan.fit["n_neighbors"],
-        max_distance=plan.fit["max_distance"],
+        [section.arrays for section in task.training],
+        [section.arrays for section in task.held_out.values()],
+        genes=settings.fit.genes,
+        n_neighbors=settings.fit.n_neighbors,
+        max_distance=settings.fit.max_distance_um,
         seed=task.seed,
     )
-    if found is None:
+    if likelihoods is None:
         warn(
             f"{task.model!r} has no likelihoods where {task.group!r} is held out: the labelled spots of the other "
             "sections that have its inputs are not of both classes."
         )
-        found = [np.full(len(section.spots), np.nan, dtype=np.float32) for section in task.held_out.values()]
+        likelihoods = [np.full(len(section.spots), np.nan, dtype=np.float32) for section in task.held_out.values()]
     parts = []
-    for position, likelihood in zip(task.held_out, found, strict=True):
-        cut = find_threshold(likelihood, plan.threshold)
-        region = call_regions(likelihood, cut.threshold)
-        parts.append(_rows(position, likelihood, region, cut.threshold))
+    for position, likelihood in zip(task.held_out, likelihoods, strict=True):
+        threshold = find_threshold(likelihood, settings.threshold).threshold
+        parts.append(_rows(position, likelihood, call_regions(likelihood, threshold), threshold))
     return parts
 
 

@@ -1,0 +1,118 @@
+"""Everything of a model that has weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..nn import NetworkConfig, SpaCRDNetwork
+from ._config import ModelConfig
+from ._prevalence import PrevalenceClassifier
+from ._reference import Reference
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """Network and prevalence classifier of a fit without one group of training sections."""
+
+    network: SpaCRDNetwork
+    prevalence: PrevalenceClassifier
+
+
+@dataclass(frozen=True)
+class ModelParts:
+    """Networks and arrays of a model.
+
+    Attributes
+    ----------
+    networks
+        Networks whose votes are averaged.
+    reference
+        What the training sections looked like.
+    prevalence
+        Classifier that estimates the share of cancer; None if the model is not calibrated.
+    replicates
+        The same, each fitted without one group of training sections.
+    """
+
+    networks: tuple[SpaCRDNetwork, ...]
+    reference: Reference
+    prevalence: PrevalenceClassifier | None = None
+    replicates: tuple[Replicate, ...] = ()
+
+    @classmethod
+    def empty(cls, config: ModelConfig) -> ModelParts:
+        """Make the parts that a config asks for, with freshly initialised weights and arrays without storage."""
+        c = config.network
+        further = further_network(c)
+        prevalence = PrevalenceClassifier.zero(c.n_genes, c.n_image)
+        return cls(
+            networks=tuple(SpaCRDNetwork(further if number else c) for number in range(config.members)),
+            reference=Reference.empty(config.n_sections, c.n_genes, c.n_image),
+            prevalence=prevalence if config.calibration.n_sections else None,
+            replicates=tuple(Replicate(SpaCRDNetwork(further), prevalence) for _ in range(config.jackknife)),
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Collect all weights and arrays by name, on the CPU and without gradients."""
+        return {
+            name: torch.from_numpy(leaf.copy()) if isinstance(leaf, np.ndarray) else leaf.detach().cpu().contiguous()
+            for name, leaf in _leaves(self, "")
+        }
+
+    def shapes(self) -> dict[str, Tensor]:
+        """Describe what :meth:`tensors` returns by tensors without storage."""
+        return {
+            name: torch.empty(
+                tuple(leaf.shape),
+                dtype=torch.float32 if isinstance(leaf, np.ndarray) else leaf.dtype,
+                device="meta",
+            )
+            for name, leaf in _leaves(self, "")
+        }
+
+    def load(self, tensors: Mapping[str, Tensor]) -> ModelParts:
+        """Fill in the weights and arrays that :meth:`tensors` names."""
+        return _filled(self, "", tensors)
+
+
+def further_network(config: NetworkConfig) -> NetworkConfig:
+    """Describe any network but the first: a silent attention is left out, as only the first makes the latent code."""
+    return replace(config, fused=False) if config.silent else config
+
+
+def _children(part: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(part, tuple):
+        return ((str(number), item) for number, item in enumerate(part))
+    return ((item.name, getattr(part, item.name)) for item in fields(part))
+
+
+def _leaves(part: Any, name: str) -> Iterator[tuple[str, Tensor | np.ndarray]]:
+    """Tensors of modules and arrays, by their path."""
+    if isinstance(part, torch.nn.Module):
+        yield from ((f"{name}.{inner}", tensor) for inner, tensor in part.state_dict().items())
+    elif isinstance(part, np.ndarray):
+        yield name, part
+    elif part is not None:
+        for inner, item in _children(part):
+            yield from _leaves(item, f"{name}.{inner}" if name else inner)
+
+
+def _filled(part: T, name: str, tensors: Mapping[str, Tensor]) -> T:
+    if isinstance(part, torch.nn.Module):
+        own = {inner: tensors[f"{name}.{inner}"] for inner in part.state_dict()}
+        part.load_state_dict(own, strict=True, assign=True)
+        return part.eval()
+    if isinstance(part, np.ndarray):
+        return tensors[name].numpy()
+    if part is not None:
+        items = {inner: _filled(item, f"{name}.{inner}" if name else inner, tensors) for inner, item in _children(part)}
+        return tuple(items.values()) if isinstance(part, tuple) else replace(part, **items)  # type: ignore[return-value,type-var]
+    return part

@@ -1,0 +1,231 @@
+"""Fit a model on sections given as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from .._checks import warn
+from .._hardware import Hardware
+from ..features import NetworkInputs, SectionArrays, prepare
+from ..model import (
+    SECTION_HASHES,
+    Calibration,
+    ModelConfig,
+    ModelParts,
+    Recipe,
+    Reference,
+    SectionProfile,
+    SpaCRD,
+    further_network,
+    profile_section,
+    section_hash,
+)
+from ..nn import NetworkConfig, SpaCRDNetwork
+from ._calibrate import Calibrated, calibrate
+from ._contracts import expression_contract, image_contract
+from ._prevalence import fit_prevalence
+from ._settings import FitSettings
+from ._training_set import TrainingSet
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+
+
+def fit_sections(
+    sections: Sequence[SectionArrays],
+    settings: FitSettings | None = None,
+    *,
+    hardware: Hardware | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> SpaCRD:
+    """Fit a model on sections given as arrays.
+
+    Parameters
+    ----------
+    sections
+        Training sections with their targets. All have expression, or an image embedding, or both.
+    settings
+        What to fit; the default recipe if None.
+    hardware
+        What to run on; the CPU in float32 if None.
+    callbacks
+        Lightning callbacks, given to every stage.
+
+    Returns
+    -------
+    The fitted model with its data contract and training history.
+
+    Raises
+    ------
+    ValueError
+        If the sections have neither expression nor an embedding, have no gene in common, or have embeddings that
+        differ in what made them; if the labelled spots are of one class; or if a scale is needed and unknown.
+
+    See Also
+    --------
+    spacrd.tl.fit : The same for AnnData and SpatialData.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import spacrd
+    >>> random = np.random.default_rng(0)
+    >>> def section(name):
+    ...     target = np.repeat([0.0, 1.0], 32)
+    ...     return spacrd.features.SectionArrays(
+    ...         name=name,
+    ...         xy=np.stack(np.divmod(np.arange(64), 8), axis=1).astype(float),
+    ...         um_per_unit=100.0,
+    ...         counts=random.poisson(1 + 3 * target[:, None] * (np.arange(10) < 3)),
+    ...         genes=np.array([f"gene{i}" for i in range(10)]),
+    ...         image=None,
+    ...         target=target,
+    ...     )
+    >>> settings = spacrd.train.FitSettings.resolve(members=1, max_epochs=2)
+    >>> model = spacrd.train.fit_sections([section("a"), section("b")], settings)
+    >>> model.predict(section("c")).likelihood.shape
+    (64,)
+    """
+    settings, hardware = settings or FitSettings.resolve(), hardware or Hardware()
+    recipe = settings.recipe
+    _check_target(sections)
+    data = prepare_training(sections, settings)
+    network = _network_config(data, recipe)
+    config = ModelConfig(
+        network=network,
+        expression=data.expression,
+        image=data.image,
+        n_neighbors=settings.n_neighbors,
+        max_distance_um=settings.max_distance_um,
+        label_key=settings.label_key,
+        positive=settings.positive,
+        recipe=recipe.name,
+        members=recipe.members,
+        seed=settings.seed,
+        n_sections=len(sections),
+    )
+    config = ModelConfig.from_dict(config.to_dict())  # what cannot be saved is refused before the work, not after it
+    networks, history = _train_members(network, data, recipe, settings.seed, hardware, callbacks)
+    calibrated = Calibrated(Calibration(), recipe.propagation or 0.0)
+    if recipe.calibrated:
+        calibrated = calibrate(data, network, recipe, seed=settings.seed, hardware=hardware)
+    prevalence = None
+    if calibrated.calibration.n_sections:
+        prevalence = fit_prevalence(data.sections, data.inputs, data.expression, data.image)
+    profiles = [
+        profile_section(section, inputs, expression=data.expression, use_image=data.image is not None)
+        for section, inputs in zip(data.sections, data.inputs, strict=True)
+    ]
+    _warn_of_duplicates(sections, profiles)
+    reference = Reference.of(profiles, [section.image for section in sections], network.n_genes, network.n_image)
+    config = replace(
+        config,
+        propagation=calibrated.propagation,
+        calibration=calibrated.calibration,
+        jackknife=len(calibrated.replicates),
+        training=_training_facts(data, profiles),
+    )
+    return SpaCRD(config, ModelParts(networks, reference, prevalence, calibrated.replicates), history)
+
+
+def prepare_training(sections: Sequence[SectionArrays], settings: FitSettings) -> TrainingSet:
+    """Choose genes, and normalise, scale and connect every section."""
+    image = image_contract(sections, settings.recipe)
+    threads = torch.get_num_threads()
+    expression = expression_contract(sections, settings.genes, settings.n_top_genes, settings.recipe)
+    torch.set_num_threads(threads)  # numba, which scanpy starts, resets it, and sums depend on it
+    if image is None and expression is None:
+        raise ValueError("The sections have neither genes nor an embedding: there is nothing to fit on.")
+    inputs = [
+        prepare(
+            section,
+            expression=expression,
+            image=image,
+            n_neighbors=settings.n_neighbors,
+            max_distance_um=settings.max_distance_um,
+        )
+        for section in sections
+    ]
+    return TrainingSet(tuple(sections), tuple(inputs), expression, image)
+
+
+def _check_target(sections: Sequence[SectionArrays]) -> None:
+    if not sections:
+        raise ValueError("There is no section to fit on: pass at least one.")
+    target = np.concatenate([section.target for section in sections])
+    counts = {name: int((target == value).sum()) for name, value in (("positive", 1), ("negative", 0))}
+    for name, number in counts.items():
+        if not number:
+            raise ValueError(f"The sections have no {name} spot. Fitting needs labelled spots of both classes.")
+
+
+def _network_config(data: TrainingSet, recipe: Recipe) -> NetworkConfig:
+    """Describe the network for the modalities there are."""
+    switches = dict(recipe.network)
+    if recipe.attention_reads == "image":
+        if data.image is not None:
+            switches["reads"] = ("image",)
+        else:
+            switches["silent"] = True
+    n_genes = len(data.expression.genes) if data.expression else 0
+    return NetworkConfig(n_genes=n_genes, n_image=data.image.dim if data.image else 0, **switches)
+
+
+def _train_members(
+    network: NetworkConfig,
+    data: TrainingSet,
+    recipe: Recipe,
+    seed: int,
+    hardware: Hardware,
+    callbacks: Sequence[Any],
+) -> tuple[tuple[SpaCRDNetwork, ...], list[dict[str, Any]]]:
+    from ._run import train_network
+
+    inputs = NetworkInputs.stack(data.inputs)
+    networks: list[SpaCRDNetwork] = []
+    history: list[dict[str, Any]] = []
+    for member in range(recipe.members):
+        trained, losses = train_network(
+            further_network(network) if member else network,
+            inputs,
+            recipe,
+            seed=seed * 1000 + member,  # far apart, so that neighbouring user seeds share no member
+            hardware=hardware,
+            callbacks=callbacks,
+            label=f"{member + 1}/{recipe.members} " if recipe.members > 1 else "",
+        )
+        networks.append(trained)
+        history += [{"member": member, **entry} for entry in losses]
+    return tuple(networks), history
+
+
+def _warn_of_duplicates(sections: Sequence[SectionArrays], profiles: Sequence[SectionProfile]) -> None:
+    """Warn if a section is there twice: it is then held out from itself in vain."""
+    first: dict[str, str] = {}
+    for section, name in zip(sections, map(section_hash, profiles), strict=True):
+        if name and name in first:
+            warn(
+                f"Sections {first[name]!r} and {section.name!r} are the same. What is calibrated on one was fitted on "
+                "the other, so likelihoods will be too sure. Pass every section once."
+            )
+        first.setdefault(name, section.name)
+
+
+def _training_facts(data: TrainingSet, profiles: Sequence[SectionProfile]) -> dict[str, Any]:
+    """Describe the training for the model card."""
+    target = np.concatenate([inputs.target for inputs in data.inputs])
+    return {
+        "sections": ", ".join(section.name for section in data.sections),
+        "n_spots": len(target),
+        "n_labelled": int(np.isfinite(target).sum()),
+        "n_positive": int((target == 1).sum()),
+        "spacrd_version": version("spacrd"),
+        "torch_version": version("torch"),
+        SECTION_HASHES: " ".join(filter(None, map(section_hash, profiles))),
+    }

@@ -1,0 +1,109 @@
+"""What a fit is asked for, apart from the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._checks import check_choice, check_positive_int, check_positive_number
+from ..features import SCALINGS
+from ..model import RECIPES, Recipe, get_recipe
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Checked settings of a fit; make them with :meth:`resolve`.
+
+    Attributes
+    ----------
+    recipe
+        Losses, schedule and scaling.
+    n_top_genes
+        Genes to choose by variability, without labels.
+    genes
+        Genes to use instead; None to choose.
+    n_neighbors
+        Neighbours beside the spot itself.
+    max_distance_um
+        Farthest neighbour in micrometres; None for no limit.
+    seed
+        Seed of weights, batches, dropout and sampling.
+    label_key, positive
+        What the target stands for, for the model card.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> spacrd.train.FitSettings.resolve(recipe="published", lr=1e-4).recipe.lr
+    0.0001
+    """
+
+    recipe: Recipe = field(default_factory=lambda: RECIPES["default"])
+    n_top_genes: int = 3000
+    genes: tuple[str, ...] | None = None
+    n_neighbors: int = 6
+    max_distance_um: float | None = None
+    seed: int = 0
+    label_key: str = "target"
+    positive: tuple[str, ...] = ("1",)
+
+    @classmethod
+    def resolve(
+        cls,
+        *,
+        recipe: str | Recipe = "default",
+        n_top_genes: int = 3000,
+        genes: Sequence[str] | None = None,
+        n_neighbors: int = 6,
+        max_distance: float | None = None,
+        scaling: str | None = None,
+        max_epochs: int | None = None,
+        batch_size: int | None = None,
+        lr: float | None = None,
+        members: int | None = None,
+        seed: int = 0,
+        label_key: str = "target",
+        positive: Sequence[str] = ("1",),
+    ) -> FitSettings:
+        """Check the arguments of a call, as :func:`spacrd.tl.fit` describes them.
+
+        Raises
+        ------
+        TypeError
+            If an argument is of the wrong type.
+        ValueError
+            If an argument is out of its bounds or not one of its choices.
+        """
+        if genes is not None and (isinstance(genes, str) or not len(genes)):
+            raise ValueError(f"genes must be a list of at least one gene name, got {genes!r}.")
+        return cls(
+            recipe=_resolve_recipe(recipe, max_epochs, scaling=scaling, batch_size=batch_size, lr=lr, members=members),
+            n_top_genes=check_positive_int(n_top_genes, "n_top_genes"),
+            genes=None if genes is None else tuple(map(str, genes)),
+            n_neighbors=check_positive_int(n_neighbors, "n_neighbors"),
+            max_distance_um=None if max_distance is None else check_positive_number(max_distance, "max_distance"),
+            seed=check_positive_int(seed, "seed", minimum=0),
+            label_key=label_key,
+            positive=tuple(positive),
+        )
+
+
+def _resolve_recipe(recipe: str | Recipe, max_epochs: int | None, **changes: Any) -> Recipe:
+    for name in ("batch_size", "members"):
+        if changes[name] is not None:
+            changes[name] = check_positive_int(changes[name], name)
+    if changes["scaling"] is not None:
+        check_choice(changes["scaling"], SCALINGS, "scaling")
+    if changes["lr"] is not None:
+        changes["lr"] = check_positive_number(changes["lr"], "lr")
+    resolved = get_recipe(recipe, **changes)
+    if max_epochs is None:
+        return resolved
+    limit = check_positive_int(max_epochs, "max_epochs")
+    # The fusion stage keeps its share of VAE-only epochs, so that the classifier always trains.
+    fusion = resolved.vae_epochs + resolved.fusion_epochs
+    n_epochs = min(limit, fusion)
+    vae = resolved.vae_epochs * n_epochs // fusion
+    alignment = min(limit, resolved.alignment_epochs)
+    return get_recipe(resolved, alignment_epochs=alignment, vae_epochs=vae, fusion_epochs=n_epochs - vae, min_steps=0)
