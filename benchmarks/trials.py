@@ -129,7 +129,7 @@ def fold(name: str, held_out: str, seed: int, device: str) -> dict:
     images = trial.protocol == "multimodal"
     names = [n for n in PROTOCOLS[trial.protocol] if n[0] != held_out[0]] + [held_out]
     every = [section(n, "handcrafted" if images else None) for n in names]
-    libraries = [split_sections(sdata, table_key="table", library_key=None)[0] for sdata in every]
+    libraries = [split_sections(sdata)[0] for sdata in every]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         rep = IMAGE_REP if images else None

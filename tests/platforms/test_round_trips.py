@@ -16,7 +16,7 @@ from shapely.geometry import box
 from spatialdata.transformations import get_transformation
 
 import spacrd
-from spacrd._sections._centres import matrix_to
+from spacrd._sections._elements import matrix_to
 from tests.pp.test_annotate import DUCT, collection, feature
 from tests.tl.conftest import small_recipe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spacrd._sections import split_sections, um_per_unit
+from spacrd._sections import Selection, split_sections, um_per_unit
 
 from .pixels import KEY, check, expected, extract, facts
 from .tissue import move
@@ -36,8 +36,8 @@ def test_bins(hd, hd_folder, size, squares):
     record = facts(table)
     assert record["image"] == "hd_full_image" and record["patch_um"] == 112
     assert record["mpp"] == pytest.approx(0.5, rel=1e-6) and "Visium HD scale factors" in record["mpp_source"]
-    (library,) = split_sections(sdata, table_key=f"square_{size:03d}um")
-    assert um_per_unit(library) == pytest.approx(0.5, rel=1e-6)
+    (section,) = split_sections(sdata, Selection(table_key=f"square_{size:03d}um"))
+    assert um_per_unit(section) == pytest.approx(0.5, rel=1e-6)
 
 
 def test_some_bins_of_two_micrometres(hd, hd_folder):
@@ -68,8 +68,8 @@ def test_cells_take_the_scale_of_the_bins_beside_them(hd, hd_folder):
     at = move(np.linalg.inv(hd_folder.to_um), cell_places(table))
     check(table, expected(at, 224.0, hd_folder.to_um))
     assert "bins 'hd_square_008um'" in facts(table)["mpp_source"]
-    (library,) = split_sections(sdata, table_key="cell_segmentations")
-    assert um_per_unit(library) == pytest.approx(0.5, rel=1e-6)
+    (section,) = split_sections(sdata, Selection(table_key="cell_segmentations"))
+    assert um_per_unit(section) == pytest.approx(0.5, rel=1e-6)
 
 
 def cell_places(table) -> np.ndarray:

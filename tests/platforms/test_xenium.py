@@ -57,8 +57,8 @@ def test_whatever_the_table_annotates(xenium_folder, region):
     table = extract(sdata)
     check(table, expected(in_global(folder, order), 112.0 / PIXEL_UM, folder.to_um))
     assert facts(table)["mpp"] == pytest.approx(0.5, rel=1e-6)
-    (library,) = split_sections(sdata)
-    assert library.region == region and um_per_unit(library) == pytest.approx(1.0)
+    (section,) = split_sections(sdata)
+    assert section.element == region and um_per_unit(section) == pytest.approx(1.0)
 
 
 def he_only(folder, path, pixels, to_pixels, **options):

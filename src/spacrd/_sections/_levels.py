@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .._checks import quote_names
-from ..image._tiles import check_image
+from ..image import check_image
 
 _COLOURS = {name: name[0] for name in ("r", "g", "b", "red", "green", "blue")}
 

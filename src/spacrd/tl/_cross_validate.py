@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._checks import check_choice, check_positive_int, quote_names, warn
-from .._sections import as_list, split_sections
+from .._sections import Selection, as_list, split_sections
 from .._settings import settings
 from ..model._recipe import get_recipe
 from ._cv._baselines import BASELINES
@@ -150,7 +150,7 @@ def cross_validate(
     libraries = [
         library
         for item in as_list(sections)
-        for library in split_sections(item, table_key=table_key, library_key=library_key)
+        for library in split_sections(item, Selection(table_key=table_key, library_key=library_key))
     ]
     targets = [read_target(library, label_key, positive, negative) for library in libraries]
     check_targets(libraries, targets, label_key, positive, negative)

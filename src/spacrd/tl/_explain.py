@@ -9,7 +9,7 @@ import pandas as pd
 
 from .._checks import check_choice, check_key, check_positive_int, check_result_key, warn
 from .._keys import Keys
-from .._sections import Section, gene_names, get_table, result_record, split_sections, write_results
+from .._sections import Section, Selection, gene_names, get_table, result_record, split_sections, write_results
 from ..explanation._explain import SOURCES, attention_role, explain_section
 from ..features import match_genes
 from ..model import SpaCRD
@@ -129,7 +129,7 @@ def explain(
     members = _regions(table, column, called=groupby is None)
     if library_key is None:
         library_key = scored.get("library_key") or None
-    libraries = split_sections(data, table_key=table_key, library_key=library_key)
+    libraries = split_sections(data, Selection(table_key=table_key, library_key=library_key))
     titles = list(model.config.network.modalities)
     contributions = np.full((table.n_obs, len(titles) + 1), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)

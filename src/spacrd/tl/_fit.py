@@ -12,7 +12,7 @@ import torch
 
 from .._checks import check_choice, check_positive_int, check_positive_number, warn
 from .._hardware import Hardware
-from .._sections import as_list, split_sections
+from .._sections import Selection, as_list, split_sections
 from ..features import SCALINGS, ExpressionContract, ImageContract, NetworkInputs, SectionArrays, prepare
 from ..model import Calibration, ModelConfig, Recipe, SpaCRD
 from ..model._known import FACT, section_hash
@@ -153,7 +153,7 @@ def fit(
     libraries = [
         library
         for item in as_list(data)
-        for library in split_sections(item, table_key=table_key, library_key=library_key)
+        for library in split_sections(item, Selection(table_key=table_key, library_key=library_key))
     ]
     targets = [read_target(library, label_key, positive, negative) for library in libraries]
     check_targets(libraries, targets, label_key, positive, negative)

@@ -13,7 +13,7 @@ import pandas as pd
 from .._checks import check_choice, check_positive_int, check_result_key, quote_names, warn
 from .._hardware import PRECISIONS
 from .._keys import REGION_COLORS, Keys
-from .._sections import Section, differing, embedding_record, get_table, split_sections, write_results
+from .._sections import Section, Selection, differing, embedding_record, get_table, split_sections, write_results
 from ..model import Prediction, SpaCRD
 from ._call import call_regions, threshold_section, verdict
 from ._mixture import Threshold, find_threshold
@@ -116,7 +116,7 @@ def score(
     find_threshold(np.empty(0), threshold)  # refuse a wrong threshold before the work, not after it
     table = get_table(data, table_key)
     _check_free(table, key_added)
-    libraries = split_sections(data, table_key=table_key, library_key=library_key)
+    libraries = split_sections(data, Selection(table_key=table_key, library_key=library_key))
     likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
     region = np.full(table.n_obs, np.nan, dtype=object)
     uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)

@@ -167,8 +167,8 @@ def _unique_names(found: list[str]) -> list[str]:
 
 def _spot_diameter(library: Section) -> float:
     """Stored spot diameter in the units of the coordinates; NaN if unknown."""
-    if library.sdata is not None and library.region in library.sdata.shapes:
-        shapes = library.sdata.shapes[library.region]
+    if library.sdata is not None and library.element in library.sdata.shapes:
+        shapes = library.sdata.shapes[library.element]
         if "radius" in shapes:
             return 2 * float(shapes["radius"].median())
     entry = library.table.uns.get(Keys.SPATIAL, {})
