@@ -157,7 +157,7 @@ def test_borders_are_reflected_and_flagged():
     assert patch.tolist() == [*range(9, -1, -1), *range(10)]
 
 
-def test_a_image_smaller_than_the_patch_is_reflected():
+def test_an_image_smaller_than_the_patch_is_reflected():
     image = np.full((3, 5, 7), 90, np.uint8)
     assert (cut(Pyramid((image,), np.eye(3)), np.array([[3.0, 2.0]]), side=40.0, size=16) == 90).all()
 
