@@ -102,7 +102,7 @@ def test_transposed_spots_are_pointed_out():
         scale_of(spots)
 
 
-def test_placement_says_what_is_wrong():
+def test_swapped_scaled_and_distant_spots_are_refused_each_with_its_reason():
     rng = np.random.default_rng(0)
     good = rng.uniform([0, 500], [400, 1000], (50, 2))
     assert check_placement(good, 1000, 400).all()

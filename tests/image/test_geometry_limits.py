@@ -7,8 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from spacrd.image import check_placement, find_scale
-from spacrd.image._geometry import fit_similarity
+from spacrd.image import check_placement, find_scale, fit_similarity
 
 from .sections import hexagons
 from .test_geometry import scale_of, squares

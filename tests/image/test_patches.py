@@ -5,18 +5,17 @@ import numpy as np
 import pytest
 import zarr
 
-from spacrd.image import Cutter, Pyramid, patch_positions
-from spacrd.image._tiles import check_image
+from spacrd.image import Cutter, Pyramid, check_image, patch_positions
 
 from .sections import SIZE, affine, colour_at, render
 
 CENTRES = np.array([[300.0, 300.0], [200.3, 411.7], [420.5, 150.25], [150.0, 150.0]])
 
 
-def cut(pyramid, xy=CENTRES, *, side=80.0, size=40, batch_size=64, n_workers=0):
+def cut(pyramid, xy=CENTRES, *, side=80.0, size=40, batch_size=64, n_workers=0, **tiles):
     out = np.zeros((len(xy), size, size, 3), np.uint8)
     seen = np.zeros(len(xy), int)
-    cutter = Cutter(pyramid, xy, side=side, size=size)
+    cutter = Cutter(pyramid, xy, side=side, size=size, **tiles)
     parts = [cutter.order[i : i + batch_size] for i in range(0, len(xy), batch_size)]
     for rows, patches in cutter.batches(parts, n_workers):
         assert patches.dtype == np.uint8
@@ -98,8 +97,7 @@ def test_the_coarsest_level_that_is_fine_enough_is_used():
 
 
 @pytest.mark.parametrize("kind", ["dask", "zarr", "odd", "one chunk"])
-def test_lazy_arrays_of_any_chunks_give_the_same_patches(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("spacrd.image._tiles.TILE", 64)
+def test_lazy_arrays_of_any_chunks_give_the_same_patches(kind, tmp_path):
     full = render(np.eye(3), SIZE, SIZE)
     if kind == "zarr":
         lazy = zarr.create_array(str(tmp_path / "z"), shape=full.shape, chunks=(1, 100, 130), dtype="uint8")
@@ -108,7 +106,7 @@ def test_lazy_arrays_of_any_chunks_give_the_same_patches(kind, tmp_path, monkeyp
         lazy = da.from_array(full, chunks={"dask": 128, "odd": (2, (1, 299, 300), (37, 563)), "one chunk": -1}[kind])
     rng = np.random.default_rng(0)
     xy = rng.uniform(0, SIZE, (60, 2))
-    assert np.array_equal(cut(Pyramid((lazy,), np.eye(3)), xy), cut(Pyramid((full,), np.eye(3)), xy))
+    assert np.array_equal(cut(Pyramid((lazy,), np.eye(3)), xy, tile=64), cut(Pyramid((full,), np.eye(3)), xy, tile=64))
 
 
 def test_batches_and_workers_do_not_change_patches():
@@ -136,16 +134,14 @@ class Counting:
         return block
 
 
-def test_each_tile_is_read_once_and_never_the_whole(monkeypatch):
-    monkeypatch.setattr("spacrd.image._tiles.TILE", 50)
+def test_each_tile_is_read_once_and_never_the_whole():
     counting = Counting(render(np.eye(3), SIZE, SIZE), 50)
     xy = np.random.default_rng(0).uniform(0, SIZE, (500, 2))
-    cut(Pyramid((counting,), np.eye(3)), xy, side=30.0, size=16)
+    cut(Pyramid((counting,), np.eye(3)), xy, side=30.0, size=16, tile=50)
     assert len(counting.reads) == len(set(counting.reads))
     assert counting.largest == 3 * 50 * 50
-    monkeypatch.setattr("spacrd.image._tiles.HELD_BYTES", 3 * 50 * 50 * 8)
     counting.reads.clear()
-    cut(Pyramid((counting,), np.eye(3)), xy, side=30.0, size=16)
+    cut(Pyramid((counting,), np.eye(3)), xy, side=30.0, size=16, tile=50, held_bytes=3 * 50 * 50 * 8)
     # With room for 8 of 144 tiles, only the borders of bands are read twice.
     assert len(counting.reads) <= 1.5 * len(set(counting.reads))
 
@@ -161,7 +157,7 @@ def test_borders_are_reflected_and_flagged():
     assert patch.tolist() == [*range(9, -1, -1), *range(10)]
 
 
-def test_a_image_smaller_than_the_patch_is_reflected():
+def test_an_image_smaller_than_the_patch_is_reflected():
     image = np.full((3, 5, 7), 90, np.uint8)
     assert (cut(Pyramid((image,), np.eye(3)), np.array([[3.0, 2.0]]), side=40.0, size=16) == 90).all()
 

@@ -11,7 +11,7 @@ from anndata import AnnData
 from matplotlib.collections import EllipseCollection
 
 from spacrd import datasets, pl
-from spacrd.pl._tissue import MAX_PIXELS, tissue_of
+from spacrd.pl._view import MAX_PIXELS, view_section
 from tests.helpers import add_scores, scored_adata
 
 
@@ -48,12 +48,12 @@ def test_image_lies_under_its_spots() -> None:
     image[:] = 255
     x, y = adata.obsm["spatial"][7]
     image[int(y / 2), int(x / 2)] = 0
-    from spacrd._sections import split_sections
+    from spacrd._sections import Selection, split_sections
 
-    tissue = tissue_of(split_sections(adata)[0], None, None)
-    row, column = np.argwhere(tissue.image[:, :, 0] == 0)[0]
-    place = tissue.image_to_xy @ [column + 0.5, row + 0.5, 1]
-    np.testing.assert_allclose(place[:2], [x, y], atol=2)
+    view = view_section(split_sections(adata)[0], Selection())
+    row, column = np.argwhere(view.image[:, :, 0] == 0)[0]
+    position = view.image_to_xy @ [column + 0.5, row + 0.5, 1]
+    np.testing.assert_allclose(position[:2], [x, y], atol=2)
 
 
 def test_regions_missing_spots_and_file(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_a_model_of_st_scores_xenium(st_model, tmp_path):
     compare(train, as_xenium(Simulated.grow(3, 2000.0), tmp_path), st_model)
 
 
-def test_several_platforms_in_one_fit(st, tmp_path):
+def test_several_platforms_share_one_fit(st, tmp_path):
     visium = as_visium(Simulated.grow(1, 2000.0), tmp_path / "1")
     model = fit([*st[:2], visium])
     assert auc(as_xenium(Simulated.grow(3, 2000.0)), model) > 0.85

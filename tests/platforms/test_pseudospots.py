@@ -60,7 +60,7 @@ def scored(spots, seed: int = 0):
     return likelihood
 
 
-def test_sums_of_xenium_cells(xenium):
+def test_counts_of_xenium_cells_are_added_up(xenium):
     before = xenium.tables["table"].copy()
     spots = spacrd.pp.pseudospots(xenium, diameter_um=80.0)
     table, cells = spots.tables["table"], xenium.tables["table"]
@@ -87,7 +87,7 @@ def test_patches_of_spots_are_where_the_spots_are(xenium, xenium_folder):
     assert facts(table)["mpp"] == pytest.approx(0.5, rel=1e-6)
 
 
-def test_bins_of_visium_hd(hd_folder):
+def test_counts_of_visium_hd_bins_are_added_up(hd_folder):
     sdata = read_visium_hd(hd_folder.path, [8])
     sdata.tables["square_008um"].var_names_make_unique()
     spots = spacrd.pp.pseudospots(sdata, table_key="square_008um", diameter_um=55.0, pitch_um=100.0)
@@ -99,7 +99,7 @@ def test_bins_of_visium_hd(hd_folder):
     assert made["um_per_unit"] == pytest.approx(0.5, rel=1e-3)
 
 
-def test_an_anndata_and_its_labels():
+def test_spots_of_an_anndata_get_the_commonest_label():
     cells = cells_adata()
     spots = spacrd.pp.pseudospots(cells, diameter_um=100.0, pitch_um=200.0, lattice="square", mpp=1.0, label_key="kind")
     inside = cdist(spots.obsm["spatial"], cells.obsm["spatial"]) <= 50.0
@@ -113,7 +113,7 @@ def test_an_anndata_and_its_labels():
     assert np.allclose(steps, 200.0)
 
 
-def test_likelihoods_come_back(tmp_path):
+def test_likelihoods_of_spots_reach_their_cells(tmp_path):
     cells = cells_adata(seed=1)
     spots = spacrd.pp.pseudospots(cells, mpp=1.0)
     likelihood = scored(spots)
@@ -143,7 +143,7 @@ def test_cells_far_from_every_spot_are_nan():
     assert cells.obs["spacrd_region"].iloc[[7]].isna().all()
 
 
-def test_spatialdata_there_and_back(xenium, tmp_path):
+def test_likelihoods_reach_the_cells_of_a_spatialdata(xenium, tmp_path):
     spots = spacrd.pp.pseudospots(xenium)
     spots.write(tmp_path / "spots.zarr")
     spots = sd.read_zarr(tmp_path / "spots.zarr")
@@ -156,7 +156,7 @@ def test_spatialdata_there_and_back(xenium, tmp_path):
     assert sd.read_zarr(tmp_path / "cells.zarr").tables["table"].obs["spacrd_likelihood"].equals(values)
 
 
-def test_mistakes():
+def test_an_input_error_of_pseudospots_says_what_is_wrong():
     cells = cells_adata()
     with pytest.raises(ValueError, match="diameter_um"):
         spacrd.pp.pseudospots(cells, diameter_um=-1.0, mpp=1.0)
@@ -194,7 +194,7 @@ def test_sections_keep_their_own_scale_and_names():
     assert diameters == pytest.approx({"one": 72.0, "two": 144.0})
 
 
-def test_two_sections_in_one_region(tmp_path):
+def test_two_sections_of_one_element_get_spots_of_their_own(tmp_path):
     sdata = make_sdata()
     table = sdata.tables["table"]
     table.obs["slide"] = np.where(table.obsm["spatial"][:, 0] < 300, "left", "right")
@@ -228,7 +228,7 @@ def test_spots_of_another_section_are_refused():
     assert "spacrd_likelihood" not in other.obs
 
 
-def test_spots_in_another_coordinate_system(xenium):
+def test_spots_keep_their_scale_in_another_coordinate_system(xenium):
     spots = spacrd.pp.pseudospots(xenium)
     wanted = extract(spots, patch_um=65.0).obsm[KEY].copy()
     for name in (*spots.images, *spots.shapes):

@@ -16,7 +16,7 @@ from shapely.geometry import box
 from spatialdata.transformations import get_transformation
 
 import spacrd
-from spacrd._sections._centres import matrix_to
+from spacrd._sections._elements import matrix_to
 from tests.pp.test_annotate import DUCT, collection, feature
 from tests.tl.conftest import small_recipe
 
@@ -77,7 +77,7 @@ def assert_same_table(found: ad.AnnData, wanted: ad.AnnData) -> None:
         assert_equal(getattr(found, slot), getattr(wanted, slot), slot)
 
 
-def test_through_zarr(done, tmp_path):
+def test_results_survive_zarr(done, tmp_path):
     for number, wanted in enumerate(done):
         wanted.write(tmp_path / f"{number}.zarr")
         found = spatialdata.read_zarr(tmp_path / f"{number}.zarr")
@@ -89,7 +89,7 @@ def test_through_zarr(done, tmp_path):
                 assert np.array_equal(matrix_to(found.shapes[name], system), matrix_to(shapes, system))
 
 
-def test_through_h5ad(done, tmp_path):
+def test_results_survive_h5ad(done, tmp_path):
     for sdata in done:
         sdata.tables["table"].write_h5ad(tmp_path / "table.h5ad")
         assert_same_table(ad.read_h5ad(tmp_path / "table.h5ad"), sdata.tables["table"])

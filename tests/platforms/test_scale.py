@@ -34,7 +34,7 @@ def bins(pitch_px: float, **factors) -> ad.AnnData:
     return table
 
 
-def test_bins_of_visium_hd_in_an_anndata():
+def test_bins_of_an_anndata_have_the_scale_of_their_factors():
     table = bins(10.0, bin_size_um=8.0, microns_per_pixel=0.8)
     record = found(table)
     assert record["mpp"] == 0.8 and "microns_per_pixel" in record["mpp_source"] and record["patch_um"] == 112
@@ -125,7 +125,7 @@ def test_elements_in_micrometres_are_compared(xenium_folder):
         extract(sdata)
 
 
-def test_own_spots_beside_the_cells_of_a_xenium(xenium_folder):
+def test_own_spots_beside_the_cells_of_a_xenium_have_its_pixel_size(xenium_folder):
     sdata = read_xenium(xenium_folder().path, **LIGHT)
     own = make_sdata(region="grid")
     frame = own.shapes["grid"].set_geometry(own.shapes["grid"].geometry.scale(2, 2, origin=(0, 0)).translate(400, 400))
@@ -165,7 +165,7 @@ def test_elements_without_transformations_are_named(element, scale_factors):
         extract(sdata)
 
 
-def test_one_image_for_several_sections():
+def test_one_image_for_overlapping_sections_is_refused():
     """Two pieces of tissue on one slide have one image; two slides whose library has the same name do not."""
     whole = make_adata()
     found(whole)
@@ -180,7 +180,7 @@ def test_one_image_for_several_sections():
         spacrd.pp.extract_patches(both, encoder="pixels", library_key="slide")
 
 
-def test_big_endian_images():
+def test_big_endian_images_are_read_right():
     pixels = render(np.eye(3), SIZE, SIZE).transpose(1, 2, 0)
     wanted, table = make_adata(fullres=pixels), make_adata(fullres=(pixels.astype(np.uint16) << 8).astype(">u2"))
     for section in (wanted, table):

@@ -21,7 +21,7 @@ def centres(sdata) -> np.ndarray:
 
 
 @pytest.mark.parametrize("version", [1, 2, 3])
-def test_each_space_ranger(visium_folder, version):
+def test_patches_of_every_space_ranger_version_lie_at_their_spots(visium_folder, version):
     folder = visium_folder(version)
     sdata = read_visium(folder.path)
     table = extract(sdata)
@@ -34,7 +34,7 @@ def test_each_space_ranger(visium_folder, version):
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
-def test_however_the_slide_lies_in_the_image(visium_folder, view):
+def test_patches_are_the_same_however_the_slide_lies_in_the_image(visium_folder, view):
     folder = visium_folder(**view)
     sdata = read_visium(folder.path)
     table = extract(sdata, patch_um=90.0)
@@ -43,7 +43,7 @@ def test_however_the_slide_lies_in_the_image(visium_folder, view):
 
 
 @pytest.mark.parametrize(("image", "mpp"), [("hires", 1100 / 900), ("lowres", 1100 / 300)])
-def test_the_reduced_images(visium_folder, image, mpp):
+def test_reduced_images_have_their_own_scale(visium_folder, image, mpp):
     folder = visium_folder()
     sdata = read_visium(folder.path, full=False)
     arguments = {} if image == "hires" else {"image_key": "slide_lowres_image"}
@@ -60,7 +60,7 @@ def test_the_reduced_images(visium_folder, image, mpp):
 
 @pytest.mark.parametrize("version", [1, 3])
 @pytest.mark.filterwarnings("ignore")  # scanpy says that its reader will go
-def test_read_by_scanpy(visium_folder, version):
+def test_folders_read_by_scanpy_give_the_same_patches(visium_folder, version):
     import scanpy
 
     folder = visium_folder(version)
@@ -77,7 +77,7 @@ def test_lowres_alone_is_named_too_coarse(visium_folder):
         extract(sdata, image_key="slide_lowres_image")
 
 
-def test_filtered_and_shuffled_table(visium_folder):
+def test_filtered_and_shuffled_tables_keep_their_patches(visium_folder):
     folder = visium_folder()
     whole = extract(read_visium(folder.path))
     sdata = read_visium(folder.path)
@@ -129,7 +129,7 @@ def test_spots_off_the_image_and_at_its_border(tmp_path):
 
 
 @pytest.mark.parametrize("chunks", [(3, 97, 131), (1, 1000, 64)], ids=str)
-def test_odd_chunks(visium_folder, chunks):
+def test_odd_chunks_change_no_patch(visium_folder, chunks):
     from spatialdata.models import Image2DModel
     from spatialdata.transformations import Identity
 
@@ -158,7 +158,7 @@ def test_a_wrong_scale_is_refused_and_two_sources_are_compared(visium_folder, tm
         extract(read_visium(outs), patch_um=65.0)
 
 
-def test_through_zarr_and_h5ad(visium_folder, tmp_path):
+def test_patches_survive_zarr_and_h5ad(visium_folder, tmp_path):
     import anndata as ad
     import spatialdata
 
@@ -176,7 +176,7 @@ def test_through_zarr_and_h5ad(visium_folder, tmp_path):
 @pytest.mark.real_data
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize(("name", "size"), [("visium_tiny", "hires"), ("visium_mouse_placenta", "lowres")])
-def test_real_folders(real_data, name, size):
+def test_real_folders_have_the_right_scale(real_data, name, size):
     import spatialdata_io
     from spatialdata.transformations import get_transformation
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spacrd._sections import split_sections, um_per_unit
+from spacrd._sections import Selection, split_sections, um_per_unit
 
 from .pixels import KEY, check, expected, extract, facts
 from .tissue import move
@@ -28,7 +28,7 @@ def hd(hd_folder):
 
 @pytest.mark.parametrize("size", [8, 16])
 @pytest.mark.parametrize("squares", [True, False], ids=["squares", "circles"])
-def test_bins(hd, hd_folder, size, squares):
+def test_bins_of_every_size_have_the_scale_of_their_name(hd, hd_folder, size, squares):
     sdata = hd(size, bins_as_squares=squares)
     table = extract(sdata, f"square_{size:03d}um")
     at = centres(sdata, table, f"hd_square_{size:03d}um")
@@ -36,11 +36,11 @@ def test_bins(hd, hd_folder, size, squares):
     record = facts(table)
     assert record["image"] == "hd_full_image" and record["patch_um"] == 112
     assert record["mpp"] == pytest.approx(0.5, rel=1e-6) and "Visium HD scale factors" in record["mpp_source"]
-    (library,) = split_sections(sdata, table_key=f"square_{size:03d}um")
-    assert um_per_unit(library) == pytest.approx(0.5, rel=1e-6)
+    (section,) = split_sections(sdata, Selection(table_key=f"square_{size:03d}um"))
+    assert um_per_unit(section) == pytest.approx(0.5, rel=1e-6)
 
 
-def test_some_bins_of_two_micrometres(hd, hd_folder):
+def test_some_bins_of_two_micrometres_are_enough(hd, hd_folder):
     sdata = hd(2)
     order = np.random.default_rng(0).permutation(sdata.tables["square_002um"].n_obs)[:60]
     sdata.tables["square_002um"] = sdata.tables["square_002um"][order].copy()
@@ -48,7 +48,7 @@ def test_some_bins_of_two_micrometres(hd, hd_folder):
     check(table, expected(centres(sdata, table, "hd_square_002um"), 80.0, hd_folder.to_um))
 
 
-def test_bins_as_labels(hd, hd_folder):
+def test_bins_as_labels_have_the_scale_of_their_name(hd, hd_folder):
     from spatialdata import get_centroids
 
     sdata = hd(16, annotate_table_by_labels=True)
@@ -68,8 +68,8 @@ def test_cells_take_the_scale_of_the_bins_beside_them(hd, hd_folder):
     at = move(np.linalg.inv(hd_folder.to_um), cell_places(table))
     check(table, expected(at, 224.0, hd_folder.to_um))
     assert "bins 'hd_square_008um'" in facts(table)["mpp_source"]
-    (library,) = split_sections(sdata, table_key="cell_segmentations")
-    assert um_per_unit(library) == pytest.approx(0.5, rel=1e-6)
+    (section,) = split_sections(sdata, Selection(table_key="cell_segmentations"))
+    assert um_per_unit(section) == pytest.approx(0.5, rel=1e-6)
 
 
 def cell_places(table) -> np.ndarray:
@@ -88,7 +88,7 @@ def test_cells_alone_ask_for_the_scale(hd, hd_folder):
     check(table, expected(move(np.linalg.inv(hd_folder.to_um), cell_places(table)), 224.0, hd_folder.to_um))
 
 
-def test_hires_image(hd_folder):
+def test_the_hires_image_has_its_own_scale(hd_folder):
     sdata = read_visium_hd(hd_folder.path, [16])
     table = extract(sdata, "square_016um", image_key="hd_hires_image")
     check(table, expected(centres(sdata, table, "hd_square_016um"), 224.0, hd_folder.to_um), 3.0)

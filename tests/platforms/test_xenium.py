@@ -24,7 +24,7 @@ def in_global(folder, rows=slice(None)) -> np.ndarray:
 
 
 @pytest.mark.parametrize("version", ["1.0.1", "1.5.0.3", "2.0.0.10", "3.1.0.4"])
-def test_each_version(xenium_folder, version):
+def test_patches_of_every_xenium_version_lie_at_their_cells(xenium_folder, version):
     folder = xenium_folder(version)
     sdata = read_xenium(folder.path)
     table = extract(sdata)
@@ -37,7 +37,7 @@ def test_each_version(xenium_folder, version):
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=str)
-def test_however_the_image_was_taken(xenium_folder, view):
+def test_patches_are_the_same_however_the_image_was_taken(xenium_folder, view):
     folder = xenium_folder(**view)
     table = extract(read_xenium(folder.path, **LIGHT), patch_um=60.0)
     check(table, expected(in_global(folder), 60.0 / PIXEL_UM, folder.to_um), 2.5)
@@ -45,7 +45,7 @@ def test_however_the_image_was_taken(xenium_folder, view):
 
 
 @pytest.mark.parametrize("region", ["cell_labels", "cell_circles", "cell_boundaries"])
-def test_whatever_the_table_annotates(xenium_folder, region):
+def test_patches_are_the_same_whatever_the_table_annotates(xenium_folder, region):
     folder = xenium_folder(degrees=7.0)
     sdata = read_xenium(folder.path, cells_as_circles=region == "cell_circles", **LIGHT)
     if region == "cell_boundaries":
@@ -57,8 +57,8 @@ def test_whatever_the_table_annotates(xenium_folder, region):
     table = extract(sdata)
     check(table, expected(in_global(folder, order), 112.0 / PIXEL_UM, folder.to_um))
     assert facts(table)["mpp"] == pytest.approx(0.5, rel=1e-6)
-    (library,) = split_sections(sdata)
-    assert library.region == region and um_per_unit(library) == pytest.approx(1.0)
+    (section,) = split_sections(sdata)
+    assert section.element == region and um_per_unit(section) == pytest.approx(1.0)
 
 
 def he_only(folder, path, pixels, to_pixels, **options):
@@ -75,7 +75,7 @@ def he_only(folder, path, pixels, to_pixels, **options):
 
 @pytest.mark.parametrize("scales", [None, [2, 2]], ids=["one scale", "three scales"])
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "rgba", "channels last"])
-def test_kinds_of_images(xenium_folder, tmp_path, kind, scales):
+def test_every_kind_of_image_is_read(xenium_folder, tmp_path, kind, scales):
     folder = xenium_folder()
     to_pixels, *shape = camera(*XENIUM_UM, 0.5, degrees=7.0, shift=33.0)
     pixels = photograph(np.linalg.inv(to_pixels), *shape)
@@ -92,7 +92,7 @@ def test_kinds_of_images(xenium_folder, tmp_path, kind, scales):
     assert facts(table)["level"] == (0 if scales is None else 2)
 
 
-def test_cells_off_the_image(xenium_folder, tmp_path):
+def test_cells_off_the_image_are_nan(xenium_folder, tmp_path):
     folder = xenium_folder()
     # The H&E shows the right part of the tissue only.
     to_pixels, *shape = camera(*XENIUM_UM, 0.5, shift=-150.0)
@@ -115,7 +115,7 @@ def test_fluorescence_is_no_histology(xenium_folder):
     assert facts(table)["mpp"] == pytest.approx(PIXEL_UM)
 
 
-def test_without_the_readers_note_and_without_shapes(xenium_folder):
+def test_cells_are_known_without_the_readers_note_and_shapes(xenium_folder):
     folder = xenium_folder()
     sdata = read_xenium(folder.path, cells_boundaries=False, nucleus_boundaries=False, **LIGHT)
     sdata.attrs.clear()
@@ -131,7 +131,7 @@ def test_two_sources_that_disagree_are_named(xenium_folder):
         extract(sdata)
 
 
-def test_through_zarr(xenium_folder, tmp_path):
+def test_patches_survive_zarr(xenium_folder, tmp_path):
     import spatialdata
 
     folder = xenium_folder(degrees=7.0)
@@ -153,7 +153,7 @@ def test_cells_are_drawn(xenium_folder):
 
 
 @pytest.mark.parametrize("region", ["cell_labels", "cell_circles"])
-def test_regions_of_cells_to_qupath_and_back(xenium_folder, tmp_path, region):
+def test_regions_of_cells_read_back_from_qupath_hold_the_same_cells(xenium_folder, tmp_path, region):
     """Through pixels of an H&E that lies turned and flipped, whatever the units of the cells."""
     folder = xenium_folder(degrees=7.0, flip=True)
     sdata = read_xenium(folder.path, cells_as_circles=region == "cell_circles", **LIGHT)

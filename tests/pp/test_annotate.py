@@ -54,7 +54,7 @@ DRAWN = collection(feature(DUCT, "Duct"), feature(HOLED, "Tumor"))
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_nested_regions_and_holes(order):
+def test_the_smallest_polygon_counts_and_holes_are_outside(order):
     adata = make_adata()
     spacrd.pp.annotate(adata, collection(*DRAWN["features"][::order]), key_added="drawn")
     expected = wanted(adata.obsm["spatial"])
@@ -62,7 +62,7 @@ def test_nested_regions_and_holes(order):
     assert np.array_equal(classes(adata), expected)
 
 
-def test_forms_of_geojson(tmp_path):
+def test_every_form_of_geojson_gives_the_same_classes(tmp_path):
     expected = make_adata()
     spacrd.pp.annotate(expected, DRAWN, key_added="drawn")
     (tmp_path / "drawn.geojson").write_text(json.dumps(DRAWN))
@@ -85,7 +85,7 @@ def test_forms_of_geojson(tmp_path):
 
 
 @pytest.mark.parametrize("view", [{}, {"scale": 2.0}, {"degrees": 30.0}, {"degrees": 90.0, "flip": True}], ids=str)
-def test_pixels_of_a_turned_image(view):
+def test_pixels_of_a_turned_image_are_placed_by_its_transformation(view):
     sdata = make_sdata(**view)
     (name,) = sdata.images
     xy = sdata.tables["table"].obsm["spatial"]
@@ -115,7 +115,7 @@ def test_a_shapes_element_goes_by_its_transformations():
     assert np.array_equal(classes(sdata.tables["table"], "again"), expected)
 
 
-def test_by_area():
+def test_by_area_takes_the_class_that_covers_min_share():
     adata = make_adata()
     half = box(-10, -10, adata.obsm["spatial"][0, 0] + 5.0, 700)
     discs = shapely.buffer(shapely.points(adata.obsm["spatial"]), 39.0 / 2)
@@ -139,7 +139,7 @@ def test_by_area_counts_what_lies_within_once():
     assert classes(adata)[30] == "Duct"
 
 
-def test_default_class_and_round_trips(tmp_path):
+def test_the_default_class_fills_the_rest_and_survives_files(tmp_path):
     sdata = make_sdata()
     before = sdata.tables["table"].X.copy()
     spacrd.pp.annotate(sdata, DRAWN, key_added="drawn", default="normal")
@@ -155,7 +155,7 @@ def test_default_class_and_round_trips(tmp_path):
     assert np.array_equal(before, sdata.tables["table"].X)
 
 
-def test_several_sections_one_after_the_other():
+def test_annotating_one_section_keeps_the_classes_of_another():
     one, two = make_adata(library="one"), make_adata(library="two")
     both = ad.concat([one, two], label="slide", keys=["one", "two"], uns_merge="unique")
     both.uns["spatial"] = {**one.uns["spatial"], **two.uns["spatial"]}
@@ -169,7 +169,7 @@ def test_several_sections_one_after_the_other():
     assert (both.obs["drawn"][both.obs["slide"] == "two"] == "other").any()
 
 
-def test_what_cannot_be_used_is_said():
+def test_lines_and_regions_without_class_are_warned_of():
     adata = make_adata()
     mixed = collection(feature(DUCT, "Duct"), feature(Point(1, 1), "Duct"), feature(box(300, 300, 350, 350), None))
     with (
@@ -208,7 +208,7 @@ def test_a_bow_tie_is_repaired():
         ({"type": "Feature", "geometry": {"type": "Polygon"}, "properties": {}}, {}, ValueError, "cannot be read"),
     ],
 )
-def test_mistakes(regions, options, error, message):
+def test_an_input_error_says_what_is_wrong_and_writes_no_column(regions, options, error, message):
     adata = make_adata()
     before = adata.copy()
     with pytest.raises(error, match=message):
@@ -216,7 +216,7 @@ def test_mistakes(regions, options, error, message):
     assert adata.obs.equals(before.obs) and "spacrd" not in adata.uns
 
 
-def test_a_file_that_is_no_geojson(tmp_path):
+def test_a_file_that_is_no_geojson_is_refused(tmp_path):
     (tmp_path / "x.geojson").write_text("<xml/>")
     with pytest.raises(ValueError, match=r"'x.geojson' is no GeoJSON"):
         spacrd.pp.annotate(make_adata(), tmp_path / "x.geojson", key_added="drawn")
@@ -226,7 +226,7 @@ def test_a_file_that_is_no_geojson(tmp_path):
         spacrd.pp.annotate(make_sdata(), "nothing", key_added="drawn")
 
 
-def test_content_as_text_and_with_a_byte_order_mark(tmp_path):
+def test_geojson_is_read_as_text_and_with_a_byte_order_mark(tmp_path):
     wanted = make_adata()
     spacrd.pp.annotate(wanted, DRAWN, key_added="drawn")
     (tmp_path / "mark.geojson").write_text(json.dumps(DRAWN), encoding="utf-8-sig")
@@ -236,7 +236,7 @@ def test_content_as_text_and_with_a_byte_order_mark(tmp_path):
         assert np.array_equal(classes(data if isinstance(data, ad.AnnData) else data.tables["table"]), classes(wanted))
 
 
-def test_collections_and_circles():
+def test_collections_and_circles_count_as_polygons():
     adata = make_adata()
     core, spot = Point(200, 200), Point(400, 400)
     inner = GeometryCollection([GeometryCollection([core.buffer(100)]), LineString([(0, 0), (9, 9)])])
@@ -258,7 +258,7 @@ def test_of_regions_of_one_size_the_first_counts():
         assert set(classes(adata)) == {"", order[0]}
 
 
-def test_frames_that_say_too_little():
+def test_frames_without_class_or_geometry_are_refused():
     bare = geopandas.GeoDataFrame({"class": ["a"]})
     with pytest.raises(ValueError, match="must have a geometry"):
         spacrd.pp.annotate(make_adata(), bare, key_added="drawn")
@@ -267,7 +267,7 @@ def test_frames_that_say_too_little():
         spacrd.pp.annotate(make_adata(), unnamed, key_added="drawn")
 
 
-def test_cells_of_a_raster_by_area():
+def test_cells_of_a_raster_are_discs_of_their_area():
     sdata = make_sdata()
     table = sdata.tables["table"]
     raster = np.zeros((SIZE, SIZE), np.int32)

@@ -46,7 +46,7 @@ def test_other_names_leave_the_order(names):
     np.testing.assert_array_equal(embedded(rename), embedded())
 
 
-def test_channels_last():
+def test_images_with_channels_last_are_read_right():
     def turn(pixels, transformations):
         return Image2DModel.parse(pixels.transpose(1, 2, 0), dims=("y", "x", "c"), transformations=transformations)
 

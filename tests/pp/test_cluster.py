@@ -118,7 +118,7 @@ def test_blocks_are_kept_and_continued(client, tmp_path):
     assert np.array_equal(again.obsm[KEY], adata.obsm[KEY]) and len(list(notes.iterdir())) == before + 1
 
 
-def test_images_on_disk_and_on_the_cluster(client, tmp_path):
+def test_images_on_disk_are_read_and_persisted_ones_refused(client, tmp_path):
     expected = extract(make_adata()).obsm[KEY]
     image = make_adata().uns["spatial"]["one"]["images"]["fullres"]
     da.from_array(image, chunks=(200, 200, 3)).to_zarr(str(tmp_path / "image"))

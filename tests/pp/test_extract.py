@@ -15,7 +15,7 @@ from tests.image.sections import SIZE, hexagons, make_adata, make_sdata, render
 from tests.pp.colour import KEY, check_colours, colours, extract, section
 
 
-def test_anndata():
+def test_each_spot_of_an_anndata_gets_the_patch_at_its_place():
     table = extract(make_adata())
     check_colours(table)
     assert table.obs["spacrd_in_image"].all() and not table.obs["spacrd_padded"].any()
@@ -28,7 +28,7 @@ def test_anndata():
     assert (facts["n_patches"], facts["n_padded"], facts["n_off_image"]) == (table.n_obs, 0, 0)
 
 
-def test_anndata_hires_image_and_lazy_images():
+def test_hires_lazy_and_float_images_give_the_same_colours():
     small = render(np.diag([0.5, 0.5, 1]), SIZE // 2, SIZE // 2).transpose(1, 2, 0)
     with pytest.warns(UserWarning, match="20 px wide"):
         table = extract(make_adata(hires=small))
@@ -83,7 +83,7 @@ def test_spots_missing_in_the_element_are_an_error():
         extract(sdata)
 
 
-def test_labels_are_centred():
+def test_patches_of_labels_lie_at_their_centroids():
     from spatialdata.models import Labels2DModel, TableModel
     from spatialdata.transformations import Identity
 
@@ -201,7 +201,7 @@ def test_names_of_encoders_become_slots_anndata_can_store():
     assert adata.uns["spacrd"]["X_me_colour_2"]["encoder"] == "me/colour:2"
 
 
-def test_timm_model_end_to_end(tmp_path):
+def test_a_timm_model_embeds_patches(tmp_path):
     torch = pytest.importorskip("torch")
     from spacrd.encoders._timm import import_timm
 
@@ -238,7 +238,7 @@ def test_a_device_out_of_memory_takes_smaller_batches():
 
 
 @pytest.mark.real_data
-def test_real_visium_folder(real_data):
+def test_a_real_visium_folder_is_embedded(real_data):
     spatialdata_io = pytest.importorskip("spatialdata_io")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

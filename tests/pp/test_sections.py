@@ -27,7 +27,7 @@ def test_several_libraries_each_have_their_image():
     assert set(table.uns["spacrd"][KEY]["sections"]) == {"one", "two"}
 
 
-def test_one_region_after_the_other():
+def test_extracting_one_section_keeps_the_embedding_of_another():
     table = extract(two_libraries(), library_key="sample", region="two")
     two = (table.obs["sample"] == "two").to_numpy()
     assert np.isnan(table.obsm[KEY][~two]).all() and (table.obsm[KEY][two] == 77).all()
@@ -50,7 +50,7 @@ def test_sections_of_one_slot_share_their_encoder():
     spacrd.pp.extract_patches(table, encoder="other", key_added=KEY, library_key="sample")
 
 
-def test_library_without_its_entry():
+def test_a_section_without_images_is_named():
     table = two_libraries()
     table.obs["sample"] = table.obs["sample"].astype(str).replace("two", "three")
     with pytest.raises(KeyError, match=r"'three'.*'one', 'two'"):
@@ -61,7 +61,7 @@ def grey(value=77, **arguments):
     return make_adata(fullres=np.full((SIZE, SIZE, 3), value, np.uint8), **arguments)
 
 
-def test_several_objects_in_one_call():
+def test_several_objects_in_one_call_get_what_each_gets_alone():
     alone = extract(make_adata()).obsm[KEY]
     sections = [make_adata(), make_sdata(scale=2.0), grey()]
     assert spacrd.pp.extract_patches(sections, encoder="colour") is None

@@ -54,7 +54,7 @@ def _colour(monkeypatch):
 
 
 @given(spec=images, encoder=st.sampled_from(["colour", "colour", "handcrafted"]), workers=st.sampled_from([0, 2]))
-def test_patches(spec, encoder, workers):
+def test_any_image_is_embedded_or_refused_with_a_reason(spec, encoder, workers):
     data = build(spec)
     assume(data is not None)
     found = []
@@ -80,7 +80,7 @@ def test_patches(spec, encoder, workers):
     by=st.sampled_from(["centroid", "centroid", "area"]),
     default=st.sampled_from([None, "normal"]),
 )
-def test_annotations(spec, drawn, by, default):
+def test_any_drawing_is_read_or_refused_with_a_reason(spec, drawn, by, default):
     data = build(spec)
     assume(data is not None)
     found = []
@@ -98,7 +98,7 @@ def test_annotations(spec, drawn, by, default):
 
 
 @given(spec=images, seed=st.integers(0, 9))
-def test_maps(spec, seed):
+def test_any_section_is_drawn_or_refused_with_a_reason(spec, seed):
     data = build(spec)
     assume(data is not None)
     table = data if spec["container"] == "anndata" else data["table"]

@@ -58,7 +58,7 @@ def test_recut_finds_the_same_intervals(model):
 
 
 def test_stored_uncertainty_gives_its_interval_back():
-    from spacrd._sections._scored import ScoredSection
+    from spacrd._sections import ScoredSection
 
     centre, error = logit(np.array([0.02, 0.4, 0.5, 0.97])), np.array([0.3, 1.0, 2.0, 0.1])
     wanted = expit(centre[:, None] + np.array([-1, 1]) * error[:, None])

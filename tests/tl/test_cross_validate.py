@@ -442,7 +442,7 @@ def test_max_distance_finds_the_same_scale():
     for data in (toy, bare, make_section(0, n=25)):
         library = split_sections(data)[0]
         if data is toy:
-            library.sdata.shapes[library.region]["radius"] *= 1.01
+            library.sdata.shapes[library.element]["radius"] *= 1.01
         label = "pathologist"
         options = {"negative": None, "group_key": None, "image_rep": None, "layer": None}
         (piece,) = read_sections([library], label, positive=[POSITIVE], expression=True, scale=True, **options)

@@ -63,7 +63,7 @@ def test_area_is_that_of_the_tissue():
     assert n * TILE_MM2 * 0.97 < found["area_mm2"][0] < n * TILE_MM2 * 1.25
 
 
-def test_islands_and_small_regions():
+def test_islands_are_regions_and_small_ones_are_left_out():
     adata = make_adata()
     xy = adata.obsm["spatial"]
     cancer = left(xy) & (xy[:, 0] < 180)
@@ -95,7 +95,7 @@ def test_shapes_follow_the_spots(view, tmp_path):
 
 
 @pytest.mark.parametrize("view", [{}, {"degrees": 90.0, "flip": True}, {"degrees": 20.0, "scale": 1.5}], ids=str)
-def test_to_qupath_and_back(view, tmp_path):
+def test_regions_read_back_from_qupath_hold_the_same_spots(view, tmp_path):
     sdata = make_sdata(**view)
     xy = sdata.tables["table"].obsm["spatial"]
     spacrd.tl.regions(called(sdata, left(xy)), geojson=tmp_path / "cancer.geojson")
@@ -144,7 +144,7 @@ def test_uncertain_spots_are_no_cancer(tmp_path):
     assert ad.read_h5ad(tmp_path / "a.h5ad").obs["spacrd_boundary_distance"].equals(distance)
 
 
-def test_one_spot_and_spots_at_one_place():
+def test_one_spot_and_stacked_spots_have_an_outline():
     adata = make_adata()[:1].copy()
     found = spacrd.tl.regions(called(adata, np.array([True])), mpp=1.0, smooth_um=5.0)
     assert found["area_mm2"][0] == pytest.approx(np.pi * 30.0**2 / 1e6, rel=0.02)
@@ -158,7 +158,7 @@ def test_one_spot_and_spots_at_one_place():
     assert found["n_spots"].tolist() == [cancer.sum()]
 
 
-def test_mistakes(tmp_path):
+def test_an_input_error_says_what_is_wrong_and_writes_no_distances(tmp_path):
     adata = make_adata()
     with pytest.raises(KeyError, match="Run spacrd.tl.score"):
         spacrd.tl.regions(adata)
@@ -178,7 +178,7 @@ def test_mistakes(tmp_path):
         spacrd.tl.regions(adata)
 
 
-def test_any_name_of_a_section(tmp_path):
+def test_a_section_may_have_any_name(tmp_path):
     sdata = make_sdata()
     table = called(sdata, np.arange(sdata.tables["table"].n_obs) % 3 == 0).tables["table"]
     table.obs["slide"] = np.where(left(table.obsm["spatial"]), "a/b c", "d")
@@ -188,7 +188,7 @@ def test_any_name_of_a_section(tmp_path):
     sdata.write(tmp_path / "s.zarr")
 
 
-def test_spots_that_are_nowhere_are_named(tmp_path):
+def test_spots_that_are_not_finite_are_refused(tmp_path):
     sdata = called(make_sdata(), left(make_adata().obsm["spatial"]))
     sdata.shapes["one"].loc[3, "geometry"] = shapely.Point(np.nan, np.nan)
     with pytest.raises(ValueError, match="1 spots have no finite coordinates"):

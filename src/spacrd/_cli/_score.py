@@ -63,19 +63,18 @@ def _run(arguments: argparse.Namespace, console: Console) -> Outcome:
         check_free(csv, overwrite=arguments.overwrite)
     elif not targets:
         raise ValueError("Nothing would be written. Name a place with --out, --out-dir or --csv.")
-    from .._sections import scored_sections
+    from .._sections import Selection, scored_sections
     from ..tl import score
 
     model = load_model(arguments.model)
     rows: list[dict[str, Any]] = []
     tables: list[pd.DataFrame] = []
+    selection = Selection(table_key=arguments.table_key, library_key=arguments.library_key)
     for number, source in enumerate(sources):
         data = read(source, arguments, console)
         console.say(f"Scoring {source.given}")
         score(data, model, **given(arguments, ARGUMENTS))
-        for scored in scored_sections(
-            data, key=arguments.key_added, table_key=arguments.table_key, library_key=arguments.library_key
-        ):
+        for scored in scored_sections(data, arguments.key_added, selection):
             rows.append(_row(source, scored))
             if csv is not None:
                 tables.append(_spots(source, scored))
@@ -102,7 +101,7 @@ def _row(source: Input, scored: ScoredSection) -> dict[str, Any]:
         f"share_{region}": float((scored.region == region).sum() / n) if n else float("nan")
         for region in (CANCER, UNCERTAIN)
     }
-    return {"input": source.given, "section": scored.library.name, **shares, **scored.report}
+    return {"input": source.given, "section": scored.section.name, **shares, **scored.report}
 
 
 def _spots(source: Input, scored: ScoredSection) -> pd.DataFrame:
@@ -110,13 +109,13 @@ def _spots(source: Input, scored: ScoredSection) -> pd.DataFrame:
 
     from .._sections import coordinates
 
-    library = scored.library
-    xy = coordinates(library)
+    section = scored.section
+    xy = coordinates(section)
     return pd.DataFrame(
         {
             "input": source.given,
-            "section": library.name,
-            "spot": library.table.obs_names[library.rows],
+            "section": section.name,
+            "spot": section.table.obs_names[section.rows],
             "x": xy[:, 0],
             "y": xy[:, 1],
             "likelihood": scored.likelihood.astype(np.float32),

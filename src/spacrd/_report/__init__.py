@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._files import replacing
 from .._keys import Keys
-from .._sections import as_list, get_table, result_record, scored_sections
+from .._sections import Selection, as_list, get_table, result_record, scored_sections
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -84,7 +84,7 @@ def report(
     file = _checked(path, overwrite)
     objects = as_list(data)
     records = [result_record(get_table(one, table_key), key) for one in objects]
-    scored = [scored_sections(one, key=key, table_key=table_key, library_key=library_key) for one in objects]
+    scored = [scored_sections(one, key, Selection(table_key=table_key, library_key=library_key)) for one in objects]
     for record in records:
         _check_model(model, record)
     from ._facts import models_facts, section_facts, versions
@@ -94,7 +94,7 @@ def report(
         for record, sections in zip(records, scored, strict=True)
         for section in sections
     ]
-    names = [[section.library.name for section in sections] for sections in scored]
+    names = [[section.section.name for section in sections] for sections in scored]
     models = models_facts(records, names, model)
     _publish(_render(sections=facts, models=models, versions=versions(records), key=key), file, overwrite)
     return file

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._keys import CANCER, NORMAL, REGION_COLORS, UNCERTAIN, Keys
-from .._sections import ScoredSection, Section, recorded_embeddings, result_record
-from ..pl._tissue import tissue_of
+from .._sections import ScoredSection, Section, Selection, recorded_embeddings, result_record
+from ..pl._view import view_section
 from . import _figures, _words
 
 if TYPE_CHECKING:
@@ -98,11 +98,11 @@ def section_facts(
 ) -> SectionFacts:
     """Everything the report says of one section, of an object with this record."""
     calibrated_on = int(record["calibrated_on"]) if "calibrated_on" in record else None
-    name, report = scored.library.name, scored.report
+    name, report = scored.section.name, scored.report
     n_spots, n_scored = len(scored.likelihood), int(np.isfinite(scored.likelihood).sum())
     shares, checks = _shares(scored), _words.checks(report)
     verdict = str(report.get("verdict", "")) if n_scored else ""
-    tissue = tissue_of(scored.library, image_key, coordinate_system)
+    tissue = view_section(scored.section, Selection(image_key=image_key, coordinate_system=coordinate_system))
     figures = []
     called = "; ".join(f"{share.text} {share.name}" for share in shares) or "none called"
     if n_scored:
@@ -132,7 +132,7 @@ def section_facts(
                 ("scored from", _words.MODALITIES.get(modality, modality or "not recorded")),
                 ("threshold", f"{scored.threshold:.4g}, {method or 'not recorded'}"),
             ],
-            **_embeddings(scored.library),
+            **_embeddings(scored.section),
         },
     )
 

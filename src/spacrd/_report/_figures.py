@@ -14,7 +14,7 @@ from .._keys import CANCER
 from .._sections import ScoredSection
 from ..pl._distribution import draw_histogram
 from ..pl._map import Style, draw_outline, draw_section, draw_tissue
-from ..pl._tissue import Tissue
+from ..pl._view import SectionView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,13 +71,13 @@ def _on_both(draw: Callable[[Figure], None], height: float, alt: str, caption: s
     return Drawn(light, _draw("dark", height, draw)[0], alt, caption, *size)
 
 
-def _height(tissue: Tissue) -> float:
+def _height(tissue: SectionView) -> float:
     """Height of an image as wide as a figure."""
     width, height = tissue.limits[1] - tissue.limits[0]
     return float(np.clip(WIDTH * height / width, 1.5, 6.0))
 
 
-def map_figure(scored: ScoredSection, tissue: Tissue, alt: str) -> Drawn:
+def map_figure(scored: ScoredSection, tissue: SectionView, alt: str) -> Drawn:
     """Likelihoods over the tissue with an outline of called cancer."""
 
     def draw(figure: Figure) -> None:
@@ -94,7 +94,7 @@ def map_figure(scored: ScoredSection, tissue: Tissue, alt: str) -> Drawn:
     return _on_both(draw, _height(tissue) + 0.75, alt, caption)
 
 
-def image_figure(tissue: Tissue, name: str) -> Drawn:
+def image_figure(tissue: SectionView, name: str) -> Drawn:
     """The image alone, at the place and size of the map."""
 
     def draw(figure: Figure) -> None:

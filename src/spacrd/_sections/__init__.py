@@ -1,29 +1,33 @@
 """The only place that knows AnnData and SpatialData: what a section is, and how results are written back."""
 
+from ._centres import check_finite, coordinates
+from ._containers import as_list, copy_data, get_table, is_spatialdata
+from ._drawn import place_in_pixels, read_annotations
+from ._elements import transformations
 from ._genes import gene_names
-from ._records import embedding_record, recorded_embeddings
+from ._geojson import CLASS, polygons_only, write_geojson
+from ._images import NoImageError
+from ._placement import Placement, place_on_image, place_rows, place_spots, with_scale
+from ._records import embedding_record, recorded_embeddings, result_record
+from ._results import write_results, write_scores
 from ._scale import kind_of, um_per_unit
 from ._scored import ScoredSection, scored_sections
+from ._section import Section, split_sections
+from ._selection import Selection
+from ._shapes import outlines, store_shapes, transform_polygons
 from ._stored import Stored
-from ._tables import (
-    Section,
-    as_list,
-    coordinates,
-    counts,
-    embedding,
-    get_table,
-    is_spatialdata,
-    labels,
-    result_record,
-    split_sections,
-)
-from ._write import copy_data, write_results
+from ._tables import counts, embedding, labels
 
 __all__ = [
+    "CLASS",
+    "NoImageError",
+    "Placement",
     "ScoredSection",
     "Section",
+    "Selection",
     "Stored",
     "as_list",
+    "check_finite",
     "coordinates",
     "copy_data",
     "counts",
@@ -34,10 +38,23 @@ __all__ = [
     "is_spatialdata",
     "kind_of",
     "labels",
+    "outlines",
+    "place_in_pixels",
+    "place_on_image",
+    "place_rows",
+    "place_spots",
+    "polygons_only",
+    "read_annotations",
     "recorded_embeddings",
     "result_record",
     "scored_sections",
     "split_sections",
+    "store_shapes",
+    "transform_polygons",
+    "transformations",
     "um_per_unit",
+    "with_scale",
+    "write_geojson",
     "write_results",
+    "write_scores",
 ]

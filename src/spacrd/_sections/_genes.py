@@ -21,7 +21,7 @@ _VERSIONED = re.compile(r"(ENS[A-Z]*G\d+)\.\d+")
 
 
 def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.ndarray, str | None]:
-    """Names of the genes, str (n_vars,), and the ``.var`` column they were taken from; None: ``var_names``.
+    """Return the names of the genes, str (n_vars,), and the ``.var`` column they come from; None: ``var_names``.
 
     Readers name genes by symbol and keep Ensembl ids beside them, or the other way round. Where ``var_names`` hold less
     than half of the ``wanted`` genes, the column of texts that holds most is read instead. In such a column a name may
@@ -32,14 +32,14 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
     ValueError
         If ``var_names`` are not unique.
     """
-    own = table.var_names
-    if not own.is_unique:
-        twice = own[own.duplicated()].unique()
+    var_names = table.var_names
+    if not var_names.is_unique:
+        twice = var_names[var_names.duplicated()].unique()
         raise ValueError(f"Gene names are not unique: {quote_names(twice, 5)}. Call `adata.var_names_make_unique()`.")
     looked_for = pd.Index([] if wanted is None else [str(gene) for gene in wanted]).unique()
-    found = _spelled_as(own.to_numpy(dtype=str), looked_for)
-    if not len(looked_for) or (most := int(looked_for.isin(found).sum())) >= ENOUGH * len(looked_for):
-        return found, None
+    names = _spelled_as(var_names.to_numpy(dtype=str), looked_for)
+    if not len(looked_for) or (most := int(looked_for.isin(names).sum())) >= ENOUGH * len(looked_for):
+        return names, None
     source = None
     for column in table.var:
         values = table.var[column]
@@ -47,24 +47,24 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
             values = values.astype(values.cat.categories.dtype)
         if not pd.api.types.is_string_dtype(values.dtype) and values.dtype != object:
             continue
-        texts = values.where(values.notna() & ~values.duplicated(), pd.Series(own, index=own)).astype(str)
+        texts = values.where(values.notna() & ~values.duplicated(), pd.Series(var_names, index=var_names)).astype(str)
         spelled = _spelled_as(texts.to_numpy(dtype=str), looked_for)
         if (shared := int(looked_for.isin(spelled).sum())) > most:
-            most, source, found = shared, str(column), spelled
-    return found, source
+            most, source, names = shared, str(column), spelled
+    return names, source
 
 
-def _spelled_as(found: np.ndarray, wanted: pd.Index) -> np.ndarray:
-    """Names, with Ensembl ids in the versions that are wanted; the first of several versions of a gene."""
+def _spelled_as(names: np.ndarray, wanted: pd.Index) -> np.ndarray:
+    """Return names, with Ensembl ids in the versions that are wanted; the first of several versions of a gene."""
     spelling = {_plain(name): name for name in reversed(wanted) if name.startswith("ENS")}
     if not spelling:
-        return found
-    taken = set(found)
-    spelled = list(found)
-    for place, name in enumerate(found):
+        return names
+    taken = set(names)
+    spelled = list(names)
+    for position, name in enumerate(names):
         new = spelling.get(_plain(name), name)
         if new not in taken:
-            spelled[place] = new
+            spelled[position] = new
             taken.add(new)
     return np.array(spelled, dtype=str)
 

@@ -24,7 +24,7 @@ _EXPECTED = "expected a FeatureCollection, a Feature or a list of features, as Q
 
 
 def read_geojson(source: str | Path | Mapping[str, Any] | Sequence[Any], class_key: str | None) -> GeoDataFrame:
-    """Polygons and their class, in the units of the file.
+    """Read polygons and their class, in the units of the file.
 
     The class is ``properties[class_key]``; by default ``properties.classification``, a name or what QuPath keeps there.
     Features without a class are kept with None.
@@ -52,13 +52,15 @@ def read_geojson(source: str | Path | Mapping[str, Any] | Sequence[Any], class_k
             raise ValueError(f"{where} is no GeoJSON ({error}); {_EXPECTED}.") from error
     features = _features(source, where)
     properties = [feature.get("properties") or {} for feature in features]
-    if class_key is not None and not any(class_key in found for found in properties):
-        check_key(class_key, dict.fromkeys(name for found in properties for name in found), "property of the features")
+    if class_key is not None and not any(class_key in values for values in properties):
+        check_key(
+            class_key, dict.fromkeys(name for values in properties for name in values), "property of the features"
+        )
     try:
         geometry = [shape(feature["geometry"]) for feature in features]
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError) as error:
         raise ValueError(f"{where} has a feature whose geometry cannot be read ({error}).") from error
-    classes = [class_name(found.get(class_key or "classification")) for found in properties]
+    classes = [class_name(values.get(class_key or "classification")) for values in properties]
     return geopandas.GeoDataFrame({CLASS: classes}, geometry=geometry)
 
 
@@ -79,7 +81,7 @@ def _features(source: Any, where: str) -> list[Mapping[str, Any]]:
 
 
 def class_name(value: Any) -> str | None:
-    """Name of a class: a text, what QuPath keeps of it, or that as text; None if there is none."""
+    """Return the name of a class: a text, what QuPath keeps of it, or that as text; None if there is none."""
     if isinstance(value, str) and value.startswith("{"):
         try:
             value = json.loads(value)
@@ -99,7 +101,7 @@ def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str
     from shapely.geometry import mapping
     from shapely.geometry.polygon import orient
 
-    rgb = [round(255 * part) for part in to_rgb(color)]
+    rgb = [round(255 * value) for value in to_rgb(color)]
     columns = [column for column in regions.columns if column not in ("geometry", "section")]
     features = [
         {
@@ -120,15 +122,15 @@ def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str
 
 
 def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:
-    """Valid polygons of a frame, and how many rows held none (points, lines, empty geometries)."""
+    """Return the valid polygons of a frame, and how many rows held none (points, lines, empty geometries)."""
     import shapely
 
     corners, of = shapely.get_coordinates(frame.geometry.to_numpy(), return_index=True)
     if len(bad := np.unique(of[~np.isfinite(corners).all(axis=1)])):
         raise ValueError(f"{len(bad)} of {len(frame)} annotations have corners that are NaN or infinite. Remove them.")
     geometry = shapely.make_valid(frame.geometry.to_numpy())
-    kept = [shapely.unary_union([part for part in _parts(g) if part.geom_type in _AREAL]) for g in geometry]
-    frame = frame.set_geometry(kept)
+    polygons = [shapely.unary_union([leaf for leaf in _leaves(each) if leaf.geom_type in _AREAL]) for each in geometry]
+    frame = frame.set_geometry(polygons)
     areal = ~frame.geometry.is_empty
     if not areal.any():
         kinds = quote_names(frame.geometry.geom_type.unique()) if len(frame) else "nothing"
@@ -139,9 +141,9 @@ def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:
 _AREAL = ("Polygon", "MultiPolygon")
 
 
-def _parts(geometry: Any) -> list[Any]:
-    """Geometries without collections, however deep they lie."""
+def _leaves(geometry: Any) -> list[Any]:
+    """List the geometries without collections, however deep they lie."""
     import shapely
 
-    parts = list(shapely.get_parts(geometry))
-    return [leaf for part in parts for leaf in (_parts(part) if part.geom_type == "GeometryCollection" else [part])]
+    parts = shapely.get_parts(geometry)
+    return [leaf for part in parts for leaf in (_leaves(part) if part.geom_type == "GeometryCollection" else [part])]

@@ -1,25 +1,23 @@
-"""The image of a section, its scale and the spots on it, from AnnData and SpatialData."""
+"""Images of a section: which one is meant, and its pixels."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .._checks import check_key, quote_names, warn
+from .._checks import check_key, quote_names
 from .._keys import Keys
-from ..image import Pyramid, Scale, find_scale
-from ..image._tiles import check_image
-from ._centres import instances, matrix_to, place_instances, transformations
+from ..image import Pyramid, check_image
+from ._centres import stored_coordinates
+from ._elements import matrix_to, transformations, usual_system
 from ._levels import levels_of
-from ._scale import is_xenium, kind_of, positive, scale_factors, scale_sources, stored_diameter
-from ._tables import Section, coordinates, stored_coordinates
+from ._scale import is_xenium, positive, scale_factors
+from ._section import Section
 
-STRETCHED = 1.1
-"""Ratio of an image's two scales in a coordinate system that no registration of a slide needs."""
 FINEST_FIRST = ("fullres", "full", "hires", "lowres")
 _OF_READER = re.compile(r"^(?P<slide>.*)_(?P<size>full|hires|lowres)_image(?P<section>-.*)?$")
 FLUORESCENCE = ("morphology_focus", "morphology_mip", "if_image")
@@ -36,145 +34,25 @@ class NoImageError(ValueError):
 
 @dataclass(frozen=True)
 class SectionImage:
-    """Everything that cutting patches needs; arrays only.
+    """An image of a section.
 
     Attributes
     ----------
     name
-        Name of the image in its object.
+        Its name in the container.
     pyramid
         Its pixels at one or more resolutions.
-    xy
-        Spot centres in units of the coordinate system, (n, 2) float64, in the order of ``Section.rows``.
-    scale
-        Micrometres per unit of the coordinate system and how they were found.
-    coordinate_system
-        Name of the coordinate system; None for AnnData, where it is the full-resolution image.
-    spot_diameter
-        Stored spot diameter in units of the coordinate system; NaN if unknown.
-    kind
-        ``"spots"``, ``"bins"`` or ``"cells"``.
     """
 
     name: str
     pyramid: Pyramid
-    xy: np.ndarray
-    scale: Scale
-    coordinate_system: str | None
-    spot_diameter: float
-    kind: str = "spots"
 
 
-def open_image(
-    library: Section,
-    *,
-    image_key: str | None = None,
-    coordinate_system: str | None = None,
-    mpp: float | None = None,
-) -> SectionImage:
-    """Open the image of a section without reading its pixels.
-
-    Parameters
-    ----------
-    library
-        The section.
-    image_key
-        Name of the image; by default the only one, or the finest of the images that the reader made of one slide.
-    coordinate_system
-        Coordinate system shared by the spots and the image (SpatialData only).
-    mpp
-        Micrometres per pixel of the finest level of the image; by default found from the spots.
-
-    Returns
-    -------
-    The image, with the spots and their scale.
-
-    Raises
-    ------
-    ValueError
-        If there is no image, or several and none is named, or the scale cannot be found or be right.
-    KeyError
-        If a name is unknown, or spots are missing in the element that the table annotates.
-    """
-    name, pyramid, xy, diameter, coordinate_system = place_image(library, image_key, coordinate_system)
-    longest, shortest = np.linalg.svd(pyramid.to_pixels[:2, :2], compute_uv=False)
-    if longest > STRETCHED * shortest:
-        warn(
-            f"Coordinate system {coordinate_system!r} stretches image {name!r} by {longest / shortest:.3g} in one "
-            "direction. Squares in it are none on the image, and lengths in micrometres are a mean of both."
-        )
-    sources = scale_sources(library, xy, coordinate_system, diameter)
-    scale = find_scale(xy, **sources, mpp=mpp, pixels_per_unit=pyramid.pixels_per_unit)
-    return SectionImage(name, pyramid, xy, scale, coordinate_system, diameter, kind_of(library))
-
-
-def place_rows(
-    library: Section, coordinate_system: str | None, mpp: float | None
-) -> tuple[np.ndarray, Scale, str | None]:
-    """Centres, (n, 2), and scale of the rows in a coordinate system of an image, if there is one; and its name.
-
-    ``mpp`` is in micrometres per unit of that system.
-    """
-    if library.sdata is None or library.region is None:
-        xy, system, diameter = coordinates(library), None, stored_diameter(library)
-    else:
-        element = library.sdata[library.region]
-        own = transformations(element)
-        if coordinate_system is not None:
-            check_key(coordinate_system, own, f"coordinate system of {library.region!r}")
-        seen = {name for image in library.sdata.images.values() for name in transformations(image)} & set(own)
-        system = coordinate_system or _usual(seen or set(own), library.region)
-        xy, diameter = _element_spots(element, library, system)
-    return xy, find_scale(xy, **scale_sources(library, xy, system, diameter), mpp=mpp), system
-
-
-def _usual(systems: set[str], region: str) -> str:
-    """The coordinate system that patches are cut in."""
-    return next((name for name in (region, "global") if name in systems), min(systems))
-
-
-def place_image(
-    library: Section, image_key: str | None, coordinate_system: str | None
-) -> tuple[str, Pyramid, np.ndarray, float, str | None]:
-    """Name, pixels, spot centres, spot diameter and coordinate system of an image whose scale need not be known."""
-    if library.sdata is not None:
-        return _from_spatialdata(library, image_key, coordinate_system)
-    if coordinate_system is not None:
-        raise ValueError("coordinate_system is for SpatialData; an AnnData has none.")
-    return *_from_anndata(library, image_key), None
-
-
-def _from_anndata(library: Section, image_key: str | None) -> tuple[str, Pyramid, np.ndarray, float]:
-    table = library.table
-    spatial = table.uns.get(Keys.SPATIAL)
-    no_image = NO_IMAGE.format(name=library.name, where=" in uns['spatial'][library]['images']")
-    if not isinstance(spatial, Mapping) or not spatial:
-        raise NoImageError(no_image)
-    if library.name not in spatial and len(spatial) > 1:
-        raise KeyError(
-            f"uns['spatial'] has no entry {library.name!r}. Available: {quote_names(spatial)}. "
-            "Name the obs column of section names with `library_key`."
-        )
-    if library.name not in spatial and _overlaps_others(library):
-        raise NoImageError(
-            f"uns['spatial'] has one image, {quote_names(spatial)}, but spots of section {library.name!r} and of "
-            "others lie on each other, so that they are of several images. Store that of each section under its name."
-        )
-    entry = spatial.get(library.name, next(iter(spatial.values())))
-    factors = scale_factors(library)
-    images = entry.get("images") or {}
-    if not isinstance(images, Mapping):
-        raise TypeError(f"uns['spatial'] of {library.name!r} must hold dictionaries 'images' and 'scalefactors'.")
-    if not images:
-        raise NoImageError(no_image)
-    if image_key is None:
-        known = [key for key in FINEST_FIRST if key in images]
-        if not known and len(images) > 1:
-            raise ValueError(
-                f"There are several images and none is named: {quote_names(images)}. Name one with `image_key`."
-            )
-        image_key = known[0] if known else next(iter(images))
-    check_key(image_key, images, "image")
+def anndata_image(section: Section, image_key: str | None) -> SectionImage:
+    """Open the image of a section of an AnnData; its coordinate units are full-resolution pixels."""
+    factors = scale_factors(section)
+    images = _stored_images(section)
+    image_key = _choose_stored(images, image_key)
     factor = factors.get(f"tissue_{image_key}_scalef", 1.0 if image_key in ("fullres", "full") else None)
     if factor is None:
         raise KeyError(
@@ -182,7 +60,49 @@ def _from_anndata(library: Section, image_key: str | None) -> tuple[str, Pyramid
             f"Available: {quote_names(factors)}."
         )
     factor = positive(factor, f"scalefactors['tissue_{image_key}_scalef']")
-    pixels = images[image_key]
+    pixels = _channels_first(images[image_key], image_key)
+    return SectionImage(image_key, Pyramid((pixels,), np.diag([factor, factor, 1.0])))
+
+
+def _stored_images(section: Section) -> Mapping[str, Any]:
+    """Return the images that ``uns["spatial"]`` holds of a section, at least one."""
+    spatial = section.table.uns.get(Keys.SPATIAL)
+    no_image = NO_IMAGE.format(name=section.name, where=" in uns['spatial'][library]['images']")
+    if not isinstance(spatial, Mapping) or not spatial:
+        raise NoImageError(no_image)
+    if section.name not in spatial and len(spatial) > 1:
+        raise KeyError(
+            f"uns['spatial'] has no entry {section.name!r}. Available: {quote_names(spatial)}. "
+            "Name the obs column of section names with `library_key`."
+        )
+    if section.name not in spatial and _overlaps_others(section):
+        raise NoImageError(
+            f"uns['spatial'] has one image, {quote_names(spatial)}, but spots of section {section.name!r} and of "
+            "others lie on each other, so that they are of several images. Store that of each section under its name."
+        )
+    entry = spatial.get(section.name, next(iter(spatial.values())))
+    images = entry.get("images") or {}
+    if not isinstance(images, Mapping):
+        raise TypeError(f"uns['spatial'] of {section.name!r} must hold dictionaries 'images' and 'scalefactors'.")
+    if not images:
+        raise NoImageError(no_image)
+    return images
+
+
+def _choose_stored(images: Mapping[str, Any], image_key: str | None) -> str:
+    """Return the name of the image that is meant, or of the finest one."""
+    if image_key is None:
+        by_size = [key for key in FINEST_FIRST if key in images]
+        if not by_size and len(images) > 1:
+            raise ValueError(
+                f"There are several images and none is named: {quote_names(images)}. Name one with `image_key`."
+            )
+        image_key = by_size[0] if by_size else next(iter(images))
+    return check_key(image_key, images, "image")
+
+
+def _channels_first(pixels: Any, image_key: str) -> Any:
+    """Turn an array (height, width, channels) into (channels, height, width), without reading it."""
     if not hasattr(pixels, "shape"):
         raise TypeError(f"Image {image_key!r} must be an array (height, width, 3), got {type(pixels).__name__}.")
     if not hasattr(pixels, "transpose"):  # zarr and HDF5
@@ -197,18 +117,17 @@ def _from_anndata(library: Section, image_key: str | None) -> tuple[str, Pyramid
         )
     pixels = pixels.transpose(2, 0, 1)
     check_image(pixels, f"Image {image_key!r}")
-    xy = _stored_centres(library)
-    return image_key, Pyramid((pixels,), np.diag([factor, factor, 1.0])), xy, stored_diameter(library)
+    return pixels
 
 
-def _overlaps_others(library: Section) -> bool:
+def _overlaps_others(section: Section) -> bool:
     """Whether other sections of the table lie where this one does, which pieces of tissue on one slide do not."""
     from scipy.spatial import cKDTree
 
-    xy = stored_coordinates(library.table)[:, :2] if Keys.SPATIAL in library.table.obsm else np.empty((0, 2))
-    own = np.isin(np.arange(len(xy)), library.rows)
-    known = np.isfinite(xy).all(axis=1)
-    here, others = np.unique(xy[own & known], axis=0), xy[~own & known]
+    xy = stored_coordinates(section.table)[:, :2] if Keys.SPATIAL in section.table.obsm else np.empty((0, 2))
+    in_section = np.isin(np.arange(len(xy)), section.rows)
+    finite = np.isfinite(xy).all(axis=1)
+    here, others = np.unique(xy[in_section & finite], axis=0), xy[~in_section & finite]
     if len(here) < 2 or not len(others):
         return False
     tree = cKDTree(here)
@@ -217,87 +136,54 @@ def _overlaps_others(library: Section) -> bool:
     return bool((tree.query(others)[0] < 0.75 * pitch).mean() > 0.25)
 
 
-def _stored_centres(library: Section) -> np.ndarray:
-    obsm = library.table.obsm
-    check_key(Keys.SPATIAL, obsm, "obsm slot", hint="It should hold the spot centres in full-resolution pixels.")
-    xy = stored_coordinates(library.table)
-    if xy.ndim != 2 or xy.shape[1] != 2:
-        raise ValueError(f"obsm['spatial'] must have shape (n_obs, 2), got {xy.shape}.")
-    return xy[library.rows]
-
-
-def _from_spatialdata(
-    library: Section, image_key: str | None, coordinate_system: str | None
-) -> tuple[str, Pyramid, np.ndarray, float, str]:
-    sdata, region = library.sdata, library.region
-    if sdata is None or region is None or library.instance_ids is None:
-        raise ValueError(
-            "The table annotates no element, so its rows have no place on an image. Set its region, region_key and "
-            "instance_key with `spatialdata.models.TableModel.parse`."
-        )
-    elements = {**sdata.shapes, **sdata.labels, **sdata.points}
-    check_key(region, elements, "element annotated by the table")
-    spots = elements[region]
-    spot_systems = transformations(spots)
-    if coordinate_system is not None:
-        check_key(coordinate_system, spot_systems, f"coordinate system of {region!r}")
-        spot_systems = {coordinate_system: spot_systems[coordinate_system]}
-    image_key = _choose_image(library, set(spot_systems), image_key)
-    shared = set(spot_systems) & set(transformations(sdata.images[image_key]))
+def spatialdata_image(section: Section, image_key: str | None, systems: Collection[str]) -> tuple[SectionImage, str]:
+    """Open the image of a section of a SpatialData in one of some coordinate systems; return the system, too."""
+    sdata, element = section.sdata, section.element
+    assert sdata is not None and element is not None
+    image_key = _choose_element(section, set(systems), image_key)
+    image = sdata.images[image_key]
+    shared = set(systems) & set(transformations(image))
     if not shared:
         raise ValueError(
-            f"Image {image_key!r} and {region!r} share no coordinate system: "
-            f"{quote_names(transformations(sdata.images[image_key]))} against {quote_names(spot_systems)}. Align them "
-            "first."
+            f"Image {image_key!r} and {element!r} share no coordinate system: "
+            f"{quote_names(transformations(image))} against {quote_names(systems)}. Align them first."
         )
-    system = _usual(shared, region)
-    image = sdata.images[image_key]
+    system = usual_system(shared, element)
     levels = levels_of(image, image_key)
-    pyramid = Pyramid(levels, np.linalg.inv(matrix_to(image, system)))
-    xy, diameter = _element_spots(spots, library, system)
-    return image_key, pyramid, xy, diameter, system
+    return SectionImage(image_key, Pyramid(levels, np.linalg.inv(matrix_to(image, system)))), system
 
 
-def _choose_image(library: Section, systems: set[str], image_key: str | None) -> str:
-    sdata, region = library.sdata, library.region
-    assert sdata is not None and region is not None
+def _choose_element(section: Section, systems: set[str], image_key: str | None) -> str:
+    sdata, element = section.sdata, section.element
+    assert sdata is not None and element is not None
     if image_key is not None:
         return check_key(image_key, sdata.images, "image")
     shared = [name for name, image in sdata.images.items() if systems & set(transformations(image))]
     options = [name for name in shared if name not in FLUORESCENCE]
     if not options:
-        where = f" in a coordinate system of {region!r} ({quote_names(sorted(systems))})" if sdata.images else ""
+        where = f" in a coordinate system of {element!r} ({quote_names(sorted(systems))})" if sdata.images else ""
         where += f" but {quote_names(shared)}, which are fluorescence and no H&E" if shared else ""
-        raise NoImageError(NO_IMAGE.format(name=region, where=where))
+        raise NoImageError(NO_IMAGE.format(name=element, where=where))
     if len(options) == 1:
         return options[0]
-    if "he_image" in options and is_xenium(library):
+    if "he_image" in options and is_xenium(section):
         return "he_image"
-    named = {found["size"]: name for name in options if (found := _OF_READER.match(name)) and _of_slide(region, found)}
+    matches = {name: _OF_READER.match(name) for name in options}
+    by_size = {match["size"]: name for name, match in matches.items() if match and _of_slide(element, match)}
     for size in ("full", "hires", "lowres"):
-        if size in named:
-            return named[size]
+        if size in by_size:
+            return by_size[size]
     raise ValueError(
-        f"There are several images of {region!r} and none is named: {quote_names(options)}. Name one with `image_key`."
+        f"There are several images of {element!r} and none is named: {quote_names(options)}. Name one with `image_key`."
     )
 
 
-def _of_slide(region: str, image: re.Match[str]) -> bool:
+def _of_slide(element: str, image: re.Match[str]) -> bool:
     """Whether an element belongs to the slide of an image.
 
     Visium HD names its bins after the dataset: ``<id>_square_008um`` belongs to ``<id>_full_image``. What
     `spatialdata.concatenate` appends must be the same.
     """
-    slide, section = image["slide"], image["section"] or ""
-    own = region.removesuffix(section)
-    return region.endswith(section) and (own == slide or not slide or own.startswith(f"{slide}_"))
-
-
-def _element_spots(spots: Any, library: Section, system: str) -> tuple[np.ndarray, float]:
-    """Centres in table order and spot diameter, both in units of the coordinate system."""
-    index, centres, sizes = instances(spots, system)
-    found = place_instances(library, index)
-    sizes = sizes[found]
-    # Cells differ in size and have no spot diameter.
-    equal = kind_of(library) != "cells" and np.isfinite(sizes).all() and np.ptp(sizes) <= 0.02 * sizes.mean()
-    return centres[found], float(np.median(sizes)) if equal else float("nan")
+    slide, suffix = image["slide"], image["section"] or ""
+    name = element.removesuffix(suffix)
+    return element.endswith(suffix) and (name == slide or not slide or name.startswith(f"{slide}_"))

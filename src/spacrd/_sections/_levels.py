@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .._checks import quote_names
-from ..image._tiles import check_image
+from ..image import check_image
 
 _COLOURS = {name: name[0] for name in ("r", "g", "b", "red", "green", "blue")}
 
 
 def levels_of(image: Any, image_key: str) -> tuple[Any, ...]:
-    """Lazy arrays (c, y, x) of a single- or multi-scale image, finest first."""
+    """Open lazy arrays (c, y, x) of a single- or multi-scale image, finest first."""
     from xarray import DataArray
 
     scales = [image] if isinstance(image, DataArray) else [next(iter(node.values())) for node in image.values()]
@@ -36,7 +36,7 @@ def levels_of(image: Any, image_key: str) -> tuple[Any, ...]:
 
 
 def _in_order(scale: Any) -> Any:
-    """Lazy array (c, y, x) whose channels are red, green and blue where the element names them so, else as they are."""
+    """Order the channels of a scale as red, green and blue where the element names them so; else leave them."""
     named = [_COLOURS.get(str(name).lower(), "") for name in scale.coords["c"].values] if "c" in scale.coords else []
     if any(named.count(colour) != 1 for colour in "rgb"):
         return scale.data

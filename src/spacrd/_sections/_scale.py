@@ -1,18 +1,22 @@
-"""What each platform says of its own scale. The one place that knows how the readers keep it."""
+"""Scale of a section as its platform states it: the one place that knows how the readers keep it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._keys import Keys
-from ..image import find_scale
-from ..image._geometry import fit_similarity
-from ._centres import magnification, matrix_to, transformations
-from ._tables import Section, coordinates, result_record
+from ..image import find_scale, fit_similarity
+from ._centres import coordinates
+from ._elements import magnification, matrix_to, transformations
+from ._records import result_record
+from ._section import Section
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
 
 _SECTION = r"(?P<section>-.*)?$"
 """What `spatialdata.concatenate` appends to the names of a section's elements."""
@@ -24,51 +28,57 @@ _IN_MICROMETRES = ("cell_boundaries", "nucleus_boundaries", "cell_circles", "tra
 _XENIUM_COLUMNS = {"cell_id", "transcript_counts", "cell_area"}
 
 
-def kind_of(library: Section) -> str:
-    """``"spots"``, ``"bins"`` of Visium HD, or ``"cells"``."""
-    region = library.region or ""
-    if bin_um(library) is not None:
+def kind_of(section: Section) -> str:
+    """Tell ``"spots"``, ``"bins"`` of Visium HD and ``"cells"`` apart."""
+    element = section.element or ""
+    if bin_um(section) is not None:
         return "bins"
-    raster = library.sdata is not None and region in library.sdata.labels
-    return "cells" if raster or _CELLS.match(region) or is_xenium(library) else "spots"
+    raster = section.sdata is not None and element in section.sdata.labels
+    return "cells" if raster or _CELLS.match(element) or is_xenium(section) else "spots"
 
 
-def bin_um(library: Section) -> float | None:
-    """Side of the bins of Visium HD in micrometres, from the name of their element or the scale factors."""
-    found = _BINS.match(library.region or "")
-    return float(found["um"]) if found else _factor(library, "bin_size_um")
+def bin_um(section: Section) -> float | None:
+    """Return the side of the bins of Visium HD in micrometres, from the name of their element or the scale factors."""
+    bins = _BINS.match(section.element or "")
+    return float(bins["um"]) if bins else _factor(section, "bin_size_um")
 
 
-def scale_factors(library: Section) -> Mapping[str, Any]:
-    """Scale factors of Space Ranger that an AnnData keeps in ``uns["spatial"]``; empty if there are none.
+def scale_factors(section: Section) -> Mapping[str, Any]:
+    """Return the scale factors of Space Ranger that an AnnData keeps in ``uns["spatial"]``; empty if there are none.
 
     Raises
     ------
     TypeError
         If these slots hold something else than dictionaries.
     """
-    spatial = library.table.uns.get(Keys.SPATIAL) if library.sdata is None else None
+    spatial = section.table.uns.get(Keys.SPATIAL) if section.sdata is None else None
     if not isinstance(spatial, Mapping) or not spatial:
         return {}
-    entry = spatial.get(library.name, {}) if len(spatial) > 1 else next(iter(spatial.values()))
+    entry = spatial.get(section.name, {}) if len(spatial) > 1 else next(iter(spatial.values()))
     factors = (entry.get("scalefactors") or {}) if isinstance(entry, Mapping) else entry
     if not isinstance(factors, Mapping):
-        raise TypeError(f"uns['spatial'] of {library.name!r} must hold dictionaries 'images' and 'scalefactors'.")
+        raise TypeError(f"uns['spatial'] of {section.name!r} must hold dictionaries 'images' and 'scalefactors'.")
     return factors
 
 
-def _factor(library: Section, name: str) -> float | None:
-    value = scale_factors(library).get(name)
+def _factor(section: Section, name: str) -> float | None:
+    value = scale_factors(section).get(name)
     return None if value is None else positive(value, f"scalefactors[{name!r}]")
 
 
-def stored_diameter(library: Section) -> float:
-    """Spot diameter of an AnnData in full-resolution pixels; NaN if none is stored."""
-    return _factor(library, "spot_diameter_fullres") or float("nan")
+def stored_diameter(section: Section) -> float:
+    """Return the spot diameter of an AnnData in full-resolution pixels; NaN if none is stored."""
+    return _factor(section, "spot_diameter_fullres") or float("nan")
 
 
 def positive(value: Any, name: str) -> float:
-    """A number out of ``uns["spatial"]``."""
+    """Return a number of ``uns["spatial"]`` as a float.
+
+    Raises
+    ------
+    ValueError
+        If it is not a finite number above 0.
+    """
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -78,29 +88,29 @@ def positive(value: Any, name: str) -> float:
     return number
 
 
-def is_xenium(library: Section) -> bool:
+def is_xenium(section: Section) -> bool:
     """Whether the rows are cells that the Xenium reader placed."""
-    named = _in_xenium(library) and _XENIUM.match(library.region or "") is not None
-    return not pseudospots_record(library) and (named or set(library.table.obs.columns) >= _XENIUM_COLUMNS)
+    named = _in_xenium(section) and _XENIUM.match(section.element or "") is not None
+    return not pseudospots_record(section) and (named or set(section.table.obs.columns) >= _XENIUM_COLUMNS)
 
 
-def _in_xenium(library: Section) -> bool:
+def _in_xenium(section: Section) -> bool:
     """Whether the Xenium reader made the object, to which spots of one's own may have been added."""
-    return library.sdata is not None and library.sdata.attrs.get("spatialdata_io_reader") == "xenium"
+    return section.sdata is not None and section.sdata.attrs.get("spatialdata_io_reader") == "xenium"
 
 
-def pseudospots_record(library: Section) -> Mapping[str, Any]:
-    """What :func:`spacrd.pp.pseudospots` recorded of this section; empty if it did not make it."""
-    sections = result_record(library.table, Keys.PSEUDOSPOTS).get("sections", {})
-    return sections.get(Keys.section(library.region or library.name), {})
+def pseudospots_record(section: Section) -> Mapping[str, Any]:
+    """Return what :func:`spacrd.pp.pseudospots` recorded of this section; empty if it did not make it."""
+    sections = result_record(section.table, Keys.PSEUDOSPOTS).get("sections", {})
+    return sections.get(Keys.section(section.element or section.name), {})
 
 
-def scale_sources(library: Section, xy: np.ndarray, system: str | None, diameter: float) -> dict[str, Any]:
-    """What :func:`spacrd.image.find_scale` can find the scale from, beside the spot centres.
+def scale_sources(section: Section, xy: np.ndarray, system: str | None, diameter: float) -> dict[str, Any]:
+    """Collect what :func:`spacrd.image.find_scale` can find the scale from, beside the spot centres.
 
     Parameters
     ----------
-    library
+    section
         The section.
     xy
         Centres of its rows, (n, 2), in units of the coordinate system.
@@ -109,67 +119,77 @@ def scale_sources(library: Section, xy: np.ndarray, system: str | None, diameter
     diameter
         Stored spot diameter in those units; NaN if there is none.
     """
-    obs = library.table.obs
-    made = pseudospots_record(library)
+    obs = section.table.obs
+    made = pseudospots_record(section)
     if made:
         unit = float(made["um_per_unit"])
-        if library.sdata is not None and library.region is not None and system is not None:
+        if section.sdata is not None and section.element is not None and system is not None:
             # Their own units are those they were made in; other coordinate systems may have been added since.
-            unit /= magnification(matrix_to(library.sdata[library.region], system))
+            unit /= magnification(matrix_to(section.annotated_element(), system))
         return {"stated": {"record": (unit, "recorded when the pseudo-spots were made")}}
-    array = {key: obs[key].to_numpy()[library.rows] for key in ("array_row", "array_col") if key in obs}
-    kind = kind_of(library)
+    array = {key: obs[key].to_numpy()[section.rows] for key in ("array_row", "array_col") if key in obs}
+    kind = kind_of(section)
     if kind == "spots":
-        stated = _pixel_size(library, system) if _in_xenium(library) else _of_scale_factors(library)
-        # Whose spots they are that stand beside the cells of a Xenium, nobody knows.
-        return {**array, "spot_diameter": float("nan") if _in_xenium(library) else diameter, "stated": stated}
-    stated = _of_xenium(library, xy, system) if is_xenium(library) else _of_visium_hd(library, system, diameter)
-    return {**(array if kind == "bins" else {}), "bin_um": bin_um(library), "stated": stated}
+        stated = _pixel_size(section, system) if _in_xenium(section) else _of_scale_factors(section)
+        # The platform of spots that were added to the cells of a Xenium is not known.
+        return {**array, "spot_diameter": float("nan") if _in_xenium(section) else diameter, "stated": stated}
+    stated = _of_xenium(section, xy, system) if is_xenium(section) else _of_visium_hd(section, system, diameter)
+    return {**(array if kind == "bins" else {}), "bin_um": bin_um(section), "stated": stated}
 
 
-def _of_scale_factors(library: Section) -> dict[str, tuple[float, str]]:
-    mpp = _factor(library, "microns_per_pixel")
+def _of_scale_factors(section: Section) -> dict[str, tuple[float, str]]:
+    mpp = _factor(section, "microns_per_pixel")
     return {} if mpp is None else {"scale factors": (mpp, "scale factors ('microns_per_pixel')")}
 
 
-def _of_visium_hd(library: Section, system: str | None, diameter: float) -> dict[str, tuple[float, str]]:
-    """The reader keeps the scale factors only as the side of the bins: ``bin_size_um / microns_per_pixel``."""
-    if stated := _of_scale_factors(library):
+def _of_visium_hd(section: Section, system: str | None, diameter: float) -> dict[str, tuple[float, str]]:
+    """Find the scale of Visium HD; its reader keeps only the side of the bins: ``bin_size_um / microns_per_pixel``."""
+    if stated := _of_scale_factors(section):
         return stated
-    own = bin_um(library)
-    if own is not None and np.isfinite(diameter):
-        return {"scale factors": (own / diameter, f"Visium HD scale factors (side of bins of {own:g} um)")}
-    region = _BINS.match(library.region or "") or _CELLS.match(library.region or "")
-    for name, bins in library.sdata.shapes.items() if library.sdata is not None and region else ():
-        found = _BINS.match(name)
+    um = bin_um(section)
+    if um is not None and np.isfinite(diameter):
+        return {"scale factors": (um / diameter, f"Visium HD scale factors (side of bins of {um:g} um)")}
+    if section.sdata is None or section.element is None:
+        return {}
+    slide = _slide(_BINS.match(section.element) or _CELLS.match(section.element))
+    for name, bins in section.sdata.shapes.items() if slide else ():
+        match = _BINS.match(name)
         systems = transformations(bins)
         here = system if system is not None else next(iter(systems))
-        same = found and region and found.group("slide", "section") == region.group("slide", "section")
-        if found and same and here in systems:
-            some = bins.iloc[:100]
-            side = 2 * some["radius"] if "radius" in some else np.sqrt(some.geometry.area)
-            unit = float(found["um"]) / (float(np.median(side)) * magnification(matrix_to(bins, here)))
-            return {"scale factors": (unit, f"Visium HD scale factors (side of bins {name!r})")}
+        if match and _slide(match) == slide and here in systems:
+            side = _median_size(bins.iloc[:100]) * magnification(matrix_to(bins, here))
+            return {"scale factors": (float(match["um"]) / side, f"Visium HD scale factors (side of bins {name!r})")}
     return {}
 
 
-def _of_xenium(library: Section, xy: np.ndarray, system: str | None) -> dict[str, tuple[float, str]]:
-    """Pixel size, from the elements in micrometres, and from the cells' coordinates against their places."""
+def _slide(match: re.Match[str] | None) -> tuple[str | None, ...]:
+    """Return the slide and section that the name of an element of Visium HD says; empty if it says none."""
+    return match.group("slide", "section") if match else ()
+
+
+def _median_size(shapes: GeoDataFrame) -> float:
+    """Return the median diameter of circles, or side of squares of the area of polygons."""
+    sizes = 2 * shapes["radius"] if "radius" in shapes else np.sqrt(shapes.geometry.area)
+    return float(np.median(sizes))
+
+
+def _of_xenium(section: Section, xy: np.ndarray, system: str | None) -> dict[str, tuple[float, str]]:
+    """Find the pixel size from the elements in micrometres, and from the cells' coordinates in both units."""
     if system is None:
         return {"pixel size": (1.0, "Xenium coordinates are micrometres")}
-    found = _pixel_size(library, system)
-    stored = library.table.obsm.get(Keys.SPATIAL)
+    sizes = _pixel_size(section, system)
+    stored = section.table.obsm.get(Keys.SPATIAL)
     if stored is not None and len(xy) > 1:
-        um_xy = np.asarray(stored, dtype=np.float64)[library.rows, :2]
-        known = np.isfinite(um_xy).all(axis=1) & np.isfinite(xy).all(axis=1)
-        fitted = fit_similarity(um_xy[known], xy[known])
+        um_xy = np.asarray(stored, dtype=np.float64)[section.rows, :2]
+        finite = np.isfinite(um_xy).all(axis=1) & np.isfinite(xy).all(axis=1)
+        fitted = fit_similarity(um_xy[finite], xy[finite])
         if fitted is not None:
-            found["cells"] = 1 / fitted[0], "Xenium cells' coordinates in micrometres"
-    return found
+            sizes["cells"] = 1 / fitted[0], "Xenium cells' coordinates in micrometres"
+    return sizes
 
 
-def _pixel_size(library: Section, system: str | None) -> dict[str, tuple[float, str]]:
-    sdata = library.sdata
+def _pixel_size(section: Section, system: str | None) -> dict[str, tuple[float, str]]:
+    sdata = section.sdata
     elements = {**sdata.shapes, **sdata.points} if sdata is not None else {}
     return {
         f"pixel size by {name}": (
@@ -181,20 +201,18 @@ def _pixel_size(library: Section, system: str | None) -> dict[str, tuple[float, 
     }
 
 
-def um_per_unit(library: Section) -> float:
-    """Micrometres per unit of :func:`coordinates`; NaN if it cannot be found."""
-    table, region = library.table, library.region
-    diameter = stored_diameter(library)
-    stored, system = Keys.SPATIAL in table.obsm, None
-    if library.sdata is not None and region in library.sdata.shapes:
-        shapes = library.sdata.shapes[region]
-        sizes = 2 * shapes["radius"] if "radius" in shapes else np.sqrt(shapes.geometry.area)
-        diameter = float(np.median(sizes)) if "radius" in shapes or bin_um(library) else diameter
-    if library.sdata is not None and region is not None and not stored:
-        system = next(iter(transformations(library.sdata[region])))
-        diameter *= magnification(matrix_to(library.sdata[region], system))
+def um_per_unit(section: Section) -> float:
+    """Find the micrometres per unit of :func:`coordinates`; NaN if they cannot be found."""
+    diameter, system = stored_diameter(section), None
+    if section.sdata is not None and section.element in section.sdata.shapes:
+        shapes = section.sdata.shapes[section.element]
+        diameter = _median_size(shapes) if "radius" in shapes or bin_um(section) else diameter
+    if section.sdata is not None and section.element is not None and Keys.SPATIAL not in section.table.obsm:
+        element = section.annotated_element()
+        system = next(iter(transformations(element)))
+        diameter *= magnification(matrix_to(element, system))
     try:
-        xy = coordinates(library)
-        return find_scale(xy, **scale_sources(library, xy, system, diameter)).um_per_unit
+        xy = coordinates(section)
+        return find_scale(xy, **scale_sources(section, xy, system, diameter)).um_per_unit
     except ValueError:
         return float("nan")

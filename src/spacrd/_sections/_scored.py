@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import check_key
 from .._keys import Keys
-from ._tables import Section, get_table, result_record, split_sections
+from ._containers import get_table
+from ._records import result_record
+from ._section import Section, split_sections
+from ._selection import ALL, Selection
+
+if TYPE_CHECKING:
+    from anndata import AnnData
 
 
 @dataclass(frozen=True)
 class ScoredSection:
     """One section with its likelihoods, called regions and the report of its scoring."""
 
-    library: Section
+    section: Section
     likelihood: np.ndarray
     """(n_spots,) float64, NaN where a spot has no likelihood."""
     uncertainty: np.ndarray
@@ -33,7 +39,7 @@ class ScoredSection:
         return float(self.report.get("threshold", np.nan))
 
     def interval(self) -> np.ndarray:
-        """Interval of one standard error around each likelihood, (n_spots, 2), that the uncertainty stands for."""
+        """Return the interval of one standard error around each likelihood, (n_spots, 2)."""
         from scipy.special import expit, logit
 
         centre = logit(np.clip(self.likelihood, 1e-6, 1 - 1e-6))
@@ -43,40 +49,50 @@ class ScoredSection:
         return expit(centre[:, None] + np.array([-1.0, 1.0]) * error[:, None])
 
 
-def scored_sections(data: Any, *, key: str, table_key: str, library_key: str | None) -> list[ScoredSection]:
-    """Sections of ``data`` that carry the result ``key``.
+def scored_sections(data: Any, key: str, selection: Selection = ALL) -> list[ScoredSection]:
+    """Read the sections of ``data`` that carry the result ``key``.
 
-    Without ``library_key``, the one that was used for scoring is taken.
+    If the selection names no ``library_key``, the one that was used for scoring is taken.
     """
-    table = get_table(data, table_key)
-    column = Keys.likelihood(key)
-    if column not in table.obs:
-        suffix = Keys.likelihood("")
-        found = [name.removesuffix(suffix) for name in map(str, table.obs.columns) if name.endswith(suffix)]
-        check_key(key, found, "result", hint="Run spacrd.tl.score first.")
-    parameters = result_record(table, key)
-    library_key = library_key or parameters.get("library_key") or None
-    reports = parameters.get("sections", {})
-    if table.obs[column].dtype.kind != "f":
-        raise TypeError(
-            f"obs[{column!r}] holds {table.obs[column].dtype}, not likelihoods. Score again with spacrd.tl.score."
-        )
-    likelihood = table.obs[column].to_numpy(dtype=np.float64, na_value=np.nan)
-    uncertainty = np.full(table.n_obs, np.nan)
-    if Keys.uncertainty(key) in table.obs and table.obs[Keys.uncertainty(key)].dtype.kind == "f":
-        uncertainty = table.obs[Keys.uncertainty(key)].to_numpy(dtype=np.float64, na_value=np.nan)
-    regions = np.full(table.n_obs, None, dtype=object)
+    table = get_table(data, selection.table_key)
+    likelihood, uncertainty = _likelihoods(table, key), _uncertainties(table, key)
+    record = result_record(table, key)
+    region = np.full(table.n_obs, None, dtype=object)
     if Keys.region(key) in table.obs:
-        called = table.obs[Keys.region(key)]
-        known = called.notna().to_numpy()
-        regions[known] = called[known].astype(str).to_numpy(dtype=object)
+        column = table.obs[Keys.region(key)]
+        called = column.notna().to_numpy()
+        region[called] = column[called].astype(str).to_numpy(dtype=object)
+    library_key = selection.library_key or record.get("library_key") or None
+    reports = record.get("sections", {})
     return [
         ScoredSection(
-            library,
-            likelihood[library.rows],
-            uncertainty[library.rows],
-            regions[library.rows],
-            reports.get(Keys.section(library.name), {}),
+            section,
+            likelihood[section.rows],
+            uncertainty[section.rows],
+            region[section.rows],
+            reports.get(Keys.section(section.name), {}),
         )
-        for library in split_sections(data, table_key=table_key, library_key=library_key)
+        for section in split_sections(data, replace(selection, library_key=library_key))
     ]
+
+
+def _likelihoods(table: AnnData, key: str) -> np.ndarray:
+    """Read the likelihoods of all rows, (n_obs,) float64."""
+    name = Keys.likelihood(key)
+    if name not in table.obs:
+        suffix = Keys.likelihood("")
+        results = [column.removesuffix(suffix) for column in map(str, table.obs.columns) if column.endswith(suffix)]
+        check_key(key, results, "result", hint="Run spacrd.tl.score first.")
+    if table.obs[name].dtype.kind != "f":
+        raise TypeError(
+            f"obs[{name!r}] holds {table.obs[name].dtype}, not likelihoods. Score again with spacrd.tl.score."
+        )
+    return table.obs[name].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _uncertainties(table: AnnData, key: str) -> np.ndarray:
+    """Read the uncertainties of all rows, (n_obs,) float64; NaN if there are none."""
+    name = Keys.uncertainty(key)
+    if name not in table.obs or table.obs[name].dtype.kind != "f":
+        return np.full(table.n_obs, np.nan)
+    return table.obs[name].to_numpy(dtype=np.float64, na_value=np.nan)

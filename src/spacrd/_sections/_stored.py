@@ -26,14 +26,14 @@ def is_whole(rows: np.ndarray, n: int) -> bool:
 
 @dataclass(frozen=True)
 class Stored:
-    """Some rows of a matrix on disk, read when they are asked for.
+    """Rows of a matrix on disk, read when they are asked for.
 
     Attributes
     ----------
     matrix
         Backed sparse matrix of AnnData, or an array of zarr, h5py or dask.
     positions
-        Its rows that are meant, (n,).
+        Its rows, (n,).
     sparse
         Whether blocks are given as CSR matrices, else as arrays.
     """
@@ -49,36 +49,36 @@ class Stored:
         return len(self.positions), int(self.matrix.shape[1])
 
     def __getitem__(self, rows: Any) -> Any:
-        """Some rows as float32 or float64, sparse or dense; any order, repeats allowed.
+        """Read some rows as float32 or float64, sparse or dense; any order, repeats allowed.
 
-        Stretches of the file that hold a wanted row are read once each, in order: storage is made for that, and single
-        rows cost as much as the chunk they lie in.
+        Stretches of the file that hold one of the rows are read once each, in order: storage is made for that, and
+        single rows cost as much as the chunk they lie in.
         """
-        wanted = self.positions[rows]
-        if not len(wanted):
+        positions = self.positions[rows]
+        if not len(positions):
             return self._read(0, 0)
-        distinct, place = np.unique(wanted, return_inverse=True)
+        distinct, order = np.unique(positions, return_inverse=True)
         step = self._step()
-        parts = []
+        stretches = []
         edges = np.flatnonzero(np.diff(distinct // step)) + 1
         for group in np.split(distinct, edges):
             start = int(group[0])
             block = self._read(start, int(group[-1]) + 1)
-            parts.append(block if len(group) == block.shape[0] else block[group - start])
-        block = parts[0] if len(parts) == 1 else self._join(parts)
-        return block if is_whole(place, len(distinct)) else block[place]
+            stretches.append(block if len(group) == block.shape[0] else block[group - start])
+        block = stretches[0] if len(stretches) == 1 else self._join(stretches)
+        return block if is_whole(order, len(distinct)) else block[order]
 
     def _step(self) -> int:
-        """Rows of a stretch: whole chunks."""
+        """Return how many rows to read at once: whole chunks."""
         chunks = getattr(self.matrix, "chunks", None)
         first = chunks[0] if chunks else 1
         chunk = max(1, int(max(first) if isinstance(first, tuple) else first))
         return -(-ROWS // chunk) * chunk
 
-    def _join(self, parts: list[Any]) -> Any:
+    def _join(self, blocks: list[Any]) -> Any:
         from scipy.sparse import vstack
 
-        return vstack(parts, format="csr") if self.sparse else np.concatenate(parts)
+        return vstack(blocks, format="csr") if self.sparse else np.concatenate(blocks)
 
     def _read(self, start: int, stop: int) -> Any:
         from scipy.sparse import csr_matrix, issparse
@@ -89,5 +89,5 @@ class Stored:
         if not issparse(block):
             block = np.asarray(block)
         # Other dtypes cannot be summed by scipy, or overflow.
-        kept = block if block.dtype in (np.float32, np.float64) else block.astype(np.float32)
-        return csr_matrix(kept) if self.sparse else kept
+        floats = block if block.dtype in (np.float32, np.float64) else block.astype(np.float32)
+        return csr_matrix(floats) if self.sparse else floats

@@ -1,7 +1,24 @@
 """Pixels: how large they are, and how squares are cut out of a pyramid. Knows no AnnData."""
 
-from ._geometry import Scale, check_placement, find_scale
-from ._lazy import held_on_cluster
+from ._bounds import check_placement
+from ._lattice import ST_PITCH, VISIUM_PITCH, fit_similarity
 from ._patches import Cutter, Pyramid, patch_positions
+from ._scale import Scale, find_scale
+from ._tiles import as_rgb, check_image
+from ._windows import held_on_cluster, read_window
 
-__all__ = ["Cutter", "Pyramid", "Scale", "check_placement", "find_scale", "held_on_cluster", "patch_positions"]
+__all__ = [
+    "ST_PITCH",
+    "VISIUM_PITCH",
+    "Cutter",
+    "Pyramid",
+    "Scale",
+    "as_rgb",
+    "check_image",
+    "check_placement",
+    "find_scale",
+    "fit_similarity",
+    "held_on_cluster",
+    "patch_positions",
+    "read_window",
+]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._tiles import TileReader, Windows
+from ._tiles import HELD_BYTES, TILE, TileReader, Windows
 
 MAX_SUPERSAMPLING = 8
 
@@ -48,12 +48,12 @@ class Pyramid:
         return float(np.sqrt(abs(np.linalg.det(self.to_pixels[:2, :2]))))
 
     def to_level(self, level: int) -> np.ndarray:
-        """3 x 3 matrix from coordinate units to pixels of ``level``."""
+        """Return the 3 x 3 matrix from coordinate units to pixels of ``level``."""
         shape = self.levels[level].shape
         return np.diag([shape[2] / self.width, shape[1] / self.height, 1.0]) @ self.to_pixels
 
     def best_level(self, side: float, size: int) -> int:
-        """Coarsest level that still holds ``size`` pixels along ``side`` units; the finest if none does."""
+        """Find the coarsest level that still holds ``size`` pixels along ``side`` units; the finest if none does."""
         enough = 0
         for level in range(len(self.levels)):
             steps = np.linalg.norm(self.to_level(level)[:2, :2], axis=0)
@@ -63,7 +63,7 @@ class Pyramid:
 
 
 def patch_positions(pyramid: Pyramid, xy: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
-    """Where patches lie.
+    """Locate patches on an image.
 
     Parameters
     ----------
@@ -106,9 +106,23 @@ class Cutter:
         Side of the patches in pixels.
     level
         Pyramid level; by default the coarsest that is not coarser than the patches.
+    tile
+        Least side in pixels of what is decoded at once.
+    held_bytes
+        Decoded pixels kept in memory, in bytes.
     """
 
-    def __init__(self, pyramid: Pyramid, xy: np.ndarray, *, side: float, size: int, level: int | None = None) -> None:
+    def __init__(
+        self,
+        pyramid: Pyramid,
+        xy: np.ndarray,
+        *,
+        side: float,
+        size: int,
+        level: int | None = None,
+        tile: int = TILE,
+        held_bytes: int = HELD_BYTES,
+    ) -> None:
         level = pyramid.best_level(side, size) if level is None else level
         matrix = pyramid.to_level(level)
         self._size = size
@@ -122,16 +136,16 @@ class Cutter:
         margin = np.where(self._exact, 0, np.ceil(2 * reach / size) + 2)
         lows = (np.where(self._exact, np.rint(corners), np.floor(corners)) - margin).astype(np.int64)
         highs = (np.where(self._exact, np.rint(ends), np.ceil(ends)) + margin).astype(np.int64)
-        self._windows = Windows(lows, highs, pyramid.levels[level])
+        self._windows = Windows(lows, highs, pyramid.levels[level], tile=tile, held_bytes=held_bytes)
         self.order = self._windows.reading_order()
         """Order of the patches, (n,), that decodes each tile of the image once."""
 
-    def batches(self, parts: Sequence[np.ndarray], n_workers: int = 0) -> Generator[tuple[np.ndarray, np.ndarray]]:
+    def batches(self, batches: Sequence[np.ndarray], n_workers: int = 0) -> Generator[tuple[np.ndarray, np.ndarray]]:
         """Cut patches, reading ahead of the caller in ``n_workers`` threads; the result does not depend on it.
 
         Parameters
         ----------
-        parts
+        batches
             Positions in ``xy`` of the patches of each batch, :attr:`order` split in pieces.
         n_workers
             Threads that read and cut, at most ``n_workers + 1`` batches ahead. 0 cuts when asked.
@@ -140,15 +154,15 @@ class Cutter:
         ------
         Positions in ``xy``, (b,) int64, and patches, (b, size, size, 3) uint8.
         """
-        chosen = np.concatenate(parts) if len(parts) else np.empty(0, np.int64)
+        chosen = np.concatenate(batches) if len(batches) else np.empty(0, np.int64)
         cut = functools.partial(self._cut, TileReader(self._windows, chosen))
         if n_workers == 0:
-            yield from map(cut, parts)
+            yield from map(cut, batches)
             return
         with ThreadPoolExecutor(n_workers, thread_name_prefix="spacrd-patches") as pool:
             ahead: deque[Any] = deque()
             try:
-                for rows in parts:
+                for rows in batches:
                     ahead.append(pool.submit(cut, rows))
                     if len(ahead) > n_workers + 1:
                         yield ahead.popleft().result()
@@ -180,14 +194,14 @@ def _on_pixels(corners: np.ndarray, reach: np.ndarray, size: int) -> np.ndarray:
 
 
 def _turned(patch: np.ndarray, turns: tuple[bool, bool, bool]) -> np.ndarray:
-    """View of a patch in the orientation of the image."""
+    """View a patch in the orientation of the image."""
     swap, flip_x, flip_y = turns
     view = patch.transpose(1, 0, 2) if swap else patch
     return view[:: -1 if flip_y else 1, :: -1 if flip_x else 1]
 
 
 def _resample(pixels: np.ndarray, middle: np.ndarray, linear: np.ndarray, size: int) -> np.ndarray:
-    """One patch around ``middle``; ``linear`` maps the unit square of the patch to pixels."""
+    """Resample one patch around ``middle``; ``linear`` maps the unit square of the patch to pixels."""
     from PIL import Image
 
     window = Image.fromarray(pixels)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ._lazy import read_window, window_reader
+from ._windows import read_window, window_reader
 
 TILE = 512
 """Chunks smaller than this are read together, to spare calls; larger ones as they are."""
@@ -19,27 +19,30 @@ DARK = 2**12
 """No tissue on a slide is as dark as this in 16 bits; images of 8 or 12 bits that are stored in 16 are."""
 
 
-def tile_edges(array: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Tile borders along y and x, aligned with the chunks of ``array`` (channels, height, width)."""
+def tile_edges(array: Any, tile: int = TILE) -> tuple[np.ndarray, np.ndarray]:
+    """Find the tile borders along y and x, aligned with the chunks of ``array`` (channels, height, width).
+
+    Chunks smaller than ``tile`` pixels are joined.
+    """
     chunks = getattr(array, "chunks", None)
     edges = []
     for axis in (1, 2):
         length = int(array.shape[axis])
-        sizes = chunks[axis] if chunks is not None else TILE
+        sizes = chunks[axis] if chunks is not None else tile
         ends = np.cumsum(sizes) if isinstance(sizes, tuple) else np.arange(int(sizes), length + int(sizes), int(sizes))
         ends = np.minimum(ends, length)
         borders = [0]
         for i, end in enumerate(ends):
-            if i == len(ends) - 1 or end - borders[-1] >= TILE:
+            if i == len(ends) - 1 or end - borders[-1] >= tile:
                 borders.append(int(end))
         edges.append(np.array(borders))
     return edges[0], edges[1]
 
 
 def as_rgb(block: np.ndarray) -> np.ndarray:
-    """(channels, h, w) of any supported type to (h, w, 3) uint8, in whatever order it lies in memory."""
+    """Convert (channels, h, w) of any supported type to (h, w, 3) uint8, in whatever order it lies in memory."""
     if block.dtype.kind == "f":
-        # What is NaN, and may be all there is, is black.
+        # NaN is ignored here and drawn black, even if there is nothing else.
         top, low = (float(find.reduce(block, axis=None, initial=0.0)) for find in (np.fmax, np.fmin))
         if top > 1.001 or low < -0.001:
             raise ValueError(
@@ -65,7 +68,7 @@ def copy_pixels(source: np.ndarray, target: np.ndarray) -> None:
 
 
 def check_image(array: Any, what: str) -> None:
-    """Refuse arrays that are not a brightfield image: shape (channels, height, width), 1, 3 or 4 channels."""
+    """Raise ValueError for what is no brightfield image: shape (channels, height, width), 1, 3 or 4 channels."""
     if len(array.shape) != 3:
         raise ValueError(f"{what} must have three axes (channels, height, width), got shape {tuple(array.shape)}.")
     if array.shape[0] not in (1, 3, 4):
@@ -91,15 +94,21 @@ class Windows:
         Lower right corners, exclusive, (n, 2).
     array
         Image, (channels, height, width).
+    tile
+        Least side of a tile in pixels.
+    held_bytes
+        Decoded tiles kept in memory, in bytes.
     """
 
-    def __init__(self, lows: np.ndarray, highs: np.ndarray, array: Any) -> None:
+    def __init__(
+        self, lows: np.ndarray, highs: np.ndarray, array: Any, *, tile: int = TILE, held_bytes: int = HELD_BYTES
+    ) -> None:
         self.lows, self.highs, self.array = lows, highs, array
         self.shape = int(array.shape[1]), int(array.shape[2])
-        self.edges = tile_edges(array)
+        self.edges = tile_edges(array, tile)
         largest = 3 * int(np.diff(self.edges[0]).max()) * int(np.diff(self.edges[1]).max())
         # However large the tiles are, the four that meet in a corner must fit.
-        self.capacity = max(5, HELD_BYTES // largest)
+        self.capacity = max(5, held_bytes // largest)
         self.spans = [
             np.stack([self._tile_of(lows[:, 1 - axis], axis), self._tile_of(highs[:, 1 - axis] - 1, axis)])
             for axis in (0, 1)
@@ -107,7 +116,7 @@ class Windows:
         """First and last tile of each window along y and x, (2, n) each."""
 
     def reading_order(self) -> np.ndarray:
-        """Order of the windows that decodes each tile once.
+        """Return the order of the windows that decodes each tile once.
 
         Tiles are visited row by row. A window reaches into the row below, so that one row is held; bands keep it
         narrow enough.
@@ -118,7 +127,7 @@ class Windows:
         return np.lexsort((self.lows[:, 0], self.lows[:, 1], ix, iy, band))
 
     def needs(self, chosen: np.ndarray) -> np.ndarray:
-        """How many of the chosen windows need each tile, (rows, columns)."""
+        """Count the chosen windows that need each tile, (rows, columns)."""
         needed = np.zeros([len(edges) - 1 for edges in self.edges], np.int64)
         (iy, last_y), (ix, last_x) = (span[:, chosen] for span in self.spans)
         for down in range(int((last_y - iy).max(initial=-1)) + 1):
@@ -166,7 +175,7 @@ class TileReader:
             out[...] = np.pad(inner, pad, mode="symmetric")
 
     def check_brightness(self) -> None:
-        """Refuse colour images of 8 or 12 bits in uint16, whose patches would be black."""
+        """Raise ValueError for colour images of 8 or 12 bits in uint16, whose patches would be black."""
         if 0 < self._brightest < DARK:
             raise ValueError(
                 f"The image is of type uint16, but it holds at most {self._brightest} of 65535, which is almost "
@@ -174,7 +183,7 @@ class TileReader:
             )
 
     def _tile(self, iy: int, ix: int) -> np.ndarray:
-        """A tile, for one of the windows that need it."""
+        """Return a tile to one of the windows that need it, decoding it for the first."""
         key = iy, ix
         with self._lock:
             self._needed[key] -= 1

@@ -85,7 +85,7 @@ def evaluate(
     """
     import pandas as pd
 
-    from .._sections import get_table, scored_sections
+    from .._sections import Selection, get_table, scored_sections
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
@@ -104,14 +104,14 @@ def evaluate(
     usable = (labels.notna() & ~_is_one_of(labels, skipped)).to_numpy()
 
     rows: dict[str, dict[str, float]] = {}
-    for scored in scored_sections(data, key=key, table_key=table_key, library_key=library_key):
-        keep = usable[scored.library.rows] & np.isfinite(scored.likelihood)
-        y = is_positive[scored.library.rows][keep]
+    for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
+        keep = usable[scored.section.rows] & np.isfinite(scored.likelihood)
+        y = is_positive[scored.section.rows][keep]
         # By the threshold, not by region: spots called uncertain lie on one side of it too.
         cut = any(value is not None for value in scored.region[keep]) and np.isfinite(scored.threshold)
         called = scored.likelihood[keep] >= scored.threshold if cut else None
         row = scores(y, scored.likelihood[keep], called)
-        rows[scored.library.name] = row | {"n_left_out": int((~keep).sum()), "threshold": scored.threshold}
+        rows[scored.section.name] = row | {"n_left_out": int((~keep).sum()), "threshold": scored.threshold}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS)).rename_axis(index="section")
     if len(frame) > 1:
         mean = frame.drop(columns=list(COUNTS)).mean()

@@ -69,7 +69,7 @@ def severity(
     import pandas as pd
     from scipy.stats import mannwhitneyu
 
-    from .._sections import get_table, labels, scored_sections
+    from .._sections import Selection, get_table, labels, scored_sections
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
@@ -77,9 +77,9 @@ def severity(
     if order is not None and (absent := [name for name in map(str, order) if name not in found]):
         raise ValueError(f"obs[{label_key!r}] has no class {quote_names(absent)}. It has {quote_names(sorted(found))}.")
     rows = []
-    for scored in scored_sections(data, key=key, table_key=table_key, library_key=library_key):
+    for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
         kept = np.isfinite(scored.likelihood)
-        annotated = labels(scored.library, label_key)
+        annotated = labels(scored.section, label_key)
         text = annotated.where(annotated.isna(), annotated.astype(str)).to_numpy()
         groups = {name: kept & (text == name) for name in (order or sorted(set(text[annotated.notna().to_numpy()])))}
         groups = {str(name): rows_of for name, rows_of in groups.items() if rows_of.any()}
@@ -92,7 +92,7 @@ def severity(
             q25, median, q75 = np.quantile(p, [0.25, 0.5, 0.75])
             rows.append(
                 {
-                    "section": scored.library.name,
+                    "section": scored.section.name,
                     "class": name,
                     "n": len(p),
                     "mean": p.mean(),

@@ -11,7 +11,7 @@ import numpy as np
 
 from .._checks import check_key
 from .._keys import CANCER, NORMAL, REGION_COLORS
-from .._sections import ScoredSection, get_table, labels, scored_sections
+from .._sections import ScoredSection, Selection, get_table, labels, scored_sections
 from ._figure import finish, ink, open_spines, panels, plain
 from ._violin import class_order, draw_classes
 
@@ -77,7 +77,7 @@ def draw_histogram(ax: Axes, scored: ScoredSection, bins: int) -> None:
             ha="right" if right else "left",
             va="top",
         )
-    ax.set_title(plain(scored.library.name))
+    ax.set_title(plain(scored.section.name))
     ax.set_xlabel("cancer likelihood")
     ax.set_ylabel(f"spots (of {known.size:,})")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -142,10 +142,10 @@ def distribution(
     >>> ax = spacrd.pl.distribution(section)
     >>> ax = spacrd.pl.distribution(section, label_key="pathologist")
     """
-    sections = scored_sections(data, key=key, table_key=table_key, library_key=library_key)
+    sections = scored_sections(data, key, Selection(table_key=table_key, library_key=library_key))
     if label_key is not None:
         check_key(label_key, get_table(data, table_key).obs.columns, "obs column of classes")
-        classes = [labels(scored.library, label_key) for scored in sections]
+        classes = [labels(scored.section, label_key) for scored in sections]
         names = class_order(sections, classes, order)
         axes = panels(len(sections), ax, size=(5.0, 1.2 + 0.42 * len(names)))
         for panel, scored, column in zip(axes, sections, classes, strict=True):

@@ -51,7 +51,7 @@ class Layer:
             return scored.uncertainty
         if self.name == "region":
             return scored.region
-        column = scored.library.table.obs[self.column].iloc[scored.library.rows]
+        column = scored.section.table.obs[self.column].iloc[scored.section.rows]
         known = column.notna().to_numpy()
         names = np.full(len(column), None, dtype=object)
         names[known] = column[known].astype(str).to_numpy(dtype=object)

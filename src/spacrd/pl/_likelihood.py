@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._sections import get_table, scored_sections
+from .._sections import Selection, get_table, scored_sections
 from ._figure import finish, panels, plain
 from ._layers import Layer, classes_in, layers_of
 from ._map import Style, draw_outline, draw_section, draw_tissue
-from ._tissue import Tissue, tissue_of
+from ._view import SectionView, view_section
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -30,7 +30,7 @@ ROOM = 2.2
 """Inches of a panel from which two columns of names fit below it."""
 
 
-def _draw_layer(ax: Axes, layer: Layer, scored: ScoredSection, tissue: Tissue, style: Style) -> Any:
+def _draw_layer(ax: Axes, layer: Layer, scored: ScoredSection, tissue: SectionView, style: Style) -> Any:
     if layer.name is not None:
         return draw_section(ax, layer.values(scored), tissue, style)
     draw_tissue(ax, tissue, scale_bar=style.scale_bar)
@@ -42,11 +42,11 @@ def _label_grid(axes: list[Axes], sections: list[ScoredSection], layers: list[La
     for number, panel in enumerate(axes):
         row, column = divmod(number, len(layers))
         if len(layers) == 1:
-            panel.set_title(plain(sections[row].library.name))
+            panel.set_title(plain(sections[row].section.name))
         elif row == 0:
             panel.set_title(plain(layers[column].title))
         if len(layers) > 1 and len(sections) > 1 and column == 0:
-            panel.set_ylabel(plain(sections[row].library.name))
+            panel.set_ylabel(plain(sections[row].section.name))
 
 
 def _below(ax: Axes, points: float) -> Any:
@@ -166,8 +166,11 @@ def likelihood(
     >>> image, labels, map = spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"], outline=True)
     """
     layers = layers_of(get_table(data, table_key), color, key)
-    sections = scored_sections(data, key=key, table_key=table_key, library_key=library_key)
-    tissues = [tissue_of(scored.library, image_key, coordinate_system) for scored in sections]
+    sections = scored_sections(data, key, Selection(table_key=table_key, library_key=library_key))
+    tissues = [
+        view_section(scored.section, Selection(image_key=image_key, coordinate_system=coordinate_system))
+        for scored in sections
+    ]
     several = len(layers) > 1
     most = max(len(layer.colors or ()) for layer in layers)
     height = 3.2 + (0.1 * most / len(sections) if several else 0.0)  # names of classes stand in two columns below

@@ -12,7 +12,7 @@ from .._keys import CANCER
 from .._sections import ScoredSection
 from ._figure import MISSING_COLOR, ink, light_table
 from ._raster import cell_size, mean_raster, outline_field, outline_of_shares
-from ._tissue import Tissue
+from ._view import SectionView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ class Style:
 
 
 def _spots(ax: Axes, xy: np.ndarray, diameter: float, **style: Any) -> Any:
-    """Circles of one diameter in data units, so that they are right at any zoom and figure size."""
+    """Draw circles of one diameter in data units, so that they are right at any zoom and figure size."""
     from matplotlib.collections import EllipseCollection
 
     sizes = np.full(len(xy), diameter)
@@ -48,7 +48,7 @@ def _spots(ax: Axes, xy: np.ndarray, diameter: float, **style: Any) -> Any:
 
 
 def _scale_bar(ax: Axes, um_per_unit: float, width: float) -> None:
-    """Bar of a round length, about a fifth of the image's width."""
+    """Draw a bar of a round length, about a fifth of the image's width."""
     from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
 
     target = width * um_per_unit / 5
@@ -63,33 +63,33 @@ def _scale_bar(ax: Axes, um_per_unit: float, width: float) -> None:
     ax.add_artist(bar)
 
 
-def _as_circles(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style, alpha: float) -> Any:
-    diameter = tissue.diameter * style.size
-    drawn = None
+def _as_circles(ax: Axes, values: np.ndarray, view: SectionView, style: Style, alpha: float) -> Any:
+    diameter = view.diameter * style.size
+    circles = None
     if style.colors is None:
-        known = np.isfinite(values)
-        drawn = _spots(ax, tissue.xy[known], diameter, cmap=style.cmap, alpha=alpha)
-        drawn.set_array(values[known])
-        drawn.set_clim(*style.limits)
+        has_value = np.isfinite(values)
+        circles = _spots(ax, view.xy[has_value], diameter, cmap=style.cmap, alpha=alpha)
+        circles.set_array(values[has_value])
+        circles.set_clim(*style.limits)
     else:
-        known = np.array([name is not None for name in values])
+        has_value = np.array([name is not None for name in values])
         for name, color in style.colors.items():
-            _spots(ax, tissue.xy[values == name], diameter, facecolor=color, alpha=alpha)
-    if not known.all():
-        _spots(ax, tissue.xy[~known], diameter, facecolor="none", edgecolor=MISSING_COLOR, linewidth=0.4)
-    return drawn
+            _spots(ax, view.xy[values == name], diameter, facecolor=color, alpha=alpha)
+    if not has_value.all():
+        _spots(ax, view.xy[~has_value], diameter, facecolor="none", edgecolor=MISSING_COLOR, linewidth=0.4)
+    return circles
 
 
-def _as_raster(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style, alpha: float) -> Any:
+def _as_raster(ax: Axes, values: np.ndarray, view: SectionView, style: Style, alpha: float) -> Any:
     from matplotlib.colors import to_rgba
 
-    low, high = tissue.limits
-    cell = cell_size(low, high, tissue.spacing)
+    low, high = view.limits
+    cell = cell_size(low, high, view.spacing)
     if style.colors is None:
-        cells, extent = mean_raster(tissue.xy, values, low, high, cell)
+        cells, extent = mean_raster(view.xy, values, low, high, cell)
         look = {"cmap": style.cmap, "vmin": style.limits[0], "vmax": style.limits[1]}
     else:
-        layers = [mean_raster(tissue.xy, (values == name).astype(float), low, high, cell) for name in style.colors]
+        layers = [mean_raster(view.xy, (values == name).astype(float), low, high, cell) for name in style.colors]
         shares, extent = np.stack([layer for layer, _ in layers]), layers[0][1]
         cells = np.array([to_rgba(color) for color in style.colors.values()])[shares.argmax(axis=0)]
         cells[~(shares.max(axis=0) > 0)] = 0.0
@@ -97,30 +97,30 @@ def _as_raster(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style, alpha
     return ax.imshow(cells, extent=extent, interpolation="nearest", alpha=alpha, zorder=1, **look)
 
 
-def draw_outline(ax: Axes, scored: ScoredSection, tissue: Tissue) -> None:
+def draw_outline(ax: Axes, scored: ScoredSection, view: SectionView) -> None:
     """Draw a line around the spots called cancer, dark with a light rim so that it is seen on any colour."""
     from matplotlib.patheffects import withStroke
 
     inside = scored.region == CANCER
-    if tissue.spacing.scattered or len(tissue.xy) > MANY:
-        low, high = tissue.limits
-        field = outline_of_shares(tissue.xy, inside, low, high, cell_size(low, high, tissue.spacing))
+    if view.spacing.scattered or len(view.xy) > MANY:
+        low, high = view.limits
+        field = outline_of_shares(view.xy, inside, low, high, cell_size(low, high, view.spacing))
     else:
-        field = outline_field(tissue.xy, inside, tissue.spacing.nearest)
+        field = outline_field(view.xy, inside, view.spacing.nearest)
     if field is not None:
         line = ax.contour(*field, levels=[0.0], colors="black", linewidths=1.0, zorder=3)
         line.set(path_effects=[withStroke(linewidth=2.6, foreground="white")])
 
 
-def draw_tissue(ax: Axes, tissue: Tissue, *, scale_bar: bool = True) -> None:
+def draw_tissue(ax: Axes, view: SectionView, *, scale_bar: bool = True) -> None:
     """Draw the image of a section, if it has one, in axes that hold all its spots."""
-    low, high = tissue.limits
-    if tissue.image is not None:
+    low, high = view.limits
+    if view.image is not None:
         from matplotlib.transforms import Affine2D
 
-        height, width = tissue.image.shape[:2]
-        shown = ax.imshow(tissue.image, extent=(0, width, height, 0), interpolation="bilinear")
-        shown.set_transform(Affine2D(tissue.image_to_xy) + ax.transData)
+        height, width = view.image.shape[:2]
+        shown = ax.imshow(view.image, extent=(0, width, height, 0), interpolation="bilinear")
+        shown.set_transform(Affine2D(view.image_to_xy) + ax.transData)
     else:
         light_table(ax)
     ax.set_aspect("equal")
@@ -129,20 +129,20 @@ def draw_tissue(ax: Axes, tissue: Tissue, *, scale_bar: bool = True) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     for spine in ax.spines.values():
-        spine.set_visible(tissue.image is None)
+        spine.set_visible(view.image is None)
         spine.set_color("0.8")
-    if scale_bar and np.isfinite(tissue.um_per_unit):
-        _scale_bar(ax, tissue.um_per_unit, float(high[0] - low[0]))
+    if scale_bar and np.isfinite(view.um_per_unit):
+        _scale_bar(ax, view.um_per_unit, float(high[0] - low[0]))
 
 
-def draw_section(ax: Axes, values: np.ndarray, tissue: Tissue, style: Style) -> Any:
+def draw_section(ax: Axes, values: np.ndarray, view: SectionView, style: Style) -> Any:
     """Draw a section by numbers, NaN where unknown, or by names of classes, None where unknown.
 
     Returns what a colour bar is made for, None for classes.
     """
     # Translucent colours are others: a scale is still read, classes are not told apart.
-    alpha = style.alpha if style.alpha is not None else 0.85 if tissue.image is not None and not style.colors else 1.0
-    draw = _as_raster if len(tissue.xy) > MANY else _as_circles
-    drawn = draw(ax, values, tissue, style, alpha)
-    draw_tissue(ax, tissue, scale_bar=style.scale_bar)  # last: it sets the limits that the raster moves
+    alpha = style.alpha if style.alpha is not None else 0.85 if view.image is not None and not style.colors else 1.0
+    draw = _as_raster if len(view.xy) > MANY else _as_circles
+    drawn = draw(ax, values, view, style, alpha)
+    draw_tissue(ax, view, scale_bar=style.scale_bar)  # last: it sets the limits that the raster moves
     return drawn

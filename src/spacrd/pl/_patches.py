@@ -10,8 +10,16 @@ import numpy as np
 
 from .._checks import check_key, check_positive_int, quote_names
 from .._keys import Keys
-from .._sections import ScoredSection, Section, recorded_embeddings, result_record, scored_sections
-from .._sections._images import open_image
+from .._sections import (
+    ScoredSection,
+    Section,
+    Selection,
+    place_on_image,
+    recorded_embeddings,
+    result_record,
+    scored_sections,
+    with_scale,
+)
 from ..image import Cutter
 from ._figure import finish, ink, panels, plain
 
@@ -25,51 +33,55 @@ Spot = tuple[int, int]
 
 
 def _choose_rep(sections: Sequence[ScoredSection], image_rep: str | None) -> str:
-    found = list(dict.fromkeys(rep for scored in sections for rep in recorded_embeddings(scored.library)))
+    recorded = list(dict.fromkeys(rep for scored in sections for rep in recorded_embeddings(scored.section)))
     hint = "Make one with spacrd.pp.extract_patches."
     if image_rep is not None:
-        return check_key(image_rep, found, "patch embedding that extract_patches recorded", hint=hint)
-    if not found:
+        return check_key(image_rep, recorded, "patch embedding that extract_patches recorded", hint=hint)
+    if not recorded:
         raise ValueError(f"No section has patches that spacrd.pp.extract_patches cut, so none can be shown. {hint}")
-    if len(found) > 1:
+    if len(recorded) > 1:
         raise ValueError(
-            f"There are several embeddings and none is named: {quote_names(found)}. Name one with `image_rep`."
+            f"There are several embeddings and none is named: {quote_names(recorded)}. Name one with `image_rep`."
         )
-    return found[0]
+    return recorded[0]
 
 
-def _cut(library: Section, rep: str, rows: np.ndarray) -> np.ndarray:
-    """Patches of some rows, (rows, size, size, 3): the same pixels that were embedded."""
-    record = result_record(library.table, rep)
-    facts = record["sections"][Keys.section(library.name)]
+def _cut(section: Section, rep: str, rows: np.ndarray) -> np.ndarray:
+    """Cut the patches of some rows, (rows, size, size, 3): the same pixels that were embedded."""
+    record = result_record(section.table, rep)
+    facts = record["sections"][Keys.section(section.name)]
     system = str(facts.get("coordinate_system", "")) or None
-    image = open_image(library, image_key=str(facts["image"]), coordinate_system=system, mpp=float(facts["mpp"]))
-    side = float(facts["patch_um"]) / image.scale.um_per_unit
-    cutter = Cutter(image.pyramid, image.xy[rows], side=side, size=int(record["size"]), level=int(facts["level"]))
+    selection = Selection(image_key=str(facts["image"]), coordinate_system=system)
+    placement = with_scale(place_on_image(section, selection), section, mpp=float(facts["mpp"]))
+    side = float(facts["patch_um"]) / placement.um_per_unit
+    size, level = int(record["size"]), int(facts["level"])
+    cutter = Cutter(placement.pyramid, placement.xy[rows], side=side, size=size, level=level)
     patches: np.ndarray
     ((order, patches),) = cutter.batches([cutter.order])
     return patches[np.argsort(order)]
 
 
 def _usable(scored: ScoredSection, rep: str) -> np.ndarray:
-    """Spots with a likelihood and a patch."""
-    section = Keys.section(scored.library.name)
-    if section not in result_record(scored.library.table, rep)["sections"]:
+    """Find the spots with a likelihood and a patch, (n,)."""
+    section = scored.section
+    if Keys.section(section.name) not in result_record(section.table, rep)["sections"]:
         return np.zeros(len(scored.likelihood), bool)
-    in_image = scored.library.table.obs.get(Keys.IN_IMAGE)
-    on_image = True if in_image is None else in_image.to_numpy(bool)[scored.library.rows]
+    in_image = section.table.obs.get(Keys.IN_IMAGE)
+    on_image = True if in_image is None else in_image.to_numpy(bool)[section.rows]
     return np.isfinite(scored.likelihood) & on_image
 
 
 def _groups(sections: Sequence[ScoredSection], rep: str, n: int) -> dict[str, list[Spot]]:
-    """The spots to show, best first: highest and lowest likelihood, and the most uncertain ones."""
+    """Choose the spots to show, best first: highest and lowest likelihood, and the most uncertain ones."""
     usable = [_usable(scored, rep) for scored in sections]
-    spots = np.concatenate([np.column_stack([np.full(k.sum(), i), np.flatnonzero(k)]) for i, k in enumerate(usable)])
+    spots = np.concatenate(
+        [np.column_stack([np.full(mask.sum(), i), np.flatnonzero(mask)]) for i, mask in enumerate(usable)]
+    )
     if not len(spots):
         raise ValueError("No scored spot lies on an image, so there is no patch to show.")
     likelihood, uncertainty, threshold = (
-        np.concatenate([values[kept] for values, kept in zip(parts, usable, strict=True)])
-        for parts in (
+        np.concatenate([values[mask] for values, mask in zip(arrays, usable, strict=True)])
+        for arrays in (
             [scored.likelihood for scored in sections],
             [scored.uncertainty for scored in sections],
             [np.full(len(s.likelihood), s.threshold if np.isfinite(s.threshold) else 0.5) for s in sections],
@@ -90,7 +102,7 @@ def _title(scored: ScoredSection, row: int, several: bool) -> str:
     text = f"{scored.likelihood[row]:.2f}"
     if np.isfinite(scored.uncertainty[row]):
         text += f" ± {scored.uncertainty[row]:.2f}"
-    return f"{plain(scored.library.name)}\n{text}" if several else text
+    return f"{plain(scored.section.name)}\n{text}" if several else text
 
 
 def patches(
@@ -150,7 +162,7 @@ def patches(
     >>> ax = spacrd.pl.patches(section, n=4, save="patches.png")
     """
     check_positive_int(n, "n")
-    sections = scored_sections(data, key=key, table_key=table_key, library_key=library_key)
+    sections = scored_sections(data, key, Selection(table_key=table_key, library_key=library_key))
     rep = _choose_rep(sections, image_rep)
     groups = _groups(sections, rep, n)
     shown = [spot for spots in groups.values() for spot in spots]
@@ -158,7 +170,7 @@ def patches(
     for number, scored in enumerate(sections):
         rows = sorted({row for i, row in shown if i == number})
         if rows:
-            cut = _cut(scored.library, rep, np.array(rows))
+            cut = _cut(scored.section, rep, np.array(rows))
             pixels |= {(number, row): patch for row, patch in zip(rows, cut, strict=True)}
     n = len(next(iter(groups.values())))
     axes = panels(3 * n, ax, size=(1.3, 1.55), ncols=n)
@@ -168,7 +180,7 @@ def patches(
         panel.set_xticks([])
         panel.set_yticks([])
         panel.spines[:].set_color("0.6")
-    last = sections[shown[-1][0]].library
+    last = sections[shown[-1][0]].section
     side = float(result_record(last.table, rep)["sections"][Keys.section(last.name)]["patch_um"])
     axes[-1].set_xlabel(f"{side:.3g} µm wide", fontsize="small")
     for panel, title in zip(axes[::n], groups, strict=True):

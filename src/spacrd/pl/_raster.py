@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from ._tissue import Spacing
+    from ._view import Spacing
 
 MAX_CELLS = 900
 """Cells along the longer side of a raster at most: about as many as a panel of a figure has pixels."""

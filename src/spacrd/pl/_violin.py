@@ -83,6 +83,6 @@ def draw_classes(ax: Axes, scored: ScoredSection, column: pd.Series, names: Sequ
     ax.set_ylim(len(names) - 0.4, -0.6)
     ax.set_xlim(-0.01, 1.01)
     ax.set_xlabel("cancer likelihood")
-    ax.set_title(plain(scored.library.name), pad=16)
+    ax.set_title(plain(scored.section.name), pad=16)
     open_spines(ax)
     ax.spines["left"].set_visible(False)

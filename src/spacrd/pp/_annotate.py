@@ -1,4 +1,4 @@
-"""Regions drawn on an image to classes of spots."""
+"""Classes of spots from what was drawn on their image."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ import pandas as pd
 
 from .._checks import check_choice, check_positive_number, check_result_key, warn
 from .._keys import Keys
-from .._sections import Section, result_record, split_sections, write_results
-from .._sections._drawn import drawn, outlines
-from .._sections._geojson import CLASS, polygons_only
+from .._sections import (
+    CLASS,
+    Placement,
+    Section,
+    Selection,
+    outlines,
+    polygons_only,
+    read_annotations,
+    result_record,
+    split_sections,
+    write_results,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -104,44 +113,35 @@ def annotate(
     check_choice(by, ("centroid", "area"), "by")
     if check_positive_number(min_share, "min_share") > 1:
         raise ValueError(f"min_share must be a share of the spot's area, above 0 to 1, got {min_share}.")
-    libraries = split_sections(data, table_key=table_key, library_key=library_key, region=region)
-    if len(libraries) > 1:
-        found = ", ".join(repr(library.region or library.name) for library in libraries)
-        raise ValueError(f"There are several sections ({found}); name the one that was drawn on with `region`.")
-    (library,) = libraries
-    values = _earlier(library, key_added)
-    source = regions if isinstance(regions, str) else os.fspath(regions) if isinstance(regions, os.PathLike) else ""
+    selection = Selection(
+        table_key=table_key,
+        library_key=library_key,
+        region=region,
+        image_key=image_key,
+        coordinate_system=coordinate_system,
+    )
+    section = _one_section(data, selection)
+    values = _earlier(section, key_added)
     given = Path(regions) if isinstance(regions, os.PathLike) else regions
-    frame, place = drawn(library, given, class_key, image_key, coordinate_system)
-    frame, lost = polygons_only(frame)
-    if lost:
-        warn(f"{lost} of the annotations are points or lines and were left out.")
-    named = frame[CLASS].notna().to_numpy()
-    if not named.any():
-        raise ValueError(
-            "No region has a class. Set one in QuPath before the export, or name the property with `class_key`."
-        )
-    if not named.all():
-        warn(f"{int((~named).sum())} of {len(frame)} regions have no class and were left out.")
-    frame = frame[named].reset_index(drop=True)
-    _check_overlap(frame, place.xy, library.name)
+    frame, placement = read_annotations(section, given, class_key, selection)
+    frame = _usable(frame)
+    _check_overlap(frame, placement.xy, section.name)
     frame = frame.iloc[np.argsort(frame.geometry.area.to_numpy(), kind="stable")].reset_index(drop=True)
-    at = _by_centroid(frame, place.xy) if by == "centroid" else _by_area(frame, library, place.system, min_share)
-    touched = at >= 0
+    polygon = _by_centroid(frame, placement.xy) if by == "centroid" else _by_area(frame, section, placement, min_share)
+    touched = polygon >= 0
     if not touched.any():
-        warn(f"Section {library.name!r}: no spot lies in any of the {len(frame)} regions.")
-    classes = frame[CLASS].to_numpy(dtype=object)
-    values[library.rows] = default if default is not None else np.nan
-    values[library.rows[touched]] = classes[at[touched]]
+        warn(f"Section {section.name!r}: no spot lies in any of the {len(frame)} regions.")
+    values[section.rows] = default if default is not None else np.nan
+    values[section.rows[touched]] = frame[CLASS].to_numpy(dtype=object)[polygon[touched]]
     record = {
-        "source": source,
+        "source": os.fspath(regions) if isinstance(regions, str | os.PathLike) else "",
         "by": by,
-        "coordinate_system": place.system or "",
+        "coordinate_system": placement.coordinate_system or "",
         "n_regions": len(frame),
         "n_spots": int(touched.sum()),
     }
     name = _record(key_added)
-    sections = {**result_record(library.table, name).get("sections", {}), Keys.section(library.name): record}
+    sections = {**result_record(section.table, name).get("sections", {}), Keys.section(section.name): record}
     return write_results(
         data,
         table_key=table_key,
@@ -152,13 +152,37 @@ def annotate(
     )
 
 
+def _one_section(data: AnnData | SpatialData, selection: Selection) -> Section:
+    """Return the section that was drawn on."""
+    sections = split_sections(data, selection)
+    if len(sections) > 1:
+        names = ", ".join(repr(section.element or section.name) for section in sections)
+        raise ValueError(f"There are several sections ({names}); name the one that was drawn on with `region`.")
+    return sections[0]
+
+
+def _usable(frame: GeoDataFrame) -> GeoDataFrame:
+    """Return the polygons that have a class, and warn of what is left out."""
+    frame, n_others = polygons_only(frame)
+    if n_others:
+        warn(f"{n_others} of the annotations are points or lines and were left out.")
+    named = frame[CLASS].notna().to_numpy()
+    if not named.any():
+        raise ValueError(
+            "No region has a class. Set one in QuPath before the export, or name the property with `class_key`."
+        )
+    if not named.all():
+        warn(f"{int((~named).sum())} of {len(frame)} regions have no class and were left out.")
+    return frame[named].reset_index(drop=True)
+
+
 def _record(key: str) -> str:
     return f"{key}_annotation"
 
 
-def _earlier(library: Section, key: str) -> np.ndarray:
-    """What an earlier call gave the rows of other sections, object (n_obs,)."""
-    table = library.table
+def _earlier(section: Section, key: str) -> np.ndarray:
+    """Return what an earlier call gave the rows of other sections, object (n_obs,)."""
+    table = section.table
     if key not in table.obs:
         return np.full(table.n_obs, np.nan, dtype=object)
     if not result_record(table, _record(key)):
@@ -167,6 +191,7 @@ def _earlier(library: Section, key: str) -> np.ndarray:
 
 
 def _check_overlap(frame: GeoDataFrame, xy: np.ndarray, name: str) -> None:
+    """Raise ValueError if all polygons lie beside the spots."""
     low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
     left, top, right, bottom = frame.total_bounds
     if right < low[0] or left > high[0] or bottom < low[1] or top > high[1]:
@@ -178,29 +203,29 @@ def _check_overlap(frame: GeoDataFrame, xy: np.ndarray, name: str) -> None:
 
 
 def _by_centroid(frame: GeoDataFrame, xy: np.ndarray) -> np.ndarray:
-    """Smallest region at each point, (n,), -1 for none; the frame goes from small to large."""
+    """Find the smallest polygon at each point, (n,), -1 for none; the frame goes from small to large."""
     import shapely
 
     polygon, point = shapely.STRtree(shapely.points(xy)).query(frame.geometry.to_numpy(), predicate="intersects")
-    found = np.full(len(xy), len(frame))
-    np.minimum.at(found, point, polygon)
-    return np.where(found < len(frame), found, -1)
+    smallest = np.full(len(xy), len(frame))
+    np.minimum.at(smallest, point, polygon)
+    return np.where(smallest < len(frame), smallest, -1)
 
 
-def _by_area(frame: GeoDataFrame, library: Section, system: str | None, min_share: float) -> np.ndarray:
-    """A region of the class that covers most of each spot, (n,), -1 if none covers ``min_share`` of it."""
+def _by_area(frame: GeoDataFrame, section: Section, placement: Placement, min_share: float) -> np.ndarray:
+    """Find a polygon of the class that covers most of each spot, (n,), -1 if none covers ``min_share`` of it."""
     import shapely
 
-    spots = outlines(library, system)
-    own = frame.geometry.to_numpy().copy()
-    tree = shapely.STRtree(own)
-    for large in range(1, len(own)):  # what a smaller region covers is not the larger one's
+    spots = outlines(section, placement.coordinate_system)
+    apart = frame.geometry.to_numpy().copy()
+    tree = shapely.STRtree(apart)
+    for large in range(1, len(apart)):  # what a smaller polygon covers is not the larger one's
         inside = tree.query(frame.geometry.iloc[large], predicate="intersects")
         smaller = frame.geometry.to_numpy()[inside[inside < large]]
         if len(smaller):
-            own[large] = shapely.difference(own[large], shapely.union_all(smaller))
-    spot, polygon = shapely.STRtree(own).query(spots, predicate="intersects")
-    covered = shapely.area(shapely.intersection(spots[spot], own[polygon]))
+            apart[large] = shapely.difference(apart[large], shapely.union_all(smaller))
+    spot, polygon = shapely.STRtree(apart).query(spots, predicate="intersects")
+    covered = shapely.area(shapely.intersection(spots[spot], apart[polygon]))
     classes, kind = np.unique(frame[CLASS].to_numpy(dtype=str), return_inverse=True)
     shares = np.zeros((len(spots), len(classes)))
     np.add.at(shares, (spot, kind[polygon]), covered)

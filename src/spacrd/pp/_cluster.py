@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 
 from .. import encoders
-from .._sections._images import SectionImage
+from .._sections import Placement
 from .._settings import settings
 from ..image import Cutter, Pyramid, held_on_cluster
-from ._embed import Embedded, Known, PatchBlocks, embed_block, settle, split
+from ._embed import Embedded, PatchBlocks, embed_block, settle, split
 from ._record import identity
+from ._store import FinishedBlock
 
 _loaded: dict[str, encoders.Encoder] = {}
 """The encoder of the present call in a worker: loaded once, not once per block."""
 
 
 def check_client(client: Any) -> None:
-    """Refuse what is not a client that can be waited for."""
+    """Raise TypeError or ValueError for what is no client that can be waited for."""
     from distributed import Client
 
     if not isinstance(client, Client):
@@ -30,13 +31,13 @@ def check_client(client: Any) -> None:
         raise ValueError("client is asynchronous; pass a dask.distributed.Client made without asynchronous=True.")
 
 
-def check_reach(images: list[SectionImage]) -> None:
-    """Refuse images that are results on the cluster: workers that wait for each other would wait for ever."""
-    for image in images:
-        if any(map(held_on_cluster, image.pyramid.levels)):
+def check_reach(placements: list[Placement]) -> None:
+    """Raise ValueError for images that are results on the cluster: workers would wait for each other for ever."""
+    for placement in placements:
+        if any(map(held_on_cluster, placement.pyramid.levels)):
             raise ValueError(
-                f"Image {image.name!r} was persisted on a cluster, where the workers that embed cannot read it. "
-                "Pass it as it is read from disk, or leave `client` out."
+                f"Image {placement.image_name!r} was persisted on a cluster, where the workers that embed "
+                "cannot read it. Pass it as it is read from disk, or leave `client` out."
             )
 
 
@@ -62,28 +63,28 @@ def embed_on_cluster(
     futures: dict[Any, tuple[PatchBlocks, int]] = {}
     try:
         for plan in plans:
-            # A task, not scattered data: dask makes it again where a worker took it to its grave.
-            pyramid = client.submit(_same, plan.job.image.pyramid, pure=False)
+            # A task, not scattered data: dask makes it again where a worker that had it dies.
+            pyramid = client.submit(_same, plan.job.placement.pyramid, pure=False)
             for block in range(plan.n_blocks):
                 future = client.submit(
                     _embed_remotely,
                     pyramid,
-                    plan.job.image.xy[plan.rows(block)],
+                    plan.job.placement.xy[plan.rows(block)],
                     {"side": plan.job.side, "size": plan.size, "level": plan.job.level},
                     (call, *load),
                     batch_size=plan.batch_size,
                     n_workers=n_workers,
-                    known=plan.store.known(block) if plan.store else None,
+                    finished=plan.store.finished(block) if plan.store else None,
                     hashing=plan.store is not None,
                     pure=False,
                 )
                 futures[future] = plan, block
-        finished = as_completed(list(futures), with_results=True)
-        for future, found in settings.track(
-            finished, total=len(futures), description="Embedding patches", unit="block"
+        completed = as_completed(list(futures), with_results=True)
+        for future, embedded in settings.track(
+            completed, total=len(futures), description="Embedding patches", unit="block"
         ):
             plan, block = futures.pop(future)
-            yield plan, plan.rows(block), settle(plan, block, found), found.dark
+            yield plan, plan.rows(block), settle(plan, block, embedded), embedded.dark
             future.release()
     finally:
         client.cancel(list(futures))
@@ -101,12 +102,12 @@ def _embed_remotely(
     *,
     batch_size: int,
     n_workers: int,
-    known: Known | None,
+    finished: FinishedBlock | None,
     hashing: bool,
 ) -> Embedded:
     cutter = Cutter(pyramid, xy, **patch)
     batches = cutter.batches(split(np.arange(len(xy)), batch_size), n_workers)
-    return embed_block((patches for _, patches in batches), _encoder(*load), known, hashing=hashing)
+    return embed_block((patches for _, patches in batches), _encoder(*load), finished, hashing=hashing)
 
 
 def _encoder(
@@ -115,12 +116,12 @@ def _encoder(
     weights: str | Path | bool | None,
     device: str | None,
     precision: str,
-    wanted: dict[str, str],
+    expected: dict[str, str],
 ) -> encoders.Encoder:
     if call not in _loaded:
         _loaded.clear()
         loaded = encoders.load(spec, weights=weights, device=device, precision=precision)
-        if (found := identity(loaded)) != wanted:
-            raise ValueError(f"A worker loaded another encoder than this process: {found} instead of {wanted}.")
+        if (actual := identity(loaded)) != expected:
+            raise ValueError(f"A worker loaded another encoder than this process: {actual} instead of {expected}.")
         _loaded[call] = loaded
     return _loaded[call]

@@ -1,4 +1,4 @@
-"""The patches of a section, block by block: read, compared with what was kept, embedded."""
+"""The patches of a section, block by block: read, compared with what an earlier call kept, embedded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .. import encoders
 from .._settings import settings
 from ._jobs import PatchJob
 from ._record import identity
-from ._store import SectionStore, open_section
+from ._store import FinishedBlock, SectionStore, open_section
 
 DARK = 0.5
 """Share of a patch that is wholly without one colour where pixels are missing. Stained tissue reflects all of them."""
@@ -52,29 +52,21 @@ class PatchBlocks:
 
     @property
     def n_blocks(self) -> int:
-        """How many blocks there are."""
+        """Number of blocks."""
         return -(-len(self.order) // self.block)
 
     def rows(self, block: int) -> np.ndarray:
-        """Rows of the section in a block, in order."""
+        """Return the rows of the section in a block, in order."""
         return self.order[block * self.block : (block + 1) * self.block]
 
     def n_batches(self, block: int) -> int:
-        """How many batches a block has."""
+        """Count the batches of a block."""
         return -(-len(self.rows(block)) // self.batch_size)
 
 
 def split(rows: np.ndarray, size: int) -> list[np.ndarray]:
-    """Pieces of ``rows``, each of ``size`` but the last."""
+    """Split ``rows`` into pieces, each of ``size`` but the last."""
     return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is kept of a block: digest of its pixels, and the first embeddings if they are to be compared."""
-
-    digest: bytes
-    first: np.ndarray | None
 
 
 class Embedded(NamedTuple):
@@ -83,7 +75,7 @@ class Embedded(NamedTuple):
     Attributes
     ----------
     values
-        Embeddings, (n, dim); None if the block is known.
+        Embeddings, (n, dim); None if the block was finished before.
     digest
         Of the pixels; empty if nobody asks.
     dark
@@ -96,16 +88,16 @@ class Embedded(NamedTuple):
 
 
 def plan_section(job: PatchJob, encoder: encoders.Encoder, batch_size: int, store: Any, name: str) -> PatchBlocks:
-    """Cut a section into blocks, as ``store`` cut it if it is known there already."""
+    """Cut a section into blocks, as ``store`` cut it if it holds some of it."""
     inside = np.flatnonzero(job.inside)
     order = inside[job.cutter(inside, encoder.spec.size).order]
     block = -(-BLOCK // batch_size) * batch_size
-    section = None
+    section_store = None
     if store is not None:
         facts = {**identity(encoder), **job.facts(order), "size": encoder.spec.size}
-        section = open_section(store, name, facts, n=len(order), dim=encoder.spec.dim, block=block)
-        block = section.block
-    return PatchBlocks(job, encoder.spec.size, order, block, batch_size, section)
+        section_store = open_section(store, name, facts, n=len(order), dim=encoder.spec.dim, block=block)
+        block = section_store.block
+    return PatchBlocks(job, encoder.spec.size, order, block, batch_size, section_store)
 
 
 def embed_sections(
@@ -122,10 +114,10 @@ def embed_sections(
         batches = settings.track(stream, total=total, description="Embedding patches", unit="batch")
         for plan in plans:
             for block in range(plan.n_blocks):
-                known = plan.store.known(block) if plan.store else None
-                share = itertools.islice(batches, plan.n_batches(block))
-                found = embed_block(share, encoder, known, hashing=plan.store is not None)
-                yield plan, plan.rows(block), settle(plan, block, found), found.dark
+                finished = plan.store.finished(block) if plan.store else None
+                of_block = itertools.islice(batches, plan.n_batches(block))
+                embedded = embed_block(of_block, encoder, finished, hashing=plan.store is not None)
+                yield plan, plan.rows(block), settle(plan, block, embedded), embedded.dark
         next(batches, None)  # the bar counts a batch when the next one is asked for
 
 
@@ -133,27 +125,27 @@ def _all_batches(plans: list[PatchBlocks], n_workers: int) -> Generator[np.ndarr
     for plan in plans:
         cutter = plan.job.cutter(plan.order, plan.size)
         blocks = split(np.arange(len(plan.order)), plan.block)
-        parts = [part for block in blocks for part in split(block, plan.batch_size)]
-        with contextlib.closing(cutter.batches(parts, n_workers)) as batches:
-            for _, patches in batches:
+        batches = [batch for block in blocks for batch in split(block, plan.batch_size)]
+        with contextlib.closing(cutter.batches(batches, n_workers)) as cut:
+            for _, patches in cut:
                 yield patches
 
 
-def settle(plan: PatchBlocks, block: int, found: Embedded) -> np.ndarray:
-    """Embeddings of a finished block: new ones are kept, known ones are read."""
-    if found.values is None:
+def settle(plan: PatchBlocks, block: int, embedded: Embedded) -> np.ndarray:
+    """Return the embeddings of a block: new ones are kept in the store, those of an earlier call are read from it."""
+    if embedded.values is None:
         assert plan.store is not None
         return plan.store.read(block)
     if plan.store is not None:
-        plan.store.write(block, found.values, found.digest)
-    return found.values
+        plan.store.write(block, embedded.values, embedded.digest)
+    return embedded.values
 
 
 def embed_block(
-    batches: Iterable[np.ndarray], encoder: encoders.Encoder, known: Known | None, *, hashing: bool
+    batches: Iterable[np.ndarray], encoder: encoders.Encoder, finished: FinishedBlock | None, *, hashing: bool
 ) -> Embedded:
     """Embed the patches of a block, or compare them with those that were embedded before."""
-    parts: list[np.ndarray] = []
+    values: list[np.ndarray] = []
     dark: list[np.ndarray] = []
     first: np.ndarray | None = None
     digest = hashlib.blake2b(digest_size=32)
@@ -161,20 +153,20 @@ def embed_block(
         dark.append(((patches[:, ::4, ::4] == 0).mean(axis=(1, 2)) >= DARK).any(axis=1))
         if hashing:
             digest.update(patches.data)
-        if known is None:
-            parts.append(_finite(encoder, patches))
+        if finished is None:
+            values.append(_finite(encoder, patches))
         elif first is None:
             first = patches
-    if known is None:
-        return Embedded(np.concatenate(parts), digest.digest() if hashing else b"", np.concatenate(dark))
-    if digest.digest() != known.digest:
+    if finished is None:
+        return Embedded(np.concatenate(values), digest.digest() if hashing else b"", np.concatenate(dark))
+    if digest.digest() != finished.digest:
         raise ValueError(
             "The image or the place of the spots is not what it was when the finished blocks in `resume` were made. "
             "Use another folder, or delete this one."
         )
-    if known.first is not None and first is not None:
-        _compare(_finite(encoder, first), known.first, encoder)
-    return Embedded(None, known.digest, np.concatenate(dark))
+    if finished.first is not None and first is not None:
+        _compare(_finite(encoder, first), finished.first, encoder)
+    return Embedded(None, finished.digest, np.concatenate(dark))
 
 
 def _finite(encoder: encoders.Encoder, patches: np.ndarray) -> np.ndarray:
@@ -185,7 +177,7 @@ def _finite(encoder: encoders.Encoder, patches: np.ndarray) -> np.ndarray:
 
 
 def _compare(new: np.ndarray, old: np.ndarray, encoder: encoders.Encoder) -> None:
-    """Refuse to continue with another encoder of the same name; devices and batch sizes may round differently."""
+    """Raise ValueError if an encoder of the same name gives other values; devices and batch sizes may round."""
     count = min(len(new), len(old))
     off = np.abs(new[:count] - old[:count]).max()
     tolerance = 1e-3 if encoder.precision == "32-true" else 5e-2

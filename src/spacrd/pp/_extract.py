@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,11 @@ from .. import encoders
 from .._checks import check_positive_int, check_positive_number, check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
-from .._sections import as_list, get_table, result_record, split_sections, write_results
-from .._sections._images import open_image
+from .._sections import Section, Selection, as_list, get_table, result_record, split_sections, write_results
 from ._cluster import check_client, check_reach, embed_on_cluster
 from ._embed import PatchBlocks, embed_sections, plan_section
-from ._jobs import PatchJob, place, plan_job, side_of, squares_of
-from ._record import record, shape_names, start, warn_dark, warn_unequal
+from ._jobs import PatchJob, locate_squares, plan_job, squares_of
+from ._record import PatchArrays, record, shape_names, start_arrays, warn_dark, warn_unequal
 from ._store import open_store
 
 if TYPE_CHECKING:
@@ -143,64 +142,102 @@ def extract_patches(
     if client is not None:
         check_client(client)
     spec = encoders.get(encoder)
-    key = check_result_key(key_added if key_added is not None else Keys.embedding(spec.name))
+    key = _result_key(key_added, spec.name)
+    selection = Selection(
+        table_key=table_key,
+        library_key=library_key,
+        region=region,
+        image_key=image_key,
+        coordinate_system=coordinate_system,
+    )
+    inputs = [_Input.read(item, selection, key, store_shapes, spec.name) for item in as_list(data)]
+    # Placement is checked before weights are loaded, which may take minutes.
+    squares = [[locate_squares(one, selection, patch_um, mpp) for one in each.sections] for each in inputs]
+    if client is not None:
+        check_reach([one.placement for group in squares for one in group])
+    loaded = encoders.load(spec, weights=weights, device=device, precision=precision)
+    jobs = [[plan_job(one, loaded.spec.size) for one in group] for group in squares]
+    arrays = [start_arrays(each.table, each.sections, key, loaded) for each in inputs]
+    records = [record(each.table, key, loaded, group) for each, group in zip(inputs, jobs, strict=True)]
+    warn_unequal(records)
+    plans = _plan(jobs, loaded, batch_size, resume)
+    every = [plan for group in plans for plan in group]
+    if client is None:
+        results = embed_sections(every, loaded, n_workers)
+    else:
+        results = embed_on_cluster(client, every, loaded, n_workers, weights=weights, device=device)
+    _fill(arrays, plans, results)
+    results_of = zip(inputs, arrays, records, jobs, strict=True)
+    with uninterrupted():
+        written = [_write(*of_input, table_key=table_key, key=key, copy=copy) for of_input in results_of]
+    return None if not copy else written if isinstance(data, Sequence) else written[0]
+
+
+def _result_key(key_added: str | None, encoder: str) -> str:
+    key = check_result_key(key_added if key_added is not None else Keys.embedding(encoder))
     if key == Keys.SPATIAL:
         raise ValueError("key_added='spatial' would replace the coordinates of the spots. Choose another name.")
-    items = as_list(data)
-    tables = [get_table(item, table_key) for item in items]
-    for table in tables:
-        result_record(table, key)  # refuse a slot that cannot be kept up before the work, not after it
-    groups = [split_sections(item, table_key=table_key, library_key=library_key, region=region) for item in items]
-    shapes = [shape_names(group, store_shapes, spec.name) for group in groups]
-    libraries = [library for group in groups for library in group]
-    find = functools.partial(open_image, image_key=image_key, coordinate_system=coordinate_system, mpp=mpp)
-    images = list(map(find, libraries))
-    if client is not None:
-        check_reach(images)
-    # Placement is checked before weights are loaded, which may take minutes.
-    inside = list(map(place, images))
-    sides = [side_of(image, library, patch_um) for image, library in zip(images, libraries, strict=True)]
-    loaded = encoders.load(spec, weights=weights, device=device, precision=precision)
-    jobs = list(map(functools.partial(plan_job, loaded.spec.size), libraries, images, inside, sides))
-    ends = np.cumsum([len(group) for group in groups])
-    shares = [jobs[end - len(group) : end] for group, end in zip(groups, ends, strict=True)]
-    arrays = [start(table, group, key, loaded) for table, group in zip(tables, groups, strict=True)]
-    records = [record(table, key, loaded, share) for table, share in zip(tables, shares, strict=True)]
-    warn_unequal(records)
+    return key
+
+
+@dataclass(frozen=True)
+class _Input:
+    """An AnnData or SpatialData, its table, its sections, and the elements of patch squares that it gets."""
+
+    data: AnnData | SpatialData
+    table: AnnData
+    sections: list[Section]
+    shapes: list[str]
+
+    @classmethod
+    def read(
+        cls,
+        data: AnnData | SpatialData,
+        selection: Selection,
+        key: str,
+        store_shapes: str | bool | None,
+        encoder: str,
+    ) -> _Input:
+        table = get_table(data, selection.table_key)
+        result_record(table, key)  # a slot that cannot be kept up is refused before the work, not after it
+        sections = split_sections(data, selection)
+        return cls(data, table, sections, shape_names(sections, store_shapes, encoder))
+
+
+def _plan(
+    jobs: list[list[PatchJob]], encoder: encoders.Encoder, batch_size: int, resume: str | os.PathLike[str] | None
+) -> list[list[PatchBlocks]]:
+    """Cut the sections of each table into blocks, with a folder for finished ones if there is one."""
     store = None if resume is None else open_store(resume)
-    plans: list[PatchBlocks] = []
-    targets: dict[int, np.ndarray] = {}
-    for number, (share, (embedding, in_image, padded)) in enumerate(zip(shares, arrays, strict=True)):
-        for job in share:
-            in_image[job.library.rows], padded[job.library.rows] = job.inside, job.padded
-            plans.append(plan_section(job, loaded, batch_size, store, f"{number}: {job.library.name}"))
-            targets[id(plans[-1])] = embedding
-    if client is None:
-        results = embed_sections(plans, loaded, n_workers)
-    else:
-        results = embed_on_cluster(client, plans, loaded, n_workers, weights=weights, device=device)
-    dark = {id(plan): np.zeros(len(plan.job.library.rows), bool) for plan in plans}
+    return [
+        [plan_section(job, encoder, batch_size, store, f"{number}: {job.section.name}") for job in group]
+        for number, group in enumerate(jobs)
+    ]
+
+
+def _fill(
+    arrays: list[PatchArrays],
+    plans: list[list[PatchBlocks]],
+    results: Generator[tuple[PatchBlocks, np.ndarray, np.ndarray, np.ndarray]],
+) -> None:
+    """Fill the arrays of each table with the results of its sections, and warn of patches that lack pixels."""
+    array_of = {id(plan): each for each, group in zip(arrays, plans, strict=True) for plan in group}
+    flat = [plan for group in plans for plan in group]
+    dark_of = {id(plan): np.zeros(len(plan.job.section.rows), bool) for plan in flat}
     with contextlib.closing(results):
-        for plan, rows, values, lacking in results:
-            targets[id(plan)][plan.job.library.rows[rows]] = values
-            dark[id(plan)][rows] = lacking
-    for plan in plans:
-        warn_dark(plan.job, dark[id(plan)])
-    with uninterrupted():
-        copies = [
-            _write(*written, table_key=table_key, key=key, copy=copy)
-            for written in zip(items, arrays, records, shapes, shares, strict=True)
-        ]
-    if not copy:
-        return None
-    return copies if isinstance(data, Sequence) else copies[0]
+        for plan, rows, values, dark in results:
+            array_of[id(plan)].embedding[plan.job.section.rows[rows]] = values
+            dark_of[id(plan)][rows] = dark
+    for plan in flat:
+        each, job = array_of[id(plan)], plan.job
+        each.in_image[job.section.rows], each.padded[job.section.rows] = job.inside, job.padded
+        warn_dark(job, dark_of[id(plan)])
 
 
 def _write(
-    item: AnnData | SpatialData,
-    arrays: tuple[np.ndarray, np.ndarray, np.ndarray],
+    given: _Input,
+    arrays: PatchArrays,
     facts: dict[str, Any],
-    shapes: list[str],
     jobs: list[PatchJob],
     *,
     table_key: str,
@@ -208,11 +245,12 @@ def _write(
     copy: bool,
 ) -> Any:
     """Write the results of one object, and return the copy if there is one."""
-    embedding, in_image, padded = arrays
-    squares = {name: squares_of(job) for name, job in zip(shapes, jobs, strict=False)}
-    obs = {Keys.IN_IMAGE: in_image, Keys.PADDED: padded}
-    result = write_results(item, table_key=table_key, obs=obs, obsm={key: embedding}, uns={key: facts}, copy=copy)
-    target = result if copy else item
+    squares = {name: squares_of(job) for name, job in zip(given.shapes, jobs, strict=False)}
+    obs = {Keys.IN_IMAGE: arrays.in_image, Keys.PADDED: arrays.padded}
+    result = write_results(
+        given.data, table_key=table_key, obs=obs, obsm={key: arrays.embedding}, uns={key: facts}, copy=copy
+    )
+    target = result if copy else given.data
     for name, element in squares.items():
         if name in target.shapes:
             del target.shapes[name]

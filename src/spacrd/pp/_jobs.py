@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import warn
-from .._sections import Section
-from .._sections._images import SectionImage
+from .._sections import Placement, Section, Selection, kind_of, place_on_image, with_scale
 from ..image import Cutter, check_placement, patch_positions
 
 FEW_PIXELS = 32
@@ -20,35 +19,62 @@ CELL_FIELD_UM = 112.0
 
 
 @dataclass(frozen=True)
-class PatchJob:
-    """The patches of one section."""
+class Squares:
+    """The squares around the spots of one section, before the size of a patch in pixels is known.
 
-    library: Section
-    image: SectionImage
+    Attributes
+    ----------
+    section
+        The section.
+    placement
+        Its spots on its image, with their scale.
+    side
+        Side of a square in units of the coordinate system.
+    patch_um
+        The same in micrometres.
+    inside
+        Which spots lie on the image, (n,).
+    """
+
+    section: Section
+    placement: Placement
     side: float
     patch_um: float
-    level: int
     inside: np.ndarray
+
+
+@dataclass(frozen=True)
+class PatchJob(Squares):
+    """The patches of one section.
+
+    Attributes
+    ----------
+    level
+        Level of the pyramid that they are cut from.
+    padded
+        Which patches reach beyond the border, (n,).
+    """
+
+    level: int
     padded: np.ndarray
 
     @property
     def patch_px(self) -> float:
         """Side of a patch in pixels of the level it is cut from."""
-        pyramid = self.image.pyramid
-        return self.side * float(np.sqrt(abs(np.linalg.det(pyramid.to_level(self.level)[:2, :2]))))
+        return _in_pixels(self, self.level)
 
     def cutter(self, rows: np.ndarray, size: int) -> Cutter:
-        """Cuts the patches of these rows, ``size`` pixels wide."""
-        image = self.image
-        return Cutter(image.pyramid, image.xy[rows], side=self.side, size=size, level=self.level)
+        """Return a cutter of the patches of these rows, ``size`` pixels wide."""
+        placement = self.placement
+        return Cutter(placement.pyramid, placement.xy[rows], side=self.side, size=size, level=self.level)
 
     def facts(self, order: np.ndarray) -> dict[str, Any]:
-        """What the patches of the rows in ``order`` depend on, but for the pixels."""
-        pyramid = self.image.pyramid
+        """Return what the patches of the rows in ``order`` depend on, but for the pixels."""
+        pyramid = self.placement.pyramid
         array = pyramid.levels[self.level]
-        xy = np.ascontiguousarray(self.image.xy[order], np.float64)
+        xy = np.ascontiguousarray(self.placement.xy[order], np.float64)
         return {
-            "image": self.image.name,
+            "image": self.placement.image_name,
             "image_shape": list(map(int, array.shape)),
             "image_dtype": str(array.dtype),
             "image_place": pyramid.to_level(self.level).ravel().tolist(),
@@ -57,69 +83,88 @@ class PatchJob:
         }
 
 
-def place(image: SectionImage) -> np.ndarray:
-    """Which spots lie on the image, (n,)."""
-    pyramid = image.pyramid
-    pixels, _ = patch_positions(pyramid, image.xy, 0.0)
-    inside = check_placement(pixels, pyramid.height, pyramid.width, f"image {image.name!r}")
+def locate_squares(section: Section, selection: Selection, patch_um: float | None, mpp: float | None) -> Squares:
+    """Find the squares around the spots of a section on its image."""
+    placement = with_scale(place_on_image(section, selection), section, mpp)
+    inside = _on_image(placement)
+    return Squares(section, placement, *_sides(placement, section, patch_um), inside)
+
+
+def _on_image(placement: Placement) -> np.ndarray:
+    """Find the spots that lie on the image, (n,), and warn of the others."""
+    pyramid = placement.pyramid
+    pixels, _ = patch_positions(pyramid, placement.xy, 0.0)
+    inside = check_placement(pixels, pyramid.height, pyramid.width, f"image {placement.image_name!r}")
     if not inside.all():
         swapped = ((pixels >= 0) & (pixels[:, ::-1] <= [pyramid.width, pyramid.height])).all()
         hint = " With x and y swapped, all would lie on it." if swapped else ""
         warn(
-            f"{int((~inside).sum())} of {len(inside)} spots lie off image {image.name!r}: their embedding is NaN.{hint}"
+            f"{int((~inside).sum())} of {len(inside)} spots lie off image {placement.image_name!r}: "
+            f"their embedding is NaN.{hint}"
         )
     return inside
 
 
-def side_of(image: SectionImage, library: Section, patch_um: float | None) -> tuple[float, float]:
-    """Side of the patches in coordinate units and micrometres."""
-    scale = image.scale
+def _sides(placement: Placement, section: Section, patch_um: float | None) -> tuple[float, float]:
+    """Return the side of the squares in coordinate units and in micrometres."""
+    scale, diameter = placement.scale, placement.spot_diameter
     if patch_um is not None:
         return patch_um / scale.um_per_unit, float(patch_um)
-    if image.kind != "spots":
+    if kind_of(section) != "spots":
         return CELL_FIELD_UM / scale.um_per_unit, CELL_FIELD_UM
-    if math.isfinite(image.spot_diameter) and image.spot_diameter > 0:
-        return image.spot_diameter, image.spot_diameter * scale.um_per_unit
+    if math.isfinite(diameter) and diameter > 0:
+        return diameter, diameter * scale.um_per_unit
     if math.isfinite(scale.spot_um):
         return scale.spot_um / scale.um_per_unit, scale.spot_um
     raise ValueError(
-        f"Section {library.name!r} stores no spot diameter, so the side of a patch is open. Pass it as `patch_um`."
+        f"Section {section.name!r} stores no spot diameter, so the side of a patch is open. Pass it as `patch_um`."
     )
 
 
-def plan_job(
-    size: int, library: Section, image: SectionImage, inside: np.ndarray, sides: tuple[float, float]
-) -> PatchJob:
-    """What to cut, ``size`` pixels wide."""
-    side, patch_um = sides
-    pyramid = image.pyramid
-    pixels = side * float(np.sqrt(abs(np.linalg.det(pyramid.to_level(0)[:2, :2]))))
+def _in_pixels(squares: Squares, level: int) -> float:
+    """Return the side of the squares in pixels of a level."""
+    matrix = squares.placement.pyramid.to_level(level)
+    return squares.side * float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
+
+
+def plan_job(squares: Squares, size: int) -> PatchJob:
+    """Choose the level that patches of ``size`` pixels are cut from."""
+    pyramid, name, patch_um = squares.placement.pyramid, squares.placement.image_name, squares.patch_um
+    pixels = _in_pixels(squares, 0)
     if pixels > max(pyramid.height, pyramid.width):  # larger than the section
         raise ValueError(
-            f"A patch of {patch_um:.4g} um is {pixels:.4g} px wide, and image {image.name!r} only "
+            f"A patch of {patch_um:.4g} um is {pixels:.4g} px wide, and image {name!r} only "
             f"{pyramid.width} x {pyramid.height} px. Give `patch_um` and `mpp` in micrometres."
         )
-    _, padded = patch_positions(image.pyramid, image.xy, side)
-    level = image.pyramid.best_level(side, size)
-    job = PatchJob(library, image, side, patch_um, level, inside, padded & inside)
+    _, beyond = patch_positions(pyramid, squares.placement.xy, squares.side)
+    job = PatchJob(
+        squares.section,
+        squares.placement,
+        squares.side,
+        patch_um,
+        squares.inside,
+        level=pyramid.best_level(squares.side, size),
+        padded=beyond & squares.inside,
+    )
     if job.patch_px < FEW_PIXELS:
         warn(
-            f"A patch of {patch_um:.0f} um is only {job.patch_px:.0f} px wide in image {image.name!r}: little of "
+            f"A patch of {patch_um:.0f} um is only {job.patch_px:.0f} px wide in image {name!r}: little of "
             "the tissue can be seen. Use a finer image (`image_key`) or larger patches (`patch_um`)."
         )
     return job
 
 
 def section_record(job: PatchJob) -> dict[str, Any]:
-    image = job.image
+    """Return what is recorded about the patches of a section."""
+    placement = job.placement
     return {
-        "image": image.name,
-        "coordinate_system": image.coordinate_system or "",
+        "image": placement.image_name,
+        "coordinate_system": placement.coordinate_system or "",
         "level": job.level,
         "patch_um": round(job.patch_um, 6),
         "patch_px": round(job.patch_px, 6),
-        "mpp": image.scale.um_per_unit / image.pyramid.pixels_per_unit,
-        "mpp_source": image.scale.source,
+        "mpp": placement.um_per_unit / placement.pyramid.pixels_per_unit,
+        "mpp_source": placement.scale.source,
         "padding": "reflection",
         "n_patches": int(job.inside.sum()),
         "n_padded": int(job.padded.sum()),
@@ -128,15 +173,15 @@ def section_record(job: PatchJob) -> dict[str, Any]:
 
 
 def squares_of(job: PatchJob) -> Any:
-    """Patches as polygons in the coordinate system, named like the spots."""
+    """Return the patches as polygons in the coordinate system, named like the spots."""
     import geopandas
     import shapely
     from spatialdata.models import ShapesModel
     from spatialdata.transformations import Identity
 
-    xy, half = job.image.xy[job.inside], job.side / 2
+    xy, half = job.placement.xy[job.inside], job.side / 2
     boxes = shapely.box(*(xy - half).T, *(xy + half).T)
-    instances = job.library.instance_ids
+    instances = job.section.instance_ids
     index = None if instances is None else np.asarray(instances)[job.inside]
     frame = geopandas.GeoDataFrame(geometry=boxes, index=index)
-    return ShapesModel.parse(frame, transformations={str(job.image.coordinate_system): Identity()})
+    return ShapesModel.parse(frame, transformations={str(job.placement.coordinate_system): Identity()})

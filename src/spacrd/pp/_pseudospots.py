@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,14 +10,21 @@ import pandas as pd
 
 from .._checks import check_choice, check_key, check_positive_number
 from .._keys import Keys
-from .._sections import Section, Stored, counts, get_table, split_sections
-from .._sections._centres import transformations
-from .._sections._images import place_rows
-from ..image._geometry import ST_PITCH, VISIUM_PITCH
+from .._sections import (
+    Selection,
+    Stored,
+    counts,
+    get_table,
+    place_rows,
+    split_sections,
+    transformations,
+    with_scale,
+)
+from ..image import ST_PITCH, VISIUM_PITCH
+from ._spots import PooledSpots
 
 if TYPE_CHECKING:
     from anndata import AnnData
-    from scipy.sparse import csr_matrix
     from spatialdata import SpatialData
 
 LATTICES = ("hexagonal", "square")
@@ -25,8 +32,6 @@ OWN_COLUMNS = ("in_tissue", *(f"{name}_{axis}" for name in ("array", "lattice") 
 OWN_COLUMNS += ("n_cells", "region", "spot_id")
 PLATFORMS = (("hexagonal", VISIUM_PITCH), ("square", ST_PITCH))
 """Lattices that `array_row` and `array_col` stand for; those of other pitches have other names."""
-MAX_PLACES = 20_000_000
-"""Places of a lattice, empty ones included: a slide of 5 cm at a pitch of 10 um has as many."""
 
 
 def pseudospots(
@@ -110,134 +115,48 @@ def pseudospots(
     for name, shared in ((label_key, ""), (library_key, "region")):
         if name in OWN_COLUMNS and name != shared:
             raise ValueError(f"obs[{name!r}] is a column that pseudospots writes. Rename yours.")
-    libraries = split_sections(data, table_key=table_key, library_key=library_key, region=region)
-    if libraries[0].sdata is None and coordinate_system is not None:
+    selection = Selection(
+        table_key=table_key,
+        library_key=library_key,
+        region=region,
+        layer=layer,
+        coordinate_system=coordinate_system,
+    )
+    sections = split_sections(data, selection)
+    sdata = sections[0].sdata
+    if sdata is None and coordinate_system is not None:
         raise ValueError("coordinate_system is for SpatialData; an AnnData has none.")
-    made = [_Spots.of(library, diameter_um, pitch_um, lattice, coordinate_system, mpp) for library in libraries]
-    regions = [spots.library.region for spots in made]
-    made = [replace(spots, alone=regions.count(spots.library.region) == 1) for spots in made]
-    facts = {
-        "diameter_um": float(diameter_um),
-        "pitch_um": float(pitch_um),
-        "lattice": lattice,
-        "sections": {Keys.section(spots.name): spots.facts() for spots in made},
-    }
+    placements = [with_scale(place_rows(section, selection), section, mpp) for section in sections]
+    made = [
+        PooledSpots.of(section, placement, diameter_um, pitch_um, lattice)
+        for section, placement in zip(sections, placements, strict=True)
+    ]
+    elements = [section.element for section in sections]
+    made = [replace(spots, alone=elements.count(spots.section.element) == 1) for spots in made]
     axes = "array" if (lattice, float(pitch_um)) in PLATFORMS else "lattice"
-    whole = _table(made, table, layer, label_key, library_key, axes)
-    whole.uns[Keys.UNS] = {Keys.PSEUDOSPOTS: facts}
-    if libraries[0].sdata is None:
-        images = table.uns.get(Keys.SPATIAL, {})
-        own = {spots.name: spots for spots in made}
-        own |= {name: made[0] for name in images if len(images) == len(made) == 1}
-        whole.uns[Keys.SPATIAL] = {
-            name: _with_diameter(entry, own[name]) for name, entry in images.items() if name in own
+    whole = _table(made, selection, label_key, axes)
+    whole.uns[Keys.UNS] = {
+        Keys.PSEUDOSPOTS: {
+            "diameter_um": float(diameter_um),
+            "pitch_um": float(pitch_um),
+            "lattice": lattice,
+            "sections": {Keys.section(spots.name): spots.facts() for spots in made},
         }
-        return whole
-    return _sdata(libraries[0].sdata, made, whole)
+    }
+    if sdata is not None:
+        return _sdata(sdata, made, whole)
+    whole.uns[Keys.SPATIAL] = _images(table, made)
+    return whole
 
 
-@dataclass(frozen=True)
-class _Spots:
-    """Spots of one section, in units of its coordinate system, and which cells lie in each."""
-
-    library: Section
-    xy: np.ndarray
-    array: np.ndarray
-    member: csr_matrix
-    um_per_unit: float
-    source: str
-    system: str | None
-    diameter: float
-    alone: bool = True
-    """Whether no other section lies in the same region."""
-
-    @classmethod
-    def of(
-        cls, library: Section, diameter_um: float, pitch_um: float, lattice: str, system: str | None, mpp: float | None
-    ) -> _Spots:
-        from scipy.sparse import csr_matrix
-        from scipy.spatial import cKDTree
-
-        cells, scale, system = place_rows(library, system, mpp)
-        known = np.flatnonzero(np.isfinite(cells).all(axis=1))
-        if not len(known):
-            raise ValueError(f"Section {library.name!r}: no row has finite coordinates. Repair them.")
-        unit = scale.um_per_unit
-        centres, array = _lattice(cells[known], pitch_um / unit, lattice)
-        near = cKDTree(centres).sparse_distance_matrix(
-            cKDTree(cells[known]), diameter_um / unit / 2, output_type="ndarray"
-        )
-        ones = np.ones(len(near), np.float32)
-        member = csr_matrix((ones, (near["i"], known[near["j"]])), shape=(len(centres), len(cells)))
-        filled = np.flatnonzero(np.diff(member.indptr))
-        if not len(filled):
-            raise ValueError(
-                f"Section {library.name!r}: no spot of {diameter_um:g} um holds the centre of a cell. "
-                "Check the scale (`mpp`), or make spots larger."
-            )
-        return cls(
-            library, centres[filled], array[filled], member[filled], unit, scale.source, system, diameter_um / unit
-        )
-
-    @property
-    def name(self) -> str:
-        """Name of the section of spots."""
-        sdata, name = self.library.sdata, self.library.name
-        if sdata is None:
-            return name
-        section = "" if self.alone else f"_{Keys.element(name)}"
-        return f"{self.library.region}{section}_pseudospots"
-
-    def facts(self) -> dict[str, Any]:
-        """What is recorded."""
-        return {
-            "source": self.library.name,
-            "um_per_unit": self.um_per_unit,
-            "um_per_unit_source": self.source,
-            "coordinate_system": self.system or "",
-            "n_spots": len(self.xy),
-            "n_cells": len(self.library.rows),
-            "n_cells_in_spots": len(np.unique(self.member.indices)),
-        }
-
-    def labels(self, label_key: str) -> np.ndarray:
-        """Commonest class among the annotated cells of each spot, object (n_spots,)."""
-        codes, classes = pd.factorize(self.library.table.obs[label_key].iloc[self.library.rows])
-        found = np.full(len(self.xy), np.nan, dtype=object)
-        if len(classes):
-            votes = np.column_stack([self.member @ (codes == k).astype(np.float32) for k in range(len(classes))])
-            voted = votes.any(axis=1)
-            found[voted] = np.asarray(classes, dtype=object)[votes.argmax(axis=1)][voted]
-        return found
-
-
-def _lattice(cells: np.ndarray, pitch: float, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Centres over the extent of the cells, (n, 2), and their row and column, counted as the platform does."""
-    low, high = cells.min(axis=0), cells.max(axis=0)
-    height = pitch * 3**0.5 / 2 if kind == "hexagonal" else pitch
-    n_cols, n_rows = (int(n) + 2 for n in (high - low) / [pitch, height])
-    if n_cols * n_rows > MAX_PLACES:
-        raise ValueError(
-            f"A lattice of {n_rows:,} x {n_cols:,} spots fits no section: `pitch_um` is too small, the scale "
-            "wrong (`mpp`), or a cell lies far off the others."
-        )
-    rows, columns = (part.ravel() for part in np.mgrid[:n_rows, :n_cols])
-    if kind == "hexagonal":
-        columns = 2 * columns + rows % 2
-    steps = [pitch / 2, height] if kind == "hexagonal" else [pitch, height]
-    places = np.column_stack([columns, rows]) * steps
-    return places - places.mean(axis=0) + (low + high) / 2, np.column_stack([rows, columns])
-
-
-def _table(
-    made: list[_Spots], table: AnnData, layer: str | None, label_key: str | None, library_key: str | None, axes: str
-) -> AnnData:
+def _table(made: list[PooledSpots], selection: Selection, label_key: str | None, axes: str) -> AnnData:
+    """Add up the counts of the cells in each spot."""
     import anndata as ad
     from scipy.sparse import vstack
 
     sums, frames = [], []
     for spots in made:
-        cells = counts(spots.library, layer)
+        cells = counts(spots.section, selection.layer)
         sums.append(spots.member @ (cells[:] if isinstance(cells, Stored) else cells))
         frame = pd.DataFrame(spots.array, columns=[f"{axes}_row", f"{axes}_col"])
         frame.insert(0, "in_tissue", 1)
@@ -245,19 +164,22 @@ def _table(
         frame.index = [f"{spots.name}_{row}x{column}" for row, column in spots.array]
         if label_key is not None:
             frame[label_key] = spots.labels(label_key)
-        if library_key is not None:
-            frame[library_key] = spots.library.name
+        if selection.library_key is not None:
+            frame[selection.library_key] = spots.section.name
         frame["region"] = spots.name
         frames.append(frame)
     obs = pd.concat(frames)
-    for column in {label_key, library_key, "region"} - {None}:
+    for column in {label_key, selection.library_key, "region"} - {None}:
         obs[column] = pd.Categorical(obs[column])
     obs["spot_id"] = np.arange(len(obs))
     xy = np.concatenate([spots.xy for spots in made])
-    return ad.AnnData(vstack(sums, format="csr"), obs=obs, var=table.var.copy(), obsm={Keys.SPATIAL: xy})
+    return ad.AnnData(
+        vstack(sums, format="csr"), obs=obs, var=made[0].section.table.var.copy(), obsm={Keys.SPATIAL: xy}
+    )
 
 
-def _sdata(sdata: SpatialData, made: list[_Spots], table: AnnData) -> SpatialData:
+def _sdata(sdata: SpatialData, made: list[PooledSpots], table: AnnData) -> SpatialData:
+    """Put the table into a SpatialData, with the spots as circles and the images of the cells."""
     import geopandas
     from spatialdata import SpatialData
     from spatialdata.models import ShapesModel, TableModel
@@ -271,15 +193,25 @@ def _sdata(sdata: SpatialData, made: list[_Spots], table: AnnData) -> SpatialDat
             geometry=geopandas.points_from_xy(*spots.xy.T),
             index=table.obs["spot_id"][rows],
         )
-        shapes[spots.name] = ShapesModel.parse(frame, transformations={str(spots.system): Identity()})
-    systems = {spots.system for spots in made}
+        shapes[spots.name] = ShapesModel.parse(
+            frame, transformations={str(spots.placement.coordinate_system): Identity()}
+        )
+    systems = {spots.placement.coordinate_system for spots in made}
     images = {name: image for name, image in sdata.images.items() if systems & set(transformations(image))}
     parsed = TableModel.parse(table, region=list(shapes), region_key="region", instance_key="spot_id")
     return SpatialData(images=images, shapes=shapes, tables={"table": parsed})
 
 
-def _with_diameter(entry: Any, spots: _Spots) -> Any:
-    """Images of an AnnData, and the diameter of the new spots: they are no bins any more."""
+def _images(table: AnnData, made: list[PooledSpots]) -> dict[str, Any]:
+    """Return the images of an AnnData for the new spots."""
+    images = table.uns.get(Keys.SPATIAL, {})
+    spots_of = {spots.name: spots for spots in made}
+    spots_of |= {name: made[0] for name in images if len(images) == len(made) == 1}
+    return {name: _with_diameter(entry, spots_of[name]) for name, entry in images.items() if name in spots_of}
+
+
+def _with_diameter(entry: Any, spots: PooledSpots) -> Any:
+    """Replace the spot diameter of an entry of ``uns["spatial"]``; the spots are no bins any more."""
     factors = {**entry.get("scalefactors", {}), "spot_diameter_fullres": spots.diameter}
     factors.pop("bin_size_um", None)
     return {**entry, "scalefactors": factors}

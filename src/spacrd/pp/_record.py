@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,19 +19,20 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def shape_names(libraries: list[Section], store_shapes: str | bool | None, encoder: str) -> list[str]:
+def shape_names(sections: list[Section], store_shapes: str | bool | None, encoder: str) -> list[str]:
+    """Name the elements of patch squares, one for each section; none if they are not stored."""
     if not store_shapes:
         return []
-    if libraries[0].sdata is None:
+    if sections[0].sdata is None:
         raise ValueError("store_shapes needs a SpatialData; an AnnData holds no shapes.")
     if store_shapes is True:
-        return [Keys.patches(library.name, encoder) for library in libraries]
-    if len(libraries) > 1:
-        raise ValueError(f"store_shapes={store_shapes!r} names one element for {len(libraries)} sections: pass True.")
+        return [Keys.patches(section.name, encoder) for section in sections]
+    if len(sections) > 1:
+        raise ValueError(f"store_shapes={store_shapes!r} names one element for {len(sections)} sections: pass True.")
     name = check_result_key(store_shapes, "store_shapes")
-    sdata = libraries[0].sdata
+    sdata = sections[0].sdata
     taken = [key for kind in (sdata.images, sdata.labels, sdata.points, sdata.tables) for key in kind]
-    if name == libraries[0].region:
+    if name == sections[0].element:
         raise ValueError(f"store_shapes={name!r} would replace the spots. Choose another name.")
     if name.lower() in map(str.lower, taken):
         raise ValueError(f"store_shapes={name!r} would replace another element. Choose another name.")
@@ -39,38 +41,68 @@ def shape_names(libraries: list[Section], store_shapes: str | bool | None, encod
     return [name]
 
 
-def start(
-    table: AnnData, libraries: list[Section], key: str, encoder: encoders.Encoder
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Arrays to fill; rows of other sections keep what an earlier call wrote, if the same encoder made it."""
-    dim = encoder.spec.dim
-    rows = np.concatenate([library.rows for library in libraries])
-    embedding = np.full((table.n_obs, dim), np.nan, np.float32)
-    flags = [np.zeros(table.n_obs, bool), np.zeros(table.n_obs, bool)]
+@dataclass(frozen=True)
+class PatchArrays:
+    """What is written about the rows of one table.
+
+    Attributes
+    ----------
+    embedding
+        (n_obs, dim) float32.
+    in_image
+        Whether the spot lies on the image, (n_obs,).
+    padded
+        Whether the patch reaches beyond the border, (n_obs,).
+    """
+
+    embedding: np.ndarray
+    in_image: np.ndarray
+    padded: np.ndarray
+
+
+def start_arrays(table: AnnData, sections: list[Section], key: str, encoder: encoders.Encoder) -> PatchArrays:
+    """Make arrays to fill; rows of other sections keep what an earlier call wrote, if the same encoder made it."""
+    rows = np.concatenate([section.rows for section in sections])
+    arrays = PatchArrays(
+        np.full((table.n_obs, encoder.spec.dim), np.nan, np.float32),
+        np.zeros(table.n_obs, bool),
+        np.zeros(table.n_obs, bool),
+    )
     if len(rows) < table.n_obs:
         if key in table.obsm:
-            old = np.asarray(table.obsm[key])
-            if old.shape != embedding.shape:
-                raise ValueError(
-                    f"obsm[{key!r}] has {old.shape[-1]} columns and the encoder gives {dim}, so other sections cannot "
-                    "keep theirs. Choose another `key_added`, or extract all sections again."
-                )
-            before, now = result_record(table, key), identity(encoder)
-            for name in contradictions(now, {name: str(value) for name, value in before.items()}):
-                raise ValueError(
-                    f"obsm[{key!r}] was made with {name}={before[name]!r}, not {now[name]!r}: sections would not be "
-                    "comparable. Choose another `key_added`, or extract all sections again."
-                )
-            embedding[:] = old
-        for flag, name in zip(flags, (Keys.IN_IMAGE, Keys.PADDED), strict=True):
+            arrays.embedding[:] = _earlier_embedding(table, key, encoder)
+        for flag, name in ((arrays.in_image, Keys.IN_IMAGE), (arrays.padded, Keys.PADDED)):
             if name in table.obs:
                 flag[:] = table.obs[name].to_numpy(dtype=bool)
-    embedding[rows] = np.nan
-    return embedding, flags[0], flags[1]
+    arrays.embedding[rows] = np.nan
+    return arrays
+
+
+def _earlier_embedding(table: AnnData, key: str, encoder: encoders.Encoder) -> np.ndarray:
+    """Return the embedding of an earlier call.
+
+    Raises
+    ------
+    ValueError
+        If another encoder made it.
+    """
+    earlier, dim = np.asarray(table.obsm[key]), encoder.spec.dim
+    if earlier.shape != (table.n_obs, dim):
+        raise ValueError(
+            f"obsm[{key!r}] has {earlier.shape[-1]} columns and the encoder gives {dim}, so other sections cannot "
+            "keep theirs. Choose another `key_added`, or extract all sections again."
+        )
+    before, now = result_record(table, key), identity(encoder)
+    for name in contradictions(now, {name: str(value) for name, value in before.items()}):
+        raise ValueError(
+            f"obsm[{key!r}] was made with {name}={before[name]!r}, not {now[name]!r}: sections would not be "
+            "comparable. Choose another `key_added`, or extract all sections again."
+        )
+    return earlier
 
 
 def identity(encoder: encoders.Encoder) -> dict[str, str]:
-    """What tells two encoders apart."""
+    """Return what tells two encoders apart."""
     return {
         "encoder": encoder.spec.name,
         "revision": encoder.spec.revision,
@@ -81,12 +113,12 @@ def identity(encoder: encoders.Encoder) -> dict[str, str]:
 
 
 def record(table: AnnData, key: str, encoder: encoders.Encoder, jobs: list[PatchJob]) -> dict[str, Any]:
-    """What was done, as scalars and strings that every file format keeps."""
+    """Record what was done, as scalars and strings that every file format keeps."""
     from importlib.metadata import version
 
-    sections = {Keys.section(job.library.name): section_record(job) for job in jobs}
+    sections = {Keys.section(job.section.name): section_record(job) for job in jobs}
     before = result_record(table, key).get("sections", {})
-    if sum(len(job.library.rows) for job in jobs) < table.n_obs:
+    if sum(len(job.section.rows) for job in jobs) < table.n_obs:
         sections = {**before, **sections}
     sides = [float(section["patch_um"]) for section in sections.values()]
     return {
@@ -100,7 +132,7 @@ def record(table: AnnData, key: str, encoder: encoders.Encoder, jobs: list[Patch
 
 
 def warn_unequal(records: list[dict[str, Any]]) -> None:
-    """Say so if patches differ in size between sections."""
+    """Warn if patches differ in size between sections."""
     sides = [float(section["patch_um"]) for facts in records for section in facts["sections"].values()]
     if max(sides) > 1.05 * min(sides):
         warn(
@@ -110,11 +142,12 @@ def warn_unequal(records: list[dict[str, Any]]) -> None:
 
 
 def warn_dark(job: PatchJob, dark: np.ndarray) -> None:
-    """Say so if patches lack pixels: zarr reads a chunk that is missing on disk as zeros, without a word."""
+    """Warn if patches lack pixels: zarr reads a chunk that is missing on disk as zeros, without a word."""
     if dark.any():
-        spots = job.library.table.obs_names[job.library.rows[dark]]
+        spots = job.section.table.obs_names[job.section.rows[dark]]
+        image = job.placement.image_name
         warn(
-            f"Section {job.library.name!r}: {len(spots)} of {int(job.inside.sum())} patches are black or lack a colour "
-            f"in half of their pixels ({quote_names(spots, 3)}), as where a part of image {job.image.name!r} is "
+            f"Section {job.section.name!r}: {len(spots)} of {int(job.inside.sum())} patches are black or lack a colour "
+            f"in half of their pixels ({quote_names(spots, 3)}), as where a part of image {image!r} is "
             "missing on disk. Look at them; if they are on tissue, copy the image again."
         )

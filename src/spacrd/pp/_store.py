@@ -5,21 +5,35 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._checks import quote_names
-
-if TYPE_CHECKING:
-    from ._embed import Known
 
 MARK = "spacrd_extract_patches"
 DIGEST = 32
 """Bytes of a digest."""
 FORMAT = 2
 """Of the folder; another one is refused."""
+
+
+@dataclass(frozen=True)
+class FinishedBlock:
+    """What is kept of a block.
+
+    Attributes
+    ----------
+    digest
+        Digest of its pixels.
+    first
+        Its first embeddings, (rows, dim); None if they need not be compared with new ones.
+    """
+
+    digest: bytes
+    first: np.ndarray | None
 
 
 class SectionStore:
@@ -33,20 +47,18 @@ class SectionStore:
         self._embedding, self._digest = group["embedding"], group["digest"]
         self.block = int(self._embedding.chunks[0])
 
-    def known(self, block: int) -> Known | None:
-        """What is kept of a block; None if it is not finished."""
-        from ._embed import Known
-
+    def finished(self, block: int) -> FinishedBlock | None:
+        """Return what is kept of a block; None if it is not finished."""
         try:
             digest, values = np.asarray(self._digest[block]), self.read(block)
         except Exception:  # bytes that cannot be decoded, of which every codec complains in its own way
             return None
         if not digest.any() or digest[DIGEST:].tobytes() != _digest(values):
             return None
-        return Known(digest[:DIGEST].tobytes(), values if block == 0 else None)
+        return FinishedBlock(digest[:DIGEST].tobytes(), values if block == 0 else None)
 
     def read(self, block: int) -> np.ndarray:
-        """Embeddings of a finished block, (rows, dim)."""
+        """Read the embeddings of a finished block, (rows, dim)."""
         return np.asarray(self._embedding[block * self.block : (block + 1) * self.block], np.float32)
 
     def write(self, block: int, values: np.ndarray, digest: bytes) -> None:
@@ -103,8 +115,8 @@ def open_section(group: Any, name: str, facts: Mapping[str, Any], *, n: int, dim
     key = hashlib.sha256(name.encode()).hexdigest()[:16]
     facts = {**facts, "format": FORMAT}
     try:
-        found = dict(group[key].attrs) if key in group else {}
-        store = SectionStore(group[key]) if found else None
+        stored = dict(group[key].attrs) if key in group else {}
+        store = SectionStore(group[key]) if stored else None
     except Exception as error:
         raise ValueError(
             f"What resume holds of section {name!r} is damaged ({error}). Use another folder, or delete this one."
@@ -117,10 +129,10 @@ def open_section(group: Any, name: str, facts: Mapping[str, Any], *, n: int, dim
         section.create_array("digest", shape=shape["digest"], chunks=chunks["digest"], dtype="uint8")
         section.update_attributes(dict(facts))
         return SectionStore(section)
-    differ = [fact for fact in {**found, **facts} if found.get(fact) != facts.get(fact)]
-    if differ:
+    differing = [fact for fact in {**stored, **facts} if stored.get(fact) != facts.get(fact)]
+    if differing:
         raise ValueError(
-            f"resume holds blocks of section {name!r} that were made otherwise: {quote_names(differ)} differ. "
+            f"resume holds blocks of section {name!r} that were made otherwise: {quote_names(differing)} differ. "
             "Use another folder, or delete this one."
         )
     return store

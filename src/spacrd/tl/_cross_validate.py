@@ -13,6 +13,7 @@ import numpy as np
 
 from .._checks import check_choice, check_positive_int, quote_names, warn
 from .._hardware import Hardware
+from .._sections import Selection
 from ..features import SectionArrays
 from ..train import FitSettings
 from ._cv._baselines import BASELINES
@@ -166,9 +167,7 @@ def cross_validate(
         modality=modality,
         image_rep=image_rep,
         genes=settings.fit.genes,
-        layer=layer,
-        library_key=library_key,
-        table_key=table_key,
+        selection=Selection(table_key=table_key, library_key=library_key, layer=layer),
         scale=settings.fit.max_distance_um is not None,
     )
     pieces = fold_sections(read, label_key, group_key)
@@ -183,7 +182,7 @@ def cross_validate(
     store = None
     if resume is not None:
         store = Store.open(resume, _arguments(pieces, folds, label_key, positive, negative, settings))
-    runs = run_all(models, seeds, folds, pieces, settings, store, n_jobs)
+    runs = run_all(models, seeds, folds, pieces, settings, store=store, n_jobs=n_jobs)
     likelihoods, facts = tables(runs, models, pieces)
     negatives = None if negative is None else tuple(negative)
     metrics = metrics_table(likelihoods, facts, positive, negatives, ignored)

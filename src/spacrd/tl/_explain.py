@@ -9,7 +9,7 @@ import pandas as pd
 
 from .._checks import check_choice, check_key, check_positive_int, check_result_key, warn
 from .._keys import Keys
-from .._sections import gene_names, get_table, result_record, split_sections, write_results
+from .._sections import Selection, gene_names, get_table, result_record, split_sections, write_results
 from ..explanation import SOURCES, attention_role, explain_section
 from ..features import match_genes
 from ..model import SpaCRD
@@ -129,7 +129,7 @@ def explain(
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
     genes = np.zeros((model.config.network.n_genes, members.shape[1]))
     sections = {}
-    for section in split_sections(data, table_key=table_key, library_key=library_key):
+    for section in split_sections(data, Selection(table_key=table_key, library_key=library_key)):
         arrays = read_for_model(section, model, layer, load=True)
         check_match(arrays, model, on_mismatch=on_mismatch, done="explained")
         explanation = explain_section(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from .._checks import check_choice
 from .._hardware import Hardware
+from .._sections import Selection
 from ..model import Recipe, SpaCRD
 from ..train import FitSettings, fit_sections
 from ._read import read_training
@@ -152,9 +153,7 @@ def fit(
         modality=modality,
         image_rep=image_rep,
         genes=settings.genes,
-        layer=layer,
-        library_key=library_key,
-        table_key=table_key,
+        selection=Selection(table_key=table_key, library_key=library_key, layer=layer),
         scale=max_distance is not None,
     )
     return fit_sections([arrays for _, arrays in sections], settings, hardware=hardware, callbacks=callbacks)

@@ -10,6 +10,7 @@ import numpy as np
 from .._checks import quote_names, warn
 from .._sections import (
     Section,
+    Selection,
     Stored,
     as_list,
     coordinates,
@@ -36,9 +37,7 @@ def read_training(
     modality: str | None,
     image_rep: str | None,
     genes: Sequence[str] | None,
-    layer: str | None,
-    library_key: str | None,
-    table_key: str,
+    selection: Selection,
     scale: bool,
 ) -> list[tuple[Section, SectionArrays]]:
     """Read the sections to learn from, with their targets.
@@ -48,11 +47,7 @@ def read_training(
     ValueError
         If the labels do not have both classes, or an embedding was asked for and no section has it.
     """
-    sections = [
-        section
-        for item in as_list(data)
-        for section in split_sections(item, table_key=table_key, library_key=library_key)
-    ]
+    sections = [section for item in as_list(data) for section in split_sections(item, selection)]
     targets = [read_target(section, label_key, positive, negative) for section in sections]
     check_targets(sections, targets, label_key, positive, negative)
     rep = None if modality == "expression" else choose_image_rep(sections, image_rep)
@@ -61,7 +56,7 @@ def read_training(
             section,
             expression=modality != "image",
             image_rep=rep,
-            layer=layer,
+            layer=selection.layer,
             target=target,
             like=sections[0].table.var_names if genes is None else genes,
             scale=scale,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,21 @@ import numpy as np
 from .._checks import check_positive_int, check_positive_number
 from .._interrupt import uninterrupted
 from .._keys import CANCER, REGION_COLORS, Keys
-from .._sections import ScoredSection, kind_of, scored_sections, write_results
-from .._sections._drawn import Ground, ground, pixels_of, store_shapes
-from .._sections._geojson import write_geojson
+from .._sections import (
+    Placement,
+    ScoredSection,
+    Selection,
+    check_finite,
+    kind_of,
+    place_in_pixels,
+    place_rows,
+    scored_sections,
+    store_shapes,
+    transform_polygons,
+    with_scale,
+    write_geojson,
+    write_results,
+)
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -110,30 +122,36 @@ def regions(
     for name, value in (("reach_um", reach_um), ("smooth_um", smooth_um)):
         if value is not None:
             check_positive_number(value, name, "number of micrometres")
-    sections = scored_sections(data, key=key, table_key=table_key, library_key=library_key)
-    if Keys.region(key) not in sections[0].library.table.obs:
+    selection = Selection(
+        table_key=table_key, library_key=library_key, image_key=image_key, coordinate_system=coordinate_system
+    )
+    sections = scored_sections(data, key, selection)
+    table = sections[0].section.table
+    if Keys.region(key) not in table.obs:
         raise KeyError(f"obs has no {Keys.region(key)!r}. Call regions with spacrd.tl.threshold first.")
     if geojson is not None and len(sections) > 1:
         raise ValueError(f"A GeoJSON belongs to one image, but there are {len(sections)} sections. Pass one of them.")
-    distance = np.full(sections[0].library.table.n_obs, np.nan, dtype=np.float32)
-    made = []
-    for section in sections:
-        place = ground(section.library, coordinate_system, mpp)
-        found = _outline(section, place, min_spots, reach_um, smooth_um)
-        distance[section.library.rows] = _distances(found, place)
-        made.append((section.library, found, place))
+    distance = np.full(table.n_obs, np.nan, dtype=np.float32)
+    outlined = []
+    for scored in sections:
+        placement = with_scale(place_rows(scored.section, selection), scored.section, mpp)
+        check_finite(placement.xy, scored.section)
+        outlines = _outline(scored, placement, min_spots, reach_um, smooth_um)
+        distance[scored.section.rows] = _distances(outlines, placement)
+        outlined.append((scored.section, outlines, placement.coordinate_system))
     if geojson is not None:
-        library, found, place = made[0]
-        write_geojson(geojson, pixels_of(library, found, place.system, image_key), CANCER, REGION_COLORS[CANCER])
+        section, outlines, system = outlined[0]
+        to_pixels = place_in_pixels(section, replace(selection, coordinate_system=system)).to_pixels
+        write_geojson(geojson, transform_polygons(outlines, to_pixels), CANCER, REGION_COLORS[CANCER])
     obs = {Keys.boundary_distance(key): distance}
     with uninterrupted():
         write_results(data, table_key=table_key, obs=obs, obsm={}, uns={}, copy=False)
-        for library, found, place in made:
-            if library.sdata is not None:
-                name = Keys.regions(key) if len(made) == 1 else f"{Keys.regions(key)}_{Keys.element(library.name)}"
-                store_shapes(library, name, found, place.system)
-    whole = [found for _, found, _ in made if len(found)]
-    return geopandas.GeoDataFrame(pd.concat(whole, ignore_index=True)) if whole else made[0][1]
+        for section, outlines, system in outlined:
+            if section.sdata is not None:
+                suffix = "" if len(outlined) == 1 else f"_{Keys.element(section.name)}"
+                store_shapes(section, f"{Keys.regions(key)}{suffix}", outlines, system)
+    called = [outlines for _, outlines, _ in outlined if len(outlines)]
+    return geopandas.GeoDataFrame(pd.concat(called, ignore_index=True)) if called else outlined[0][1]
 
 
 @dataclass(frozen=True)
@@ -144,56 +162,56 @@ class _Sizes:
     smooth: float
 
 
-def _sizes(section: ScoredSection, place: Ground, reach_um: float | None, smooth_um: float | None) -> _Sizes:
+def _sizes(scored: ScoredSection, placement: Placement, reach_um: float | None, smooth_um: float | None) -> _Sizes:
     from scipy.spatial import cKDTree
 
-    centres = np.unique(place.xy, axis=0)  # copies of a section may lie on each other
+    centres = np.unique(placement.xy, axis=0)  # copies of a section may lie on each other
     if len(centres) < 2:
-        pitch = 2 * CELL_REACH_UM / place.um_per_unit
+        pitch = 2 * CELL_REACH_UM / placement.um_per_unit
     else:
         nearest, _ = cKDTree(centres).query(centres, k=2)
         pitch = float(np.median(nearest[:, 1]))
     reach = 0.75 * pitch
-    if kind_of(section.library) == "cells":
-        reach = max(reach, CELL_REACH_UM / place.um_per_unit)
+    if kind_of(scored.section) == "cells":
+        reach = max(reach, CELL_REACH_UM / placement.um_per_unit)
     return _Sizes(
-        reach if reach_um is None else reach_um / place.um_per_unit,
-        pitch / 4 if smooth_um is None else smooth_um / place.um_per_unit,
+        reach if reach_um is None else reach_um / placement.um_per_unit,
+        pitch / 4 if smooth_um is None else smooth_um / placement.um_per_unit,
     )
 
 
 def _outline(
-    section: ScoredSection, place: Ground, min_spots: int, reach_um: float | None, smooth_um: float | None
+    scored: ScoredSection, placement: Placement, min_spots: int, reach_um: float | None, smooth_um: float | None
 ) -> GeoDataFrame:
-    """Regions of one section, largest first."""
+    """Outline the regions of one section, largest first."""
     import geopandas
     import shapely
 
-    called = np.flatnonzero(section.region == CANCER)
+    called = np.flatnonzero(scored.region == CANCER)
     empty = geopandas.GeoDataFrame({name: [] for name in COLUMNS}, geometry=[])
     if not len(called):
         return empty
-    sizes = _sizes(section, place, reach_um, smooth_um)
-    joined = _tissue(place.xy, called, sizes.reach)
+    sizes = _sizes(scored, placement, reach_um, smooth_um)
+    joined = _tissue(placement.xy, called, sizes.reach)
     # Outwards and in again closes clefts, inwards and out again takes off spikes.
     smooth = joined
     for by in (sizes.smooth, -2 * sizes.smooth, sizes.smooth):
         smooth = smooth.buffer(by, quad_segs=ROUND)
-    parts = np.array([part for part in shapely.get_parts(smooth) if not part.is_empty], dtype=object)
-    if not len(parts):
+    polygons = np.array([polygon for polygon in shapely.get_parts(smooth) if not polygon.is_empty], dtype=object)
+    if not len(polygons):
         return empty
-    part, spot = shapely.STRtree(shapely.points(place.xy[called])).query(parts, predicate="intersects")
-    number = np.bincount(part, minlength=len(parts))
-    total = np.bincount(part, section.likelihood[called[spot]], minlength=len(parts))
-    area = shapely.area(parts) * place.um_per_unit**2 / 1e6
-    kept = np.flatnonzero(number >= min_spots)
-    kept = kept[np.argsort(-area[kept], kind="stable")]
-    columns = [section.library.name] * len(kept), area[kept], total[kept] / number[kept], number[kept]
-    return geopandas.GeoDataFrame(dict(zip(COLUMNS, columns, strict=True)), geometry=parts[kept])
+    polygon, spot = shapely.STRtree(shapely.points(placement.xy[called])).query(polygons, predicate="intersects")
+    n_spots = np.bincount(polygon, minlength=len(polygons))
+    total = np.bincount(polygon, scored.likelihood[called[spot]], minlength=len(polygons))
+    area = shapely.area(polygons) * placement.um_per_unit**2 / 1e6
+    large = np.flatnonzero(n_spots >= min_spots)
+    large = large[np.argsort(-area[large], kind="stable")]
+    columns = [scored.section.name] * len(large), area[large], total[large] / n_spots[large], n_spots[large]
+    return geopandas.GeoDataFrame(dict(zip(COLUMNS, columns, strict=True)), geometry=polygons[large])
 
 
 def _tissue(xy: np.ndarray, called: np.ndarray, reach: float) -> Geometry:
-    """Tissue nearer to a called spot than to any other spot, at most ``reach`` away."""
+    """Join the tissue nearer to a called spot than to any other spot, at most ``reach`` away."""
     import shapely
 
     centres, points = np.unique(xy, axis=0), shapely.points(xy[called])
@@ -216,21 +234,21 @@ def _tissue(xy: np.ndarray, called: np.ndarray, reach: float) -> Geometry:
     return shapely.union_all([shapely.coverage_union_all(cells[whole]), cut])
 
 
-def _distances(found: GeoDataFrame, place: Ground) -> np.ndarray:
-    """Micrometres to the nearest boundary, negative inside, (n,)."""
+def _distances(outlines: GeoDataFrame, placement: Placement) -> np.ndarray:
+    """Measure micrometres to the nearest boundary, negative inside, (n,)."""
     import shapely
 
-    if not len(found):
-        return np.full(len(place.xy), np.nan)
-    points, polygons = shapely.points(place.xy), found.geometry.to_numpy()
+    if not len(outlines):
+        return np.full(len(placement.xy), np.nan)
+    points, polygons = shapely.points(placement.xy), outlines.geometry.to_numpy()
     lines = shapely.get_parts(shapely.boundary(polygons))
     pieces = np.concatenate([_segments(line) for line in lines])
-    at, far = shapely.STRtree(pieces).query_nearest(points, return_distance=True, all_matches=False)
-    away = np.empty(len(points))
-    away[at[0]] = far
+    nearest, length = shapely.STRtree(pieces).query_nearest(points, return_distance=True, all_matches=False)
+    distance = np.empty(len(points))
+    distance[nearest[0]] = length
     inside = np.unique(shapely.STRtree(points).query(polygons, predicate="intersects")[1])
-    away[inside] *= -1
-    return away * place.um_per_unit
+    distance[inside] *= -1
+    return distance * placement.um_per_unit
 
 
 def _segments(line: object) -> np.ndarray:

@@ -7,11 +7,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from .._checks import check_result_key
-from .._keys import REGION_COLORS, Keys
-from .._sections import get_table, split_sections, write_results
+from .._keys import Keys
+from .._sections import Selection, get_table, split_sections, write_scores
 from ..model import Prediction, SpaCRD
 from ._call import Call
 from ._match import check_model
@@ -111,23 +110,21 @@ def score(
     uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
     latent = np.full((table.n_obs, model.config.network.latent_width), np.nan, dtype=np.float32)
     reports = {}
-    for section in split_sections(data, table_key=table_key, library_key=library_key):
+    for section in split_sections(data, Selection(table_key=table_key, library_key=library_key)):
         arrays = read_for_model(section, model, layer, load=False)
         prediction, call = score_section(arrays, model, options)
         likelihood[section.rows], latent[section.rows] = prediction.likelihood, prediction.latent
         uncertainty[section.rows], region[section.rows] = prediction.uncertainty, call.region
         reports[Keys.section(section.name)] = _report(prediction, call)
-    return write_results(
+    return write_scores(
         data,
+        key_added,
         table_key=table_key,
-        obs={
-            Keys.likelihood(key_added): likelihood,
-            Keys.uncertainty(key_added): uncertainty,
-            Keys.region(key_added): pd.Categorical(region, categories=list(REGION_COLORS)),
-        },
+        region=region,
+        likelihood=likelihood,
+        uncertainty=uncertainty,
         obsm={Keys.latent(key_added): latent},
-        uns={key_added: {**_model_record(model), "library_key": library_key or "", "sections": reports}},
-        colors={Keys.region_colors(key_added): list(REGION_COLORS.values())},
+        record={**_model_record(model), "library_key": library_key or "", "sections": reports},
         copy=copy,
     )
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 
-from .._keys import REGION_COLORS, Keys
-from .._sections import get_table, result_record, scored_sections, write_results
+from .._keys import Keys
+from .._sections import Selection, get_table, result_record, scored_sections, write_scores
 from ._call import call_section
 from ._mixture import find_threshold
 
@@ -68,19 +67,13 @@ def threshold(
     table = get_table(data, table_key)
     region = np.full(table.n_obs, np.nan, dtype=object)
     sections: dict[str, Any] = {}
-    for scored in scored_sections(data, key=key, table_key=table_key, library_key=library_key):
+    for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
         call = call_section(scored.likelihood, scored.interval(), method)
-        region[scored.library.rows] = call.region
-        sections[Keys.section(scored.library.name)] = {**scored.report, **call.record()}
+        region[scored.section.rows] = call.region
+        sections[Keys.section(scored.section.name)] = {**scored.report, **call.record()}
     stored = dict(result_record(table, key))
     if library_key is not None:
         stored["library_key"] = library_key
-    return write_results(
-        data,
-        table_key=table_key,
-        obs={Keys.region(key): pd.Categorical(region, categories=list(REGION_COLORS))},
-        obsm={},
-        uns={key: {**stored, "sections": sections}},
-        colors={Keys.region_colors(key): list(REGION_COLORS.values())},
-        copy=copy,
+    return write_scores(
+        data, key, table_key=table_key, region=region, record={**stored, "sections": sections}, copy=copy
     )

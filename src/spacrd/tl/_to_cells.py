@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from .._checks import check_key
-from .._keys import REGION_COLORS, Keys
+from .._keys import Keys
 from .._sections import (
     ScoredSection,
     Section,
+    Selection,
     get_table,
+    place_rows,
     result_record,
     scored_sections,
     split_sections,
-    write_results,
+    write_scores,
 )
-from .._sections._images import place_rows
 from ._call import call_regions
 
 if TYPE_CHECKING:
@@ -86,75 +86,65 @@ def to_cells(
     made = record.get("sections", {})
     if not made:
         raise ValueError("`spots` were not made by spacrd.pp.pseudospots: uns['spacrd'] has no 'pseudospots'.")
-    scored = {}
-    for section in scored_sections(spots, key=key, table_key="table", library_key=library_key):
-        facts = made[Keys.section(section.library.region or section.library.name)]
-        scored[str(facts["source"])] = section, facts
-    table = get_table(data, table_key)
-    libraries = split_sections(data, table_key=table_key, library_key=library_key)
-    if not any(library.name in scored for library in libraries):
-        check_key(libraries[0].name, scored, "section of pseudo-spots")
-    likelihood, uncertainty = (np.full(table.n_obs, np.nan, np.float32) for _ in range(2))
-    region = np.full(table.n_obs, np.nan, dtype=object)
-    sections = {}
-    for library in libraries:
-        if library.name not in scored:
+    spots_of = {}
+    for scored in scored_sections(spots, key, Selection(library_key=library_key)):
+        facts = made[Keys.section(scored.section.element or scored.section.name)]
+        spots_of[str(facts["source"])] = scored, facts
+    sections = split_sections(data, Selection(table_key=table_key, library_key=library_key))
+    if not any(section.name in spots_of for section in sections):
+        check_key(sections[0].name, spots_of, "section of pseudo-spots")
+    n_obs = sections[0].table.n_obs
+    likelihood, uncertainty = (np.full(n_obs, np.nan, np.float32) for _ in range(2))
+    region = np.full(n_obs, np.nan, dtype=object)
+    reports = {}
+    for section in sections:
+        if section.name not in spots_of:
             continue
-        section, facts = scored[library.name]
-        carried = _carry(library, section, facts, float(record["pitch_um"]))
-        if np.isfinite(section.likelihood).any() and not np.isfinite(carried.likelihood).any():
+        scored, facts = spots_of[section.name]
+        cells = _carry(section, scored, facts, float(record["pitch_um"]))
+        n_scored = int(np.isfinite(cells.likelihood).sum())
+        if np.isfinite(scored.likelihood).any() and not n_scored:
             raise ValueError(
-                f"No cell of section {library.name!r} lies within a pitch of a scored spot. Were the spots made of "
+                f"No cell of section {section.name!r} lies within a pitch of a scored spot. Were the spots made of "
                 "another section, or cells left out since?"
             )
-        rows = library.rows
-        likelihood[rows], uncertainty[rows] = carried.likelihood, carried.uncertainty
-        region[rows] = call_regions(carried.likelihood, carried.threshold, carried.interval())
-        scored_here = int(np.isfinite(carried.likelihood).sum())
-        sections[Keys.section(library.name)] = {
-            **section.report,
-            "n_scored": scored_here,
-            "carried_from": "pseudospots",
-        }
-    stored = {**result_record(get_table(spots), key), "library_key": library_key or "", "sections": sections}
-    return write_results(
+        likelihood[section.rows], uncertainty[section.rows] = cells.likelihood, cells.uncertainty
+        region[section.rows] = call_regions(cells.likelihood, cells.threshold, cells.interval())
+        reports[Keys.section(section.name)] = {**scored.report, "n_scored": n_scored, "carried_from": "pseudospots"}
+    return write_scores(
         data,
+        key,
         table_key=table_key,
-        obs={
-            Keys.likelihood(key): likelihood,
-            Keys.uncertainty(key): uncertainty,
-            Keys.region(key): pd.Categorical(region, categories=list(REGION_COLORS)),
-        },
-        obsm={},
-        uns={key: stored},
-        colors={Keys.region_colors(key): list(REGION_COLORS.values())},
+        region=region,
+        likelihood=likelihood,
+        uncertainty=uncertainty,
+        record={**result_record(get_table(spots), key), "library_key": library_key or "", "sections": reports},
         copy=copy,
     )
 
 
-def _carry(library: Section, spots: ScoredSection, facts: Any, pitch_um: float) -> ScoredSection:
-    """The cells of a section with what the spots around each have."""
+def _carry(section: Section, scored: ScoredSection, facts: Any, pitch_um: float) -> ScoredSection:
+    """Give each cell of a section the weighted mean of the spots around it."""
     from scipy.sparse import csr_matrix
     from scipy.spatial import cKDTree
 
-    unit = float(facts["um_per_unit"])
-    cells, _, _ = place_rows(library, str(facts["coordinate_system"]) or None, mpp=unit)
-    centres = np.asarray(spots.library.table.obsm[Keys.SPATIAL], dtype=np.float64)[spots.library.rows]
-    usable = np.flatnonzero(np.isfinite(spots.likelihood))
-    known = np.flatnonzero(np.isfinite(cells).all(axis=1))
-    pitch = pitch_um / unit
-    near = cKDTree(cells[known]).sparse_distance_matrix(cKDTree(centres[usable]), pitch, output_type="ndarray")
+    cells = place_rows(section, Selection(coordinate_system=str(facts["coordinate_system"]) or None)).xy
+    centres = np.asarray(scored.section.table.obsm[Keys.SPATIAL], dtype=np.float64)[scored.section.rows]
+    usable = np.flatnonzero(np.isfinite(scored.likelihood))
+    finite = np.flatnonzero(np.isfinite(cells).all(axis=1))
+    pitch = pitch_um / float(facts["um_per_unit"])
+    near = cKDTree(cells[finite]).sparse_distance_matrix(cKDTree(centres[usable]), pitch, output_type="ndarray")
     # Rounding leaves spots at exactly a pitch a weight of 1e-16, which would be all that a distant cell has.
     near = near[near["v"] < pitch * (1 - 1e-9)]
     weights = csr_matrix(
-        (1 - near["v"] / pitch, (known[near["i"]], usable[near["j"]])), shape=(len(cells), len(centres))
+        (1 - near["v"] / pitch, (finite[near["i"]], usable[near["j"]])), shape=(len(cells), len(centres))
     )
     total = np.asarray(weights.sum(axis=1)).ravel()
 
     def mean(values: np.ndarray) -> np.ndarray:
-        summed = weights @ np.where(np.isfinite(spots.likelihood), values, 0.0)
+        summed = weights @ np.where(np.isfinite(scored.likelihood), values, 0.0)
         return np.divide(summed, total, out=np.full(len(cells), np.nan), where=total > 0)
 
     return ScoredSection(
-        library, mean(spots.likelihood), mean(spots.uncertainty), np.full(len(cells), None, object), spots.report
+        section, mean(scored.likelihood), mean(scored.uncertainty), np.full(len(cells), None, object), scored.report
     )

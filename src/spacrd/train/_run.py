@@ -101,7 +101,7 @@ def _progress_bar(description: str) -> pl.Callback:
 
 def train_network(
     config: NetworkConfig,
-    arrays: NetworkInputs,
+    inputs: NetworkInputs,
     recipe: Recipe,
     *,
     seed: int,
@@ -115,7 +115,7 @@ def train_network(
     ----------
     config
         Architecture.
-    arrays
+    inputs
         Spots of all training sections.
     recipe
         Losses and schedule.
@@ -133,41 +133,42 @@ def train_network(
     -------
     The trained network on the CPU in eval mode, and one dictionary of losses per epoch.
     """
-    found: list[tuple[SpaCRDNetwork, list[dict[str, Any]]]] = []
+    trained: list[tuple[SpaCRDNetwork, list[dict[str, Any]]]] = []
 
     def attempt() -> None:
-        found.append(_train(config, arrays, recipe, seed, hardware, callbacks, label))
+        trained.append(_train(config, inputs, recipe, seed=seed, hardware=hardware, callbacks=callbacks, label=label))
 
     while not fits(attempt, recipe.batch_size // MIN_BATCH):
         recipe = replace(recipe, batch_size=halved(recipe.batch_size, hardware.device, "training starts again"))
-    return found[0]
+    return trained[0]
 
 
 def _train(
     config: NetworkConfig,
-    arrays: NetworkInputs,
+    inputs: NetworkInputs,
     recipe: Recipe,
+    *,
     seed: int,
     hardware: Hardware,
     callbacks: Sequence[pl.Callback],
     label: str,
 ) -> tuple[SpaCRDNetwork, list[dict[str, Any]]]:
     """Train through both stages."""
-    labelled = np.flatnonzero(~np.isnan(arrays.target))
+    labelled = np.flatnonzero(~np.isnan(inputs.target))
     history: list[dict[str, Any]] = []
     run = partial(_run_stage, hardware=hardware, callbacks=callbacks)
     with seeded(seed), _quiet():
         network = SpaCRDNetwork(config)
         if recipe.alignment_epochs and config.fused and len(network.reads) == 2:
-            paired = np.flatnonzero(arrays.features["expression"].valid & arrays.features["image"].valid)
+            paired = np.flatnonzero(inputs.features["expression"].valid & inputs.features["image"].valid)
             if len(paired) > 1:
-                loader = make_loader(arrays, paired, batch_size=recipe.batch_size, seed=seed, neighbours=False)
+                loader = make_loader(inputs, paired, batch_size=recipe.batch_size, seed=seed, neighbours=False)
                 stage: Stage = AlignmentStage(network, recipe, recipe.alignment_epochs, seed)
                 history += run(stage, loader, description=f"{label}align")
-        loader = make_loader(arrays, labelled, batch_size=recipe.batch_size, seed=seed + 1, neighbours=True)
+        loader = make_loader(inputs, labelled, batch_size=recipe.batch_size, seed=seed + 1, neighbours=True)
         stage = FusionStage(network, recipe, recipe.vae_epochs + recipe.fusion_epochs, seed)
         if recipe.balanced:
-            share = float(arrays.target[labelled].mean())
+            share = float(inputs.target[labelled].mean())
             stage.class_weight = torch.tensor([0.5 / (1 - share), 0.5 / share])
         history += run(stage, loader, description=f"{label}fuse")
     return network.cpu().eval(), history

@@ -80,6 +80,7 @@ def run_all(
     folds: Sequence[Fold],
     sections: Sequence[FoldSection],
     settings: FoldSettings,
+    *,
     store: Store | None = None,
     n_jobs: int | None = None,
 ) -> dict[tuple[str, int, int], pd.DataFrame]:

@@ -1,4 +1,4 @@
-"""Regions of an array, read without the cost of building a graph for each."""
+"""Windows of an array, read without the cost of building a graph for each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ WindowReader = Callable[[int, int, int, int], np.ndarray]
 
 
 def window_reader(array: Any) -> WindowReader:
-    """How to read regions of ``array`` (channels, height, width): numpy, zarr, dask or what is sliced the same way."""
+    """Return how to read windows of ``array`` (channels, height, width): numpy, zarr, dask or what is sliced alike."""
     if not hasattr(array, "__dask_graph__") or held_on_cluster(array):
         return lambda y0, y1, x0, x1: np.asarray(array[:, y0:y1, x0:x1])
     return _dask_reader(array)
 
 
 def read_window(read: WindowReader, y0: int, y1: int, x0: int, x1: int) -> np.ndarray:
-    """Read a region of an image; every codec has its own way to complain of a damaged file, and this is ours.
+    """Read a window of an image; whatever its codec raises for a damaged file becomes an OSError or ValueError.
 
     Raises
     ------
@@ -45,9 +45,9 @@ def held_on_cluster(array: Any) -> bool:
 
 
 def _dask_reader(array: Any) -> WindowReader:
-    """The graph is optimised once for all chunks; each region then runs the few tasks of its own, in this thread.
+    """Optimise the graph once for all chunks, and run the few tasks of each window in this thread.
 
-    Slicing the array for each region costs as much as decoding it.
+    Slicing the array for each window costs as much as decoding it.
     """
     import dask
     from dask.local import get_sync
@@ -65,10 +65,10 @@ def _dask_reader(array: Any) -> WindowReader:
         task = graph[key]
         if callable(task):
             # dask wraps what a task reads in a node that holds it.
-            needs = {name: getattr(graph[name], "value", graph[name]) for name in getattr(task, "dependencies", ())}
+            inputs = {name: getattr(graph[name], "value", graph[name]) for name in getattr(task, "dependencies", ())}
             # One fused task that reads one array: the scheduler would cost as much as decoding a small chunk.
-            if all(hasattr(need, "__array__") for need in needs.values()):
-                return np.asarray(task(needs))
+            if all(hasattr(value, "__array__") for value in inputs.values()):
+                return np.asarray(task(inputs))
         return np.asarray(get_sync(cull(graph, [key])[0], key))
 
     def read(y0: int, y1: int, x0: int, x1: int) -> np.ndarray:

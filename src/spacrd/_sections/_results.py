@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pandas as pd
+
 from .._interrupt import uninterrupted
-from .._keys import Keys
-from ._tables import get_table, is_spatialdata, kept
+from .._keys import REGION_COLORS, Keys
+from ._containers import copy_data, get_table
+from ._records import all_records
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-
-def copy_data(data: Any, table_key: str = "table") -> Any:
-    """Copy of an AnnData; or a SpatialData with its table copied and the other elements shared."""
-    if not is_spatialdata(data):
-        return data.to_memory() if data.isbacked else data.copy()
-    from spatialdata import SpatialData
-
-    elements = {name: element for _, name, element in data.gen_spatial_elements()}
-    tables = {name: table.copy() if name == table_key else table for name, table in data.tables.items()}
-    return SpatialData.init_from_elements({**elements, **tables}, attrs=dict(data.attrs))
 
 
 def write_results(
@@ -42,7 +35,7 @@ def write_results(
     """
     target = copy_data(data, table_key) if copy else data
     table = get_table(target, table_key)
-    new_uns = {Keys.UNS: {**kept(table), **uns}, **(colors or {})}
+    new_uns = {Keys.UNS: {**all_records(table), **uns}, **(colors or {})}
     if table.is_view and table.isbacked:
         raise ValueError(
             "A subset of an AnnData that is open on disk cannot take results. Load it with "
@@ -53,8 +46,60 @@ def write_results(
     return target if copy else None
 
 
+def write_scores(
+    data: Any,
+    key: str,
+    *,
+    table_key: str,
+    region: np.ndarray,
+    likelihood: np.ndarray | None = None,
+    uncertainty: np.ndarray | None = None,
+    obsm: Mapping[str, Any] | None = None,
+    record: Mapping[str, Any],
+    copy: bool,
+) -> Any:
+    """Write called regions with their colours, and likelihoods and uncertainties if they are new.
+
+    Parameters
+    ----------
+    data
+        The sections.
+    key
+        Name of the result, prefix of everything written.
+    table_key
+        Table of a SpatialData.
+    region
+        Called region of each row, object (n_obs,); NaN where none was called.
+    likelihood
+        Likelihood of each row, (n_obs,); None leaves those that are there.
+    uncertainty
+        Uncertainty of each row, (n_obs,); None leaves those that are there.
+    obsm
+        Further arrays of the rows.
+    record
+        What is recorded under ``.uns["spacrd"][key]``.
+    copy
+        Whether to write into a copy.
+
+    Returns
+    -------
+    The copy if ``copy``, else None.
+    """
+    columns = {Keys.likelihood(key): likelihood, Keys.uncertainty(key): uncertainty}
+    obs = {name: np.asarray(values, np.float32) for name, values in columns.items() if values is not None}
+    return write_results(
+        data,
+        table_key=table_key,
+        obs={**obs, Keys.region(key): pd.Categorical(region, categories=list(REGION_COLORS))},
+        obsm=obsm or {},
+        uns={key: record},
+        colors={Keys.region_colors(key): list(REGION_COLORS.values())},
+        copy=copy,
+    )
+
+
 def _write(table: AnnData, obs: Mapping[str, Any], results: tuple[Mapping[str, Any], ...]) -> None:
-    """Columns of obs, and entries of obsm, varm and uns."""
+    """Write columns of obs, and entries of obsm, varm and uns; take all back if one fails."""
     if table.is_view:
         table._init_as_actual(table.copy())
     old_obs = table.obs.copy(deep=False)

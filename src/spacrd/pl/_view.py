@@ -1,4 +1,4 @@
-"""Where the spots of a section lie, and the small image behind them."""
+"""View of a section: where its spots lie, and the small image behind them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._checks import warn
-from .._sections import Section, coordinates
-from .._sections._images import NoImageError, place_image
-from .._sections._scale import scale_sources
-from ..image import Pyramid, find_scale
-from ..image._lazy import read_window
-from ..image._tiles import as_rgb
+from .._sections import Placement, Section, Selection, place_spots, with_scale
+from ..image import Pyramid, as_rgb, read_window
 
 MAX_PIXELS = 1500
 MARGIN = 0.04
@@ -38,22 +34,48 @@ class Spacing:
 
 
 @dataclass(frozen=True)
-class Tissue:
-    """One section, ready to draw; all places in the units of ``xy``."""
+class SectionView:
+    """One section, ready to draw.
 
-    xy: np.ndarray
+    Attributes
+    ----------
+    placement
+        Its spots, with their scale if they lie on an image and it can be found.
+    diameter
+        Diameter of the circles to draw, in units of the coordinate system.
+    limits
+        Lower and upper corner of what is shown, (2,) each.
+    spacing
+        Distances of neighbouring spots.
+    image
+        Part of the image between these corners, (height, width, 3) uint8; None without an image.
+    image_to_xy
+        3 x 3 affine matrix from (column, row, 1) of ``image`` to the coordinate system.
+    """
+
+    placement: Placement
     diameter: float
     limits: tuple[np.ndarray, np.ndarray]
     spacing: Spacing
-    um_per_unit: float = float("nan")
     image: np.ndarray | None = None
-    """(height, width, 3) uint8."""
     image_to_xy: np.ndarray = field(default_factory=lambda: np.eye(3))
-    """(3, 3) affine from (column, row, 1) of ``image`` to ``xy``."""
+
+    @property
+    def xy(self) -> np.ndarray:
+        """Spot centres, (n, 2)."""
+        return self.placement.xy
+
+    @property
+    def um_per_unit(self) -> float:
+        """Micrometres per unit of ``xy``; NaN if unknown."""
+        return self.placement.um_per_unit
 
 
 def spacing_of(xy: np.ndarray) -> Spacing:
-    """Spacing of spots; 1 for a single spot. Spots without a place are left out, and of many, some stand for all."""
+    """Measure the spacing of spots; 1 for a single spot.
+
+    Spots without coordinates are left out, and of many spots some stand for all.
+    """
     from scipy.spatial import cKDTree
 
     xy = xy[np.isfinite(xy).all(axis=1)]
@@ -68,9 +90,9 @@ def spacing_of(xy: np.ndarray) -> Spacing:
 
 
 def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Part of the image between two corners, at most ``MAX_PIXELS`` wide, and its matrix to the corners' units.
+    """Read the part of the image between two corners, at most ``MAX_PIXELS`` wide.
 
-    None if that part lies off the image.
+    Returns it and its matrix to the units of the corners; None if that part lies off the image.
     """
     from PIL import Image
 
@@ -98,39 +120,33 @@ def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.
     return image, np.linalg.inv(to_level) @ to_pixels
 
 
-def _um_per_unit(library: Section, xy: np.ndarray, system: str | None, diameter: float) -> float:
-    """Micrometres per coordinate unit, NaN if nothing tells."""
+def _scaled(placement: Placement, section: Section) -> Placement:
+    """Find the scale of a placement; as it is if nothing tells."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # patches warn of doubtful scales; here it is only a scale bar
-            return find_scale(xy, **scale_sources(library, xy, system, diameter)).um_per_unit
+            return with_scale(placement, section)
     except ValueError:
-        return float("nan")
+        return placement
 
 
-def tissue_of(library: Section, image_key: str | None, coordinate_system: str | None) -> Tissue:
-    """Spots and image of a section; without an image the spots alone, unless one was named."""
-    pyramid, um_per_unit = None, float("nan")
-    try:
-        if library.sdata is not None and library.region is None:
-            raise NoImageError
-        _, pyramid, xy, diameter, system = place_image(library, image_key, coordinate_system)
-        um_per_unit = _um_per_unit(library, xy, system, diameter)
-    except NoImageError:
-        if image_key is not None or coordinate_system is not None:
-            raise
-        xy, diameter = coordinates(library), float("nan")
+def view_section(section: Section, selection: Selection) -> SectionView:
+    """Place spots and read the image of a section; without an image the spots alone, unless one was named."""
+    placement = place_spots(section, selection or Selection())
+    if placement.image is not None:
+        placement = _scaled(placement, section)
+    xy = placement.xy
     spacing = spacing_of(xy)
-    diameter = diameter if np.isfinite(diameter) else 0.95 * spacing.nearest
+    diameter = placement.spot_diameter if np.isfinite(placement.spot_diameter) else 0.95 * spacing.nearest
     finite = xy[np.isfinite(xy).all(axis=1)]
     if not len(finite):
-        raise ValueError(f"No spot of section {library.name!r} has finite coordinates, so none can be drawn.")
+        raise ValueError(f"No spot of section {section.name!r} has finite coordinates, so none can be drawn.")
     margin = max(spacing.nearest, diameter, MARGIN * float(np.ptp(finite, axis=0).max()))
     limits = finite.min(axis=0) - margin, finite.max(axis=0) + margin
-    if pyramid is None:
-        return Tissue(xy, diameter, limits, spacing)
-    drawn = _thumbnail(pyramid, *limits)
-    if drawn is None:
-        warn(f"No spot of section {library.name!r} lies on its image: drawn without it.")
-        return Tissue(xy, diameter, limits, spacing, um_per_unit)
-    return Tissue(xy, diameter, limits, spacing, um_per_unit, *drawn)
+    if placement.image is None:
+        return SectionView(placement, diameter, limits, spacing)
+    thumbnail = _thumbnail(placement.pyramid, *limits)
+    if thumbnail is None:
+        warn(f"No spot of section {section.name!r} lies on its image: drawn without it.")
+        return SectionView(placement, diameter, limits, spacing)
+    return SectionView(placement, diameter, limits, spacing, *thumbnail)

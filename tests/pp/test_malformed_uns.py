@@ -1,4 +1,4 @@
-"""What users put into ``uns["spatial"]`` and into names by mistake."""
+"""Malformed ``uns["spatial"]`` and ``uns["spatialdata_attrs"]``, and names that would replace something."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _entry(image=None, **factors):
         (_entry(), {"key_added": "spatial"}, ValueError, "replace the coordinates"),
     ],
 )
-def test_mistakes_in_anndata(entry, arguments, error, message):
+def test_malformed_images_and_factors_are_named_and_nothing_is_written(entry, arguments, error, message):
     table = _table(entry)
     with pytest.raises(error, match=message):
         spacrd.pp.extract_patches(table, **arguments)
@@ -51,7 +51,7 @@ def test_squares_never_replace_an_element(name):
     assert "X_handcrafted" not in sdata["table"].obsm
 
 
-def test_a_table_with_half_its_attributes():
+def test_a_table_without_region_key_is_refused():
     sdata = spacrd.datasets.toy_visium(n_rows=8, n_cols=8, n_genes=60, mpp=4)
     sdata["table"].uns["spatialdata_attrs"] = {"region": "toy"}
     with pytest.raises(KeyError, match="TableModel.parse"):

@@ -21,7 +21,7 @@ def fit(sections):
     return spacrd.tl.fit(sections, "pathologist", positive=POSITIVE, recipe=small_recipe(members=1), max_epochs=1)
 
 
-def test_a_section_without_any_label_may_take_part():
+def test_a_section_without_any_label_does_not_change_the_prevalence():
     unlabelled = make_section(4)
     unlabelled.obs["pathologist"] = None
     model = fit([make_section(1), unlabelled, make_section(2)])
@@ -45,7 +45,7 @@ def test_stacked_copies_of_a_section_have_the_neighbours_of_one(model):
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-def test_a_hole_of_nan_in_a_image_is_black(monkeypatch):
+def test_a_hole_of_nan_in_an_image_is_black(monkeypatch):
     pixels = np.full((600, 600, 3), 0.5, np.float32)
     pixels[:, 256:] = np.nan
     table = make_adata(hires=pixels)
@@ -59,7 +59,7 @@ def test_a_hole_of_nan_in_a_image_is_black(monkeypatch):
 
 
 @pytest.mark.parametrize("corner", [float("nan"), float("inf")])
-def test_corners_that_are_nowhere_are_named(corner):
+def test_corners_that_are_not_finite_are_refused(corner):
     ring = [[0, 0], [corner, 0], [90, 90], [0, 0]]
     feature = {
         "type": "Feature",
@@ -70,7 +70,7 @@ def test_corners_that_are_nowhere_are_named(corner):
         spacrd.pp.annotate(make_adata(), feature, key_added="drawn")
 
 
-def test_spots_without_a_place_do_not_stop_a_map():
+def test_spots_without_coordinates_do_not_stop_a_map():
     table = scored_adata(image=True)
     table.obsm["spatial"][3] = np.nan
     spacrd.pl.likelihood(table, show=False)

@@ -1,0 +1,125 @@
+"""Sections: the rows of a table that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from .._checks import check_key, quote_names
+from .._keys import Keys
+from ._containers import get_table, is_spatialdata
+from ._selection import ALL, Selection
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from spatialdata import SpatialData
+
+_ATTRS = "Set the region, region_key and instance_key of the table with `spatialdata.models.TableModel.parse`."
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: the rows of one library in one table.
+
+    Attributes
+    ----------
+    name
+        Name of the library, or of the element that its rows annotate.
+    rows
+        int64 positions in ``table.obs``, in table order.
+    table
+        The whole table, not a copy.
+    sdata
+        The SpatialData that holds the table, if there is one.
+    element
+        Name of the element of ``sdata`` that the rows annotate.
+    instance_ids
+        Identifiers of the rows in that element.
+    """
+
+    name: str
+    rows: np.ndarray
+    table: AnnData
+    sdata: SpatialData | None = None
+    element: str | None = None
+    instance_ids: np.ndarray | None = None
+
+    def annotated_element(self) -> Any:
+        """Return the element that the rows annotate.
+
+        Raises
+        ------
+        ValueError
+            If the table annotates none.
+        KeyError
+            If the SpatialData does not have it.
+        """
+        sdata, element = self.sdata, self.element
+        if sdata is None or element is None or self.instance_ids is None:
+            raise ValueError(
+                "The table annotates no element, so its rows have no place on an image. Set its region, region_key and "
+                "instance_key with `spatialdata.models.TableModel.parse`."
+            )
+        check_key(element, [*sdata.shapes, *sdata.labels, *sdata.points], "element annotated by the table")
+        return sdata[element]
+
+
+def split_sections(data: Any, selection: Selection = ALL) -> list[Section]:
+    """Split ``data`` into its sections; rows keep their order within each."""
+    table = get_table(data, selection.table_key)
+    if table.n_obs == 0:
+        raise ValueError("The section is empty: its table has no rows. Check the filtering before this call.")
+    if not table.obs_names.is_unique:
+        twice = table.obs_names[table.obs_names.duplicated()].unique()
+        raise ValueError(f"Spot names are not unique: {quote_names(twice, 5)}. Call `adata.obs_names_make_unique()`.")
+    attrs = _attrs(table) if is_spatialdata(data) else None
+    column = selection.library_key or (str(attrs["region_key"]) if attrs else None)
+    if column is not None:
+        check_key(column, table.obs.columns, "obs column", hint="Name the column of section names with `library_key`.")
+        names = table.obs[column]
+        if names.isna().any():
+            raise ValueError(f"obs[{column!r}] names no section for {int(names.isna().sum())} rows. Fill them.")
+        texts = names.astype(str).to_numpy()
+        rows_of = {name: np.flatnonzero(texts == name) for name in pd.unique(texts)}
+    else:
+        rows_of = {_single_name(table): np.arange(table.n_obs)}
+    sections = [_section(data, table, name, rows.astype(np.int64), attrs) for name, rows in rows_of.items()]
+    if selection.region is None:
+        return sections
+    check_key(selection.region, [section.element or section.name for section in sections], "region")
+    return [section for section in sections if (section.element or section.name) == selection.region]
+
+
+def _attrs(table: AnnData) -> Mapping[str, Any] | None:
+    """Return what the table says of the elements it annotates, checked; None if it annotates none."""
+    attrs = table.uns.get("spatialdata_attrs")
+    if not attrs:
+        return None
+    for name in ("region_key", "instance_key"):
+        check_key(name, attrs, "entry of uns['spatialdata_attrs']", hint=_ATTRS)
+        check_key(attrs[name], table.obs.columns, f"obs column ({name} of the table)", hint=_ATTRS)
+    return attrs
+
+
+def _single_name(table: AnnData) -> str:
+    spatial = table.uns.get(Keys.SPATIAL)
+    return str(next(iter(spatial))) if isinstance(spatial, Mapping) and len(spatial) == 1 else "section"
+
+
+def _section(data: Any, table: AnnData, name: str, rows: np.ndarray, attrs: Mapping[str, Any] | None) -> Section:
+    if not is_spatialdata(data):
+        return Section(name, rows, table)
+    if attrs is None:
+        return Section(name, rows, table, sdata=data)
+    elements = table.obs[attrs["region_key"]].iloc[rows].astype(str).unique()
+    if len(elements) != 1:
+        raise ValueError(
+            f"Section {name!r} spans the regions {quote_names(elements)}. A section must lie in one region: "
+            "choose a `library_key` that does not mix them."
+        )
+    instances = table.obs[attrs["instance_key"]].to_numpy()[rows]
+    return Section(name, rows, table, data, str(elements[0]), instances)
