@@ -11,10 +11,9 @@ from spacrd.features import _arrays as _prepare
 from spacrd.features import _scaling
 from spacrd.model import _profile as _level
 from spacrd.nn import _network
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
 
-from ..tl.conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
 TOLERANCE = 1e-6
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
