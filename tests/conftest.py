@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("SPACRD_PROGRESS", "0")
 os.environ.setdefault("SPACRD_DEVICE", "cpu")
@@ -21,6 +22,10 @@ matplotlib.use("Agg")
 
 import pytest
 from pytest_socket import disable_socket
+
+if TYPE_CHECKING:
+    from tests.making.hub import FakeHub
+    from tests.making.platforms.folders import Folder
 
 MAX_PROCESSES = 4
 """Each holds torch, scanpy and its own fitted models: about 1 GB."""
@@ -56,3 +61,49 @@ def _close_figures() -> Iterator[None]:
     yield
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
         pyplot.close("all")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
+    """A hub in memory, reached by the hub's own client."""
+    from tests.making.hub import fake_hub
+
+    with fake_hub(monkeypatch, tmp_path_factory.mktemp("hub")) as fake:
+        yield fake
+
+
+def _made_once(make: Callable[..., Folder], new_folder: Callable[[], Path]) -> Callable[..., Folder]:
+    """Make each folder once: the same arguments give the same one."""
+    made: dict[Any, Folder] = {}
+
+    def call(*arguments: Any, **options: Any) -> Folder:
+        key = (arguments, tuple(options.items()))
+        if key not in made:
+            made[key] = make(new_folder(), *arguments, **options)
+        return made[key]
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def visium_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Folder]:
+    """Make a Space Ranger folder, with the arguments of ``make_visium``."""
+    from tests.making.platforms.folders import make_visium
+
+    return _made_once(make_visium, lambda: tmp_path_factory.mktemp("visium"))
+
+
+@pytest.fixture(scope="session")
+def hd_folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A Visium HD folder."""
+    from tests.making.platforms.folders import make_visium_hd
+
+    return make_visium_hd(tmp_path_factory.mktemp("hd"))
+
+
+@pytest.fixture(scope="session")
+def xenium_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Folder]:
+    """Make a Xenium folder, with the arguments of ``make_xenium``."""
+    from tests.making.platforms.folders import make_xenium
+
+    return _made_once(make_xenium, lambda: tmp_path_factory.mktemp("xenium"))

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import spacrd
-from tests.datasets.test_her2st import write_study
-from tests.platforms.examples import write_visium_section
+from tests.making.platforms.examples import write_visium_section
+from tests.making.studies import write_study
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.datasets.test_her2st import write_study
+from tests.making.studies import write_study
 
 PAGE = (Path(__file__).parents[1] / "docs" / "api" / "index.md").read_text()
 NAMES = re.findall(r"^   ([\w.]+)$", PAGE, flags=re.MULTILINE)

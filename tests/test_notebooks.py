@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.platforms.examples import write_visium_example, write_xenium_example
+from tests.making.platforms.examples import write_visium_example, write_xenium_example
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 MAX_BYTES = 1_500_000

@@ -16,8 +16,7 @@ import pytest
 import spacrd
 from spacrd._checks import SpacrdWarning
 from spacrd._cli import _console
-
-from .conftest import LABELS
+from tests.making.toys import LABELS
 
 
 def one_line(said) -> str:

@@ -13,8 +13,7 @@ import pytest
 import spatialdata
 
 import spacrd
-
-from .conftest import LABELS
+from tests.making.toys import LABELS
 
 
 def test_patches_to_zarr(toys: Path, tmp_path: Path, cli) -> None:

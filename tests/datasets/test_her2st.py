@@ -12,35 +12,7 @@ from PIL import Image
 from spatialdata.transformations import Identity, get_transformation
 
 from spacrd.datasets import her2st
-
-LAYOUTS = {
-    "plain": ("counts", "spots", "images/A1_HE.jpg", "labels", ".gz"),
-    "github": ("data/ST-cnts", "data/ST-spotfiles", "data/ST-imgs/A/A1/x_HE.jpg", "data/ST-pat/lbl", ".gz"),
-    "zenodo": ("count-matrices", "spot-selections", "images/HE/A1.jpg", "meta", ""),
-}
-
-
-def write_study(root: Path, layout: str = "plain") -> Path:
-    """A section of 4 x 3 spots, 20 pixels apart; one count row without a spot, one spot without counts."""
-    counts, spots, image, labels, zipped = LAYOUTS[layout]
-    for folder in (counts, spots, str(Path(image).parent), labels):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    x, y = (a.ravel() for a in np.meshgrid(np.arange(1, 5), np.arange(1, 4)))
-    names = [f"{a}x{b}" for a, b in zip(x, y, strict=True)]
-    rng = np.random.default_rng(0)
-    matrix = pd.DataFrame(rng.poisson(2, (12, 3)), index=names, columns=["ERBB2", "GAPDH", "GAPDH"])
-    shuffled = pd.concat([matrix.iloc[1:].sample(frac=1, random_state=1), matrix.iloc[:1].rename({"1x1": "9x9"})])
-    shuffled.to_csv(root / counts / f"A1.tsv{zipped}", sep="\t")
-    table = pd.DataFrame({"x": x, "y": y, "new_x": x + 0.1, "new_y": y, "pixel_x": 20.0 * x, "pixel_y": 20.0 * y})
-    table.assign(selected=1).to_csv(root / spots / "A1_selection.tsv", sep="\t", index=False)
-    given = pd.DataFrame({"Row.names": names, "x": x - 0.2, "y": y + 0.3, "label": "invasive cancer"})
-    given.loc[3, "label"] = "adipose tissue"
-    given.loc[4, ["x", "y"]] = np.nan
-    given.to_csv(root / labels / "A1_labeled_coordinates.tsv", sep="\t", index=False)
-    pixels = np.zeros((80, 100, 3), dtype=np.uint8)
-    pixels[:, 50:] = 200
-    Image.fromarray(pixels).save(root / image, quality=95)
-    return root
+from tests.making.studies import LAYOUTS, write_study
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 import spacrd
-from tests.tl.conftest import small_recipe
+from tests.making.models import small_recipe
+from tests.making.toys import POSITIVE
 
-POSITIVE = ["invasive cancer", "cancer in situ"]
 SHORT = {"alignment_epochs": 2, "vae_epochs": 1, "fusion_epochs": 2, "min_steps": 0, "members": 2, "batch_size": 32}
 CHEAP = {"baselines": "concatenation MLP", "threshold": 0.5}
 RECIPES = {name: small_recipe(name, **SHORT) for name in ("default", "published")}

@@ -9,10 +9,9 @@ import pytest
 import spacrd
 from spacrd.features import block_sizes
 from spacrd.nn import _network
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
 
-from ..tl.conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
 TOLERANCE = 1e-6
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 

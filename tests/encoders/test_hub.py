@@ -17,10 +17,7 @@ from huggingface_hub import constants
 
 from spacrd import encoders
 from spacrd.encoders import _timm
-
-from ..hub import COMMIT, TOKEN, FakeHub, hub, shown
-
-__all__ = ["hub"]
+from tests.making.hub import COMMIT, TOKEN, FakeHub, shown
 
 NAME = "hf-hub:lab/tiny"
 

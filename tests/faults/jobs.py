@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 
 import spacrd.model
-
-from ..helpers import scored_adata
-from ..image.sections import make_adata
-from ..tl.conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
-QUICK = small_recipe(members=1, min_steps=0, calibrated=False, alignment_epochs=1, vae_epochs=1, fusion_epochs=2)
+from tests.making.image_sections import make_adata
+from tests.making.models import SHORT
+from tests.making.scored import scored_adata
+from tests.making.sections import POSITIVE, make_section
 
 
 @dataclass(frozen=True)
@@ -63,14 +60,14 @@ def extract(folder: Path) -> str:
 def cross_validate(folder: Path) -> str:
     data = [make_section(seed, n=49) for seed in range(3)]
     found = spacrd.tl.cross_validate(
-        data, "pathologist", positive=POSITIVE, recipe=QUICK, baselines=["logistic own genes"], resume=folder / "cv"
+        data, "pathologist", positive=POSITIVE, recipe=SHORT, baselines=["logistic own genes"], resume=folder / "cv"
     )
     return digest(found.likelihoods["likelihood"].to_numpy(), found.metrics.to_csv().encode())
 
 
 def fitted(seed: int) -> Any:
     data = [make_section(number, n=49) for number in (1, 2)]
-    return spacrd.tl.fit(data, "pathologist", positive=POSITIVE, recipe=QUICK, seed=seed)
+    return spacrd.tl.fit(data, "pathologist", positive=POSITIVE, recipe=SHORT, seed=seed)
 
 
 _models: dict[int, Any] = {}

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import spacrd
-
-from ..tl.conftest import make_section
-from .jobs import POSITIVE, QUICK
+from tests.making.models import SHORT
+from tests.making.sections import POSITIVE, make_section
 
 
 def validate(folder: Path, **arguments: Any) -> Any:
     """Many fits, so that it can be met at work."""
     data = [make_section(seed, n=49) for seed in range(3)]
-    arguments = {"recipe": replace(QUICK, fusion_epochs=20), "baselines": False, "seeds": range(40), **arguments}
+    arguments = {"recipe": replace(SHORT, fusion_epochs=20), "baselines": False, "seeds": range(40), **arguments}
     return spacrd.tl.cross_validate(data, "pathologist", positive=POSITIVE, resume=folder / "cv", n_jobs=2, **arguments)
 
 

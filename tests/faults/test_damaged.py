@@ -16,20 +16,17 @@ import zarr
 from scipy.sparse import csr_matrix
 
 import spacrd
-
-from ..image.sections import make_adata, make_sdata
-from ..pp.colour import KEY, extract
-from ..properties.outcome import state
-from ..tl.conftest import make_section
-from .jobs import POSITIVE, QUICK
+from tests.making import colour_encoder
+from tests.making.colour_encoder import KEY, extract
+from tests.making.image_sections import make_adata, make_sdata
+from tests.making.models import SHORT
+from tests.making.sections import POSITIVE, make_section
+from tests.making.states import state
 
 
 @pytest.fixture(autouse=True)
 def _colour(monkeypatch):
-    from spacrd.encoders import _registry
-
-    monkeypatch.setattr(_registry, "_registered", {})
-    spacrd.encoders.register("colour", lambda p: p.mean((1, 2)), dim=3, size=32)
+    colour_encoder.register(monkeypatch)
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -131,7 +128,7 @@ def test_a_image_may_be_an_array_on_disk(tmp_path, kind):
 
 
 def fit(table):
-    return spacrd.tl.fit(table, "pathologist", positive=POSITIVE, recipe=QUICK)
+    return spacrd.tl.fit(table, "pathologist", positive=POSITIVE, recipe=SHORT)
 
 
 @pytest.mark.parametrize("part", ["indices", "indptr"])

@@ -17,12 +17,12 @@ import pytest
 import torch
 
 import spacrd
-
-from ..helpers import scored_adata
-from ..image.sections import make_adata, make_sdata
-from ..properties.outcome import state
-from ..tl.conftest import make_section
-from .jobs import POSITIVE, QUICK
+from tests.making import colour_encoder
+from tests.making.image_sections import make_adata, make_sdata
+from tests.making.models import SHORT
+from tests.making.scored import scored_adata
+from tests.making.sections import POSITIVE, make_section
+from tests.making.states import state
 
 LONG = bool(os.environ.get("SPACRD_LONG"))
 PACKAGE = str(Path(spacrd.__file__).parent)
@@ -81,11 +81,11 @@ def sdata_with_scores():
 
 
 def fit(data):
-    spacrd.tl.fit(data, "pathologist", positive=POSITIVE, recipe=QUICK)
+    spacrd.tl.fit(data, "pathologist", positive=POSITIVE, recipe=SHORT)
 
 
 def cross_validate(data):
-    spacrd.tl.cross_validate(data, "pathologist", positive=POSITIVE, recipe=QUICK, baselines=False)
+    spacrd.tl.cross_validate(data, "pathologist", positive=POSITIVE, recipe=SHORT, baselines=False)
 
 
 CALLS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], int]] = {
@@ -101,10 +101,7 @@ CALLS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any], int]] = {
 
 @pytest.fixture(autouse=True)
 def _colour(monkeypatch):
-    from spacrd.encoders import _registry
-
-    monkeypatch.setattr(_registry, "_registered", {})
-    spacrd.encoders.register("colour", lambda p: p.mean((1, 2)), dim=3, size=32)
+    colour_encoder.register(monkeypatch)
 
 
 def everything(data: Any) -> dict[str, str]:
@@ -173,7 +170,7 @@ def test_ctrl_c_in_the_middle_of_training_leaves_python_running():
 
     before = surroundings()
     with pytest.raises(KeyboardInterrupt):
-        spacrd.tl.fit(make_section(1), "pathologist", positive=POSITIVE, recipe=QUICK, callbacks=[Press()])
+        spacrd.tl.fit(make_section(1), "pathologist", positive=POSITIVE, recipe=SHORT, callbacks=[Press()])
     assert surroundings() == before
 
 
@@ -185,4 +182,4 @@ def test_other_ways_out_of_training_stay_what_they_are():
             sys.exit(3)
 
     with pytest.raises(SystemExit, match="3"):
-        spacrd.tl.fit(make_section(1), "pathologist", positive=POSITIVE, recipe=QUICK, callbacks=[Leave()])
+        spacrd.tl.fit(make_section(1), "pathologist", positive=POSITIVE, recipe=SHORT, callbacks=[Leave()])

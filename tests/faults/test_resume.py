@@ -12,9 +12,10 @@ import pytest
 
 import spacrd
 from spacrd.tl._cv import _run as _cv_run
+from tests.making.models import SHORT
+from tests.making.sections import POSITIVE, make_section
 
-from ..tl.conftest import make_section
-from .jobs import POSITIVE, QUICK, extract
+from .jobs import extract
 
 LONG = bool(os.environ.get("SPACRD_LONG"))
 """Every file with every damage, else each with one of them."""
@@ -63,7 +64,7 @@ def validate(monkeypatch):
 
     def call(folder):
         result = spacrd.tl.cross_validate(
-            data, "pathologist", positive=POSITIVE, recipe=QUICK, baselines=False, resume=folder
+            data, "pathologist", positive=POSITIVE, recipe=SHORT, baselines=False, resume=folder
         )
         return result.likelihoods
 

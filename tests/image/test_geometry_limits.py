@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from spacrd.image import check_placement, find_scale, fit_similarity
-
-from .sections import hexagons
-from .test_geometry import scale_of, squares
+from tests.making.grids import scale_of, squares
+from tests.making.image_sections import hexagons
 
 SEEN = r"spots span x -?\d+ to \d+ and y -?\d+ to \d+ px, while the image is 100 px wide and 100 px high"
 

@@ -6,8 +6,7 @@ import pytest
 import zarr
 
 from spacrd.image import Cutter, Pyramid, check_image, patch_positions
-
-from .sections import SIZE, affine, colour_at, render
+from tests.making.image_sections import SIZE, affine, colour_at, render
 
 CENTRES = np.array([[300.0, 300.0], [200.3, 411.7], [420.5, 150.25], [150.0, 150.0]])
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
 from spacrd.metrics import evaluate
-from tests.helpers import scored_adata
+from tests.making.scored import scored_adata
 
 
 def test_one_section() -> None:

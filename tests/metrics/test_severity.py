@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import spacrd
-from tests.helpers import scored_adata
+from tests.making.scored import scored_adata
 
 
 @pytest.fixture

@@ -13,10 +13,7 @@ import spacrd
 from spacrd._hub import check_hash
 from spacrd.model import SpaCRD
 from spacrd.model._io._folder import CARD, CONFIG, FILES, WEIGHTS
-
-from ..hub import COMMIT, OLDER, TOKEN, FakeHub, hub, shown
-
-__all__ = ["hub"]
+from tests.making.hub import COMMIT, OLDER, TOKEN, FakeHub, shown
 
 
 @pytest.fixture

@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-import spacrd
-
-from ..tl.conftest import make_section, small_recipe
+from tests.making.models import fit_two
 
 
 @pytest.fixture(scope="session")
 def both_model():
-    """Both modalities, calibrated, fitted on two small sections."""
-    sections = [make_section(1), make_section(2)]
-    return spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", recipe=small_recipe())
+    """Both modalities, calibrated."""
+    return fit_two()

@@ -9,10 +9,8 @@ import torch
 import spacrd
 from spacrd.features._scaling import SCALINGS, scale
 from spacrd.nn._rvae import RVAE
-
-from ..tl.conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
 
 
 def constant(table, what):

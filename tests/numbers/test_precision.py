@@ -14,8 +14,8 @@ from spacrd.model import RECIPES
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 from spacrd.train._data import Batch
 from spacrd.train._stages import AlignmentStage, FusionStage
-
-from ..tl.conftest import make_section, small_recipe
+from tests.making.models import small_recipe
+from tests.making.sections import make_section
 
 FORWARD, GRADIENT, SCORE = 1e-5, 1e-3, 1e-5
 """Bounds of docs/method/robustness.md: of logits, of gradients relative to their norm, and of likelihoods."""

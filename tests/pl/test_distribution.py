@@ -8,7 +8,7 @@ import pytest
 
 from spacrd import pl
 from spacrd.pl._distribution import _expected
-from tests.helpers import scored_adata
+from tests.making.scored import scored_adata
 
 
 def test_bars_threshold_and_components() -> None:

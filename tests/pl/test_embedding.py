@@ -11,7 +11,7 @@ from anndata import AnnData
 from spacrd import pl
 from spacrd.pl import _embedding
 from spacrd.pl._layers import class_colors
-from tests.helpers import scored_adata
+from tests.making.scored import scored_adata
 
 
 @pytest.fixture

@@ -4,31 +4,12 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 
 from spacrd import pl
 from spacrd.tl import CrossValidation
 from spacrd.tl._cv._result import metrics_table
-
-
-def cross_validation(models: tuple[str, ...] = ("spacrd", "coin"), n: int = 400) -> CrossValidation:
-    """Two sections; the first model is good, the others guess; some spots are to be ignored."""
-    rng = np.random.default_rng(0)
-    parts, runs = [], []
-    for number, model in enumerate(models):
-        for section in ("a", "b"):
-            label = rng.choice(["invasive", "stroma", "undetermined"], n, p=[0.3, 0.6, 0.1])
-            logit = rng.normal(np.where(label == "invasive", 1.5, -1.5) * (number == 0), 1.0)
-            parts.append(
-                pd.DataFrame({"section": section, "label": label, "likelihood": 1 / (1 + np.exp(-logit))}).assign(
-                    model=model, seed=0
-                )
-            )
-            runs.append({"model": model, "seed": 0, "section": section, "group": section, "threshold": 0.5})
-    spots = pd.concat(parts, ignore_index=True)
-    facts = spots, pd.DataFrame(runs), ("invasive",), None, ("undetermined",)
-    return CrossValidation(metrics_table(*facts), spots, *facts[2:])
+from tests.making.results import cross_validation
 
 
 def area(ax: plt.Axes, number: int) -> float:

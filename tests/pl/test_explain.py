@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import spacrd
-from tests.helpers import scored_adata
+from tests.making.scored import scored_adata
 
 
 @pytest.fixture

@@ -7,14 +7,11 @@ import matplotlib.pyplot as plt
 import pytest
 
 from spacrd import pl
-
-RECORDS = [{"stage": "alignment", "epoch": e, "contrastive": 6.0 - e} for e in range(3)] + [
-    {"stage": "fusion", "epoch": e, "classification": 0.7 - 0.1 * e, "kl": 0.5} for e in range(4)
-]
+from tests.making.results import HISTORY
 
 
 def test_one_panel_per_stage_and_one_line_per_loss() -> None:
-    axes = pl.history(RECORDS)
+    axes = pl.history(HISTORY)
     assert [ax.get_title() for ax in axes] == ["alignment", "fusion"]
     assert [[line.get_label() for line in ax.lines] for ax in axes] == [["contrastive"], ["classification", "kl"]]
     assert list(axes[1].lines[0].get_xdata()) == [1, 2, 3, 4]
@@ -22,8 +19,8 @@ def test_one_panel_per_stage_and_one_line_per_loss() -> None:
 
 
 def test_members_are_averaged() -> None:
-    both = [record | {"member": 0} for record in RECORDS] + [
-        record | {"member": 1, "contrastive": 2.0} for record in RECORDS if record["stage"] == "alignment"
+    both = [record | {"member": 0} for record in HISTORY] + [
+        record | {"member": 1, "contrastive": 2.0} for record in HISTORY if record["stage"] == "alignment"
     ]
     ax = pl.history(both)[0]
     assert [line.get_label() == "contrastive" for line in ax.lines] == [False, False, True]
@@ -32,7 +29,7 @@ def test_members_are_averaged() -> None:
 
 def test_a_loss_looks_the_same_in_all_stages_and_stands_once_in_the_legend() -> None:
     more = [{"stage": "calibrate", "epoch": e, "kl": 0.4 - 0.1 * e} for e in range(3)]
-    alignment, fusion, calibrate = pl.history(RECORDS + more)
+    alignment, fusion, calibrate = pl.history(HISTORY + more)
     assert fusion.lines[1].get_label() == calibrate.lines[0].get_label() == "kl"
     assert fusion.lines[1].get_color() == calibrate.lines[0].get_color() != fusion.lines[0].get_color()
     assert alignment.get_legend() is fusion.get_legend() is None
@@ -42,7 +39,7 @@ def test_a_loss_looks_the_same_in_all_stages_and_stands_once_in_the_legend() -> 
 
 def test_model_chosen_loss_given_axes_and_file(tmp_path: Path) -> None:
     _, given = plt.subplots()
-    model = SimpleNamespace(history=RECORDS)
+    model = SimpleNamespace(history=HISTORY)
     ax = pl.history(model, losses=["kl"], ax=given, save=tmp_path / "h.png")
     assert ax is given
     assert (tmp_path / "h.png").stat().st_size > 1000
@@ -55,4 +52,4 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="empty"):
         pl.history([])
     with pytest.raises(KeyError, match=r"'bce'.*'contrastive'"):
-        pl.history(RECORDS, losses=["bce"])
+        pl.history(HISTORY, losses=["bce"])

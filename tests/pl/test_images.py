@@ -22,9 +22,8 @@ from matplotlib.testing.decorators import remove_ticks_and_titles
 
 from spacrd import pl
 from spacrd.pl import _embedding
-from tests.helpers import scored_adata
-from tests.pl.test_evaluation import cross_validation
-from tests.pl.test_history import RECORDS
+from tests.making.results import HISTORY, cross_validation
+from tests.making.scored import scored_adata
 
 STORED = Path(__file__).parent / "images"
 TOLERANCE = 8.0
@@ -64,7 +63,7 @@ PLOTS: dict[str, Callable[[], object]] = {
     "distribution_classes": lambda: pl.distribution(scored_adata(300), label_key="label"),
     "evaluation": lambda: pl.evaluation(cross_validation()),
     "explain": lambda: pl.explain(explained()),
-    "history": lambda: pl.history(RECORDS),
+    "history": lambda: pl.history(HISTORY),
     "embedding": lambda: pl.embedding(laid_out()),
 }
 

@@ -12,7 +12,7 @@ from matplotlib.collections import EllipseCollection
 
 from spacrd import datasets, pl
 from spacrd.pl._view import MAX_PIXELS, view_section
-from tests.helpers import add_scores, scored_adata
+from tests.making.scored import add_scores, scored_adata
 
 
 def circles(ax: plt.Axes) -> list[EllipseCollection]:

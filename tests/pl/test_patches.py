@@ -9,7 +9,7 @@ from spatialdata import SpatialData
 
 import spacrd
 from spacrd import pl
-from tests.helpers import add_scores, scored_adata
+from tests.making.scored import add_scores, scored_adata
 
 
 @pytest.fixture(scope="module")

@@ -13,14 +13,12 @@ from sklearn.metrics import roc_auc_score
 
 import spacrd
 from spacrd.model import RECIPES
+from tests.making.platforms.simulated import CANCER, MARGIN_UM, Simulated
+from tests.making.platforms.tissue import hexagonal, squares
+from tests.making.platforms.visium import read_visium, write_visium
+from tests.making.platforms.visium_hd import read_visium_hd, write_visium_hd
+from tests.making.platforms.xenium import LIGHT, PIXEL_UM, read_xenium, write_xenium
 
-from .simulated import CANCER, MARGIN_UM, Simulated
-from .tissue import hexagonal, squares
-from .visium import read_visium, write_visium
-from .visium_hd import read_visium_hd, write_visium_hd
-from .xenium import PIXEL_UM, read_xenium, write_xenium
-
-LIGHT = {"transcripts": False, "nucleus_labels": False, "morphology_mip": False, "morphology_focus": False}
 PATCH_UM = 112.0
 ST, VISIUM, HD, XENIUM = range(4)
 QUICK = replace(RECIPES["default"], members=1)

@@ -12,14 +12,11 @@ from spatialdata.models import PointsModel
 from spatialdata.transformations import Identity, Scale, Sequence, get_transformation, set_transformation
 
 import spacrd
-from tests.image.sections import make_adata, make_sdata
-
-from .pixels import KEY, check, expected, extract, facts
-from .tissue import poisson
-from .visium_hd import read_visium_hd
-from .xenium import PIXEL_UM, read_xenium
-
-LIGHT = {"transcripts": False, "nucleus_labels": False, "morphology_mip": False, "morphology_focus": False}
+from tests.making.image_sections import make_adata, make_sdata
+from tests.making.pixel_encoder import KEY, check, expected, extract, facts
+from tests.making.platforms.tissue import poisson
+from tests.making.platforms.visium_hd import read_visium_hd
+from tests.making.platforms.xenium import LIGHT, PIXEL_UM, read_xenium
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from spatialdata.transformations import get_transformation
 
 import spacrd
 from spacrd._sections._elements import matrix_to
-from tests.pp.test_annotate import DUCT, collection, feature
-from tests.tl.conftest import small_recipe
+from tests.making.annotations import DUCT, collection, feature
+from tests.making.models import small_recipe
+from tests.making.toys import POSITIVE
 
-POSITIVE = ["invasive cancer", "cancer in situ"]
 ROOT = Path(__file__).parents[2]
 DRAWN = collection(feature(DUCT, "Duct"), feature(box(40, 40, 350, 350), "Tumor"))
 

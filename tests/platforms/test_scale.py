@@ -11,12 +11,10 @@ from spatialdata.models import ShapesModel
 from spatialdata.transformations import Identity, Scale, get_transformation, set_transformation
 
 import spacrd
-from tests.image.sections import SIZE, hexagons, make_adata, make_sdata, render
-
-from .pixels import KEY, extract, facts
-from .test_xenium import LIGHT
-from .tissue import squares
-from .xenium import PIXEL_UM, read_xenium
+from tests.making.image_sections import SIZE, hexagons, make_adata, make_sdata, render
+from tests.making.pixel_encoder import KEY, extract, facts
+from tests.making.platforms.tissue import squares
+from tests.making.platforms.xenium import LIGHT, PIXEL_UM, read_xenium
 
 
 def found(table, **arguments) -> dict:

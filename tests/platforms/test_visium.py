@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 import spacrd
-
-from .pixels import KEY, check, expected, extract, facts
-from .tissue import camera, hexagonal, photograph, poisson
-from .visium import read_visium, write_visium
+from tests.making.pixel_encoder import KEY, check, expected, extract, facts
+from tests.making.platforms.tissue import camera, hexagonal, photograph, poisson
+from tests.making.platforms.visium import read_visium, write_visium
 
 VIEWS = [{}, {"degrees": 7.0}, {"degrees": 90.0}, {"flip": True}, {"degrees": 7.0, "flip": True, "mpp": 0.7}]
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from spacrd._sections import Selection, split_sections, um_per_unit
-
-from .pixels import KEY, check, expected, extract, facts
-from .tissue import move
-from .visium_hd import read_visium_hd
+from tests.making.pixel_encoder import KEY, check, expected, extract, facts
+from tests.making.platforms.tissue import move
+from tests.making.platforms.visium_hd import read_visium_hd
 
 
 def centres(sdata, table, element) -> np.ndarray:
@@ -74,7 +73,7 @@ def test_cells_take_the_scale_of_the_bins_beside_them(hd, hd_folder):
 
 def cell_places(table) -> np.ndarray:
     """Where the generator put these cells, in micrometres."""
-    from .tissue import squares
+    from tests.making.platforms.tissue import squares
 
     number = table.obs["cell_id"].str.extract(r"cellid_(\d+)-1")[0].astype(int).to_numpy()
     return squares(14, 18, 16.0, 112.0)[0][number - 1]

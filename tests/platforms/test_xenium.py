@@ -9,13 +9,11 @@ from spatialdata import transform
 
 import spacrd
 from spacrd._sections import split_sections, um_per_unit
+from tests.making.pixel_encoder import KEY, check, expected, extract, facts
+from tests.making.platforms.folders import XENIUM_UM
+from tests.making.platforms.tissue import camera, move, photograph
+from tests.making.platforms.xenium import LIGHT, PIXEL_UM, read_xenium, write_he
 
-from .conftest import XENIUM_UM
-from .pixels import KEY, check, expected, extract, facts
-from .tissue import camera, move, photograph
-from .xenium import PIXEL_UM, read_xenium, write_he
-
-LIGHT = {"transcripts": False, "nucleus_labels": False, "morphology_mip": False, "morphology_focus": False}
 VIEWS = [{}, {"mpp": 0.9}, {"degrees": 7.0}, {"degrees": 90.0}, {"flip": True}, {"degrees": 7.0, "flip": True}]
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-import spacrd
-from spacrd.encoders import _registry
+from tests.making import colour_encoder
 
 
 @pytest.fixture(autouse=True)
 def _colour(monkeypatch):
-    monkeypatch.setattr(_registry, "_registered", {})
-    spacrd.encoders.register("colour", lambda p: p.mean((1, 2)), dim=3, size=32)
+    colour_encoder.register(monkeypatch)

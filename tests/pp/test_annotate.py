@@ -18,24 +18,8 @@ from spatialdata.models import Labels2DModel, ShapesModel
 from spatialdata.transformations import Affine, Identity, get_transformation
 
 import spacrd
-from tests.image.sections import SIZE, make_adata, make_sdata
-
-
-def feature(geometry, name: str | None, **properties) -> dict:
-    """What QuPath exports for one annotation."""
-    if name is not None:
-        properties["classification"] = {"name": name, "color": [200, 0, 0]}
-    properties = {"objectType": "annotation", **properties}
-    return {"type": "Feature", "id": "made", "geometry": mapping(geometry), "properties": properties}
-
-
-def collection(*features) -> dict:
-    return {"type": "FeatureCollection", "features": list(features)}
-
-
-TUMOUR = box(51, 51, 403, 503)
-DUCT = box(152, 152, 263, 263)
-HOLED = Polygon(TUMOUR.exterior.coords, [box(292, 292, 373, 373).exterior.coords])
+from tests.making.annotations import DUCT, HOLED, TUMOUR, collection, feature
+from tests.making.image_sections import SIZE, make_adata, make_sdata
 
 
 def wanted(xy: np.ndarray) -> np.ndarray:

@@ -8,8 +8,7 @@ from spatialdata.models import Image2DModel
 from spatialdata.transformations import Affine, get_transformation, set_transformation
 
 import spacrd
-
-from ..image.sections import make_sdata
+from tests.making.image_sections import make_sdata
 
 
 def embedded(change=None):

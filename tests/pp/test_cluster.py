@@ -14,8 +14,8 @@ import pytest
 import pytest_socket
 
 import spacrd
-from tests.image.sections import SIZE, make_adata, make_sdata
-from tests.pp.colour import KEY, extract
+from tests.making.colour_encoder import KEY, extract
+from tests.making.image_sections import SIZE, make_adata, make_sdata
 
 distributed = pytest.importorskip("distributed")
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 import spacrd
-from tests.image.sections import SIZE, hexagons, make_adata, make_sdata, render
-from tests.pp.colour import KEY, check_colours, colours, extract, section
+from tests.making.colour_encoder import KEY, check_colours, colours, extract, section
+from tests.making.image_sections import SIZE, hexagons, make_adata, make_sdata, render
 
 
 def test_each_spot_of_an_anndata_gets_the_patch_at_its_place():

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import spacrd
-from tests.image.sections import SIZE, make_adata, make_sdata
-from tests.pp.colour import KEY, extract, section
+from tests.making.colour_encoder import KEY, extract, section
+from tests.making.image_sections import SIZE, make_adata, make_sdata
 
 
 def _no_image(d):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import spacrd
-from tests.image.sections import SIZE, make_adata
-from tests.pp.colour import KEY, extract
+from tests.making.colour_encoder import KEY, extract
+from tests.making.image_sections import SIZE, make_adata
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_a_killed_process_loses_its_last_block_alone(tmp_path, calls):
 import os
 import spacrd
 import spacrd.pp._embed
-from tests.image.sections import make_adata
+from tests.making.image_sections import make_adata
 spacrd.pp._embed.BLOCK = 8
 seen = 0
 def encode(patches):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import spacrd
-from tests.image.sections import SIZE, hexagons, make_adata, make_sdata
-from tests.pp.colour import KEY, colours, extract
+from tests.making.colour_encoder import KEY, colours, extract
+from tests.making.image_sections import SIZE, hexagons, make_adata, make_sdata
 
 
 def two_libraries():

@@ -12,9 +12,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-import spacrd
-
-from ..tl.conftest import make_section, small_recipe
+from tests.making.models import fit_two, small_recipe
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 QUICK = settings(derandomize=True, deadline=None, database=None, suppress_health_check=SLOW)
@@ -33,6 +31,5 @@ settings.load_profile(PROFILE if PROFILE in ("quick", "thorough") else "quick")
 
 @pytest.fixture(scope="session")
 def model():
-    """Both modalities, calibrated, fitted on two small sections."""
-    sections = [make_section(1), make_section(2)]
-    return spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", recipe=small_recipe(members=1))
+    """Both modalities, calibrated."""
+    return fit_two(recipe=small_recipe(members=1))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 
 import spacrd
-from spacrd.encoders import _registry
+from tests.making import colour_encoder
 
 from .images import arguments_of, build, images
 from .outcome import outcome
@@ -49,8 +49,7 @@ features = st.builds(
 
 @pytest.fixture(autouse=True)
 def _colour(monkeypatch):
-    monkeypatch.setattr(_registry, "_registered", {})
-    spacrd.encoders.register("colour", lambda p: p.mean((1, 2)), dim=3, size=32)
+    colour_encoder.register(monkeypatch)
 
 
 @given(spec=images, encoder=st.sampled_from(["colour", "colour", "handcrafted"]), workers=st.sampled_from([0, 2]))

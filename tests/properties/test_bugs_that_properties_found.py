@@ -8,13 +8,11 @@ import pytest
 from matplotlib import pyplot
 
 import spacrd
-from spacrd.encoders import _registry
-
-from ..helpers import scored_adata
-from ..image.sections import make_adata
-from ..tl.conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
+from tests.making.image_sections import make_adata
+from tests.making.models import small_recipe
+from tests.making.registry import register_encoder
+from tests.making.scored import scored_adata
+from tests.making.sections import POSITIVE, make_section
 
 
 def fit(sections):
@@ -50,8 +48,7 @@ def test_a_hole_of_nan_in_an_image_is_black(monkeypatch):
     pixels[:, 256:] = np.nan
     table = make_adata(hires=pixels)
     table.uns["spatial"]["one"]["scalefactors"]["tissue_hires_scalef"] = 1.0
-    monkeypatch.setattr(_registry, "_registered", {})
-    spacrd.encoders.register("mean", lambda p: p.mean((1, 2)), dim=3, size=16)
+    register_encoder(monkeypatch, "mean", lambda p: p.mean((1, 2)), dim=3, size=16)
     spacrd.pp.extract_patches(table, encoder="mean")
     right = table.obsm["spatial"][:, 0] > 300
     assert np.unique(table.obsm["X_mean"][right], axis=0).shape[0] == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import spacrd
-from tests.helpers import scored_adata
+from tests.making.scored import scored_adata
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)

@@ -13,7 +13,7 @@ from anndata import AnnData
 
 import spacrd
 from spacrd._report import _words
-from tests.helpers import scored_adata
+from tests.making.scored import scored_adata
 from tests.report.page import Page
 
 HOSTILE = ("<script>document.title='taken'</script>", "\"onload='x' & $\\frac$")

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 import spacrd
-
-from .conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
-
-
-def snapshot(table):
-    copied = table.copy()
-    return copied.obs, copied.var, copied.X, dict(copied.obsm), copied.uns
-
-
-def assert_unchanged(table, before):
-    obs, var, x, obsm, uns = before
-    pd.testing.assert_frame_equal(table.obs, obs)
-    pd.testing.assert_frame_equal(table.var, var)
-    assert table.X.dtype == x.dtype
-    np.testing.assert_array_equal(table.X.toarray(), x.toarray())
-    assert set(table.obsm) == set(obsm)
-    for key, values in obsm.items():
-        np.testing.assert_array_equal(table.obsm[key], values)
-    assert set(table.uns) == set(uns)
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
+from tests.making.states import assert_same, state
 
 
 def set_counts(change):
@@ -90,13 +71,13 @@ BAD_TABLES = [
 def test_bad_tables_are_refused_by_fit_and_score(both_model, spoil, error, message):
     table = make_section(3)
     spoil(table)
-    before = snapshot(table)
+    before = state(table)
     with pytest.raises(error, match=message):
         spacrd.tl.fit([make_section(1), table], "pathologist", positive=POSITIVE)
-    assert_unchanged(table, before)
+    assert_same(state(table), before)
     with pytest.raises(error, match=message):
         spacrd.tl.score(table, both_model)
-    assert_unchanged(table, before)
+    assert_same(state(table), before)
 
 
 def drop(*names):
@@ -139,12 +120,12 @@ def test_bad_arguments_of_fit(spoil, kwargs, error, message):
     table = make_section(3)
     if spoil:
         spoil(table)
-    before = snapshot(table)
+    before = state(table)
     kwargs = {"positive": POSITIVE, "label_key": "pathologist", "recipe": small_recipe(members=1), **kwargs}
     label_key = kwargs.pop("label_key")
     with pytest.raises(error, match=message):
         spacrd.tl.fit(table, label_key, **kwargs)
-    assert_unchanged(table, before)
+    assert_same(state(table), before)
 
 
 @pytest.mark.parametrize("data", [None, 3, "path/to/file.h5ad", [None], {}])
@@ -156,7 +137,7 @@ def test_wrong_types_are_named(data, both_model):
 
 
 def test_other_wrong_arguments_of_score(both_model, target):
-    before = snapshot(target)
+    before = state(target)
     with pytest.raises(TypeError, match=r"SpaCRD\.load"):
         spacrd.tl.score(target, "model_folder")
     with pytest.raises(ValueError, match="empty or contain '/'"):
@@ -165,7 +146,7 @@ def test_other_wrong_arguments_of_score(both_model, target):
         spacrd.tl.score(target, both_model, batch_size=0)
     with pytest.raises(ValueError, match="empty"):
         spacrd.tl.score(target[:0].copy(), both_model)
-    assert_unchanged(target, before)
+    assert_same(state(target), before)
 
 
 def test_no_sections():
@@ -209,10 +190,10 @@ def test_another_embedding_is_refused_with_both_values(both_model, target, name,
     if message is None:  # unknown on the model's side: nothing to compare with
         spacrd.tl.score(target, both_model)
         return
-    before = snapshot(target)
+    before = state(target)
     with pytest.raises(ValueError, match=message):
         spacrd.tl.score(target, both_model)
-    assert_unchanged(target, before)
+    assert_same(state(target), before)
     with pytest.warns(UserWarning, match=message):
         spacrd.tl.score(target, both_model, on_mismatch="warn")
 

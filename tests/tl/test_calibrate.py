@@ -7,10 +7,8 @@ import pytest
 
 import spacrd
 from spacrd.metrics import expected_calibration_error
-
-from .conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
 
 
 def fit(sections, **kwargs):

@@ -11,10 +11,8 @@ from scipy.special import expit, logit
 import spacrd
 from spacrd.model._reference import Shift
 from spacrd.tl._call import call_regions, threshold_section, verdict
-
-from .conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
 
 
 @pytest.fixture(scope="module")

@@ -19,10 +19,9 @@ from spacrd.metrics import scores
 from spacrd.tl._cv import _run as _cv_run
 from spacrd.tl._cv._baselines import BASELINES
 from spacrd.tl._cv._folds import read_sections
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
 
-from .conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
 RECIPE = small_recipe(members=1, min_steps=0, calibrated=False, alignment_epochs=1, vae_epochs=1, fusion_epochs=2)
 CHEAP = ["logistic own genes", "concatenation MLP"]
 

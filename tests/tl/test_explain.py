@@ -9,10 +9,9 @@ from scipy.stats import spearmanr
 
 import spacrd
 from spacrd.model._calibration import MAX_LOGIT
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
 
-from .conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
 MODELS = {
     "expression": ("default", {"modality": "expression"}),
     "image": ("default", {"modality": "image"}),

@@ -7,10 +7,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 import spacrd
-
-from .conftest import make_section, small_recipe
-
-POSITIVE = "invasive cancer"
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
 
 
 def fit(sections, **kwargs):

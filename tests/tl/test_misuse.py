@@ -11,11 +11,10 @@ import pytest
 from scipy.sparse import csc_matrix
 
 import spacrd
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
+from tests.making.states import assert_same, state
 
-from .conftest import make_section, small_recipe
-from .test_bad_input import assert_unchanged, snapshot
-
-POSITIVE = "invasive cancer"
 KNOWN = "is one that the model was fitted on"
 
 
@@ -148,10 +147,10 @@ def test_a_model_of_another_organism_is_refused(shared):
     )
     mouse = make_section(3, prefix="Gene")
     mouse.var_names = [name.upper() if i < shared else name for i, name in enumerate(mouse.var_names)]
-    before = snapshot(mouse)
+    before = state(mouse)
     with pytest.raises(ValueError, match=rf"has {shared} of the model's 40 genes.*reads 'GENE\d+'.*another organism"):
         spacrd.tl.score(mouse, model)
-    assert_unchanged(mouse, before)
+    assert_same(state(mouse), before)
     ensembl = make_section(3, prefix="ENSMUSG")
     with pytest.raises(ValueError, match="no gene in common.*the same organism"):
         spacrd.tl.score(ensembl, model)

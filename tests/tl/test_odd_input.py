@@ -11,9 +11,9 @@ from scipy.sparse import csr_matrix
 
 import spacrd
 from spacrd.model import Recipe
-
-from .conftest import make_section, small_recipe
-from .test_bad_input import POSITIVE, assert_unchanged, snapshot
+from tests.making.models import small_recipe
+from tests.making.sections import POSITIVE, make_section
+from tests.making.states import assert_same, state
 
 
 def test_half_precision_counts_score_as_single_precision_ones(both_model):
@@ -49,14 +49,14 @@ def test_a_table_open_on_disk_is_scored(both_model, tmp_path):
 )
 def test_a_slot_of_the_users_own_is_named(both_model, target, record):
     target.uns["spacrd"] = record
-    before = snapshot(target)
+    before = state(target)
     for call in (
         lambda: spacrd.tl.score(target, both_model),
         lambda: spacrd.tl.fit([make_section(1), target], "pathologist", positive=POSITIVE, recipe=small_recipe()),
     ):
         with pytest.raises(TypeError, match=r"uns\['spacrd'\]"):
             call()
-    assert_unchanged(target, before)
+    assert_same(state(target), before)
 
 
 def test_a_sparse_embedding_is_refused(both_model, target):
@@ -67,10 +67,10 @@ def test_a_sparse_embedding_is_refused(both_model, target):
 
 @pytest.mark.parametrize("key", ["mine", "X_mine"])
 def test_a_result_never_replaces_the_embedding(both_model, target, key):
-    before = snapshot(target)
+    before = state(target)
     with pytest.raises(ValueError, match="would replace the embedding"):
         spacrd.tl.score(target, both_model, key_added=key)
-    assert_unchanged(target, before)
+    assert_same(state(target), before)
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from spacrd._sections import Stored
 from spacrd._sections import _stored as stored_module
 from spacrd.features import block_sizes
 from spacrd.model import _infer
-
-from .conftest import make_section, small_recipe
+from tests.making.models import small_recipe
+from tests.making.sections import make_section
 
 
 @pytest.fixture(scope="module", params=["minmax", "quantile", "zscore"])

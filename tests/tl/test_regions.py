@@ -14,7 +14,7 @@ import spatialdata as sd
 from spatialdata import transform
 
 import spacrd
-from tests.image.sections import make_adata, make_sdata
+from tests.making.image_sections import make_adata, make_sdata
 
 UM = 100.0 / 60.0
 """Micrometres per coordinate unit of these sections: spots 60 units apart are 100 um apart."""

@@ -7,10 +7,8 @@ import pandas as pd
 import pytest
 
 import spacrd
-
-from .conftest import small_recipe
-
-POSITIVE = ["invasive cancer", "cancer in situ"]
+from tests.making.models import small_recipe
+from tests.making.toys import POSITIVE
 
 
 def toy(seed, **kwargs):

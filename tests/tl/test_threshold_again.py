@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import spacrd
-
-from .conftest import make_section
+from tests.making.sections import make_section
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import torch
 from spacrd._hardware import Hardware
 from spacrd.model import RECIPES
 from spacrd.nn import SpaCRDNetwork
-
-from .data import train, votes
+from tests.making.training import train, votes
 
 BF16 = Hardware(precision="bf16-mixed")
 

@@ -16,8 +16,8 @@ from scipy.special import expit
 import spacrd
 from spacrd._hardware import Hardware
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
+from tests.making.training import SIZES, votes
 
-from .data import SIZES, votes
 from .two_processes import PLANS, run
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from spacrd._hardware import Hardware
-from tests.train.data import train
+from tests.making.training import train
 
 WHOLE = {"dropout": 0.0, "attention_dropout": 0.0}
 LINEAR = {"fused": False, "linear_votes": True, "variational": False}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 import spacrd
-from spacrd.encoders import _registry
-from tests.image.sections import colour_at
-from tests.platforms.tissue import move
+
+from .image_sections import colour_at
+from .platforms.tissue import move
+from .registry import register_encoder
 
 SIZE = 40
 KEY = "X_pixels"
@@ -15,8 +16,7 @@ KEY = "X_pixels"
 
 def register(monkeypatch) -> None:
     """Make the encoder ``"pixels"`` known to one test."""
-    monkeypatch.setattr(_registry, "_registered", {})
-    spacrd.encoders.register("pixels", lambda p: p.reshape(len(p), -1).astype(float), dim=3 * SIZE**2, size=SIZE)
+    register_encoder(monkeypatch, "pixels", lambda p: p.reshape(len(p), -1).astype(float), dim=3 * SIZE**2, size=SIZE)
 
 
 def expected(centres: np.ndarray, side: float, to_um: np.ndarray, image=colour_at) -> np.ndarray:

@@ -6,7 +6,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import huggingface_hub
@@ -100,9 +102,9 @@ class FakeHub:
         return http.Response(200, headers=headers, content=b"" if request.method == "HEAD" else content)
 
 
-@pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
-    """The hub, reached by its own client, with a login and an empty cache."""
+@contextmanager
+def fake_hub(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[FakeHub]:
+    """Let the hub's own client reach a :class:`FakeHub`, with a login and files kept in ``cache``."""
     factory = getattr(huggingface_hub, "set_client_factory", None)
     if factory is None:
         pytest.skip("this version of huggingface_hub takes no other transport")
@@ -112,7 +114,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactor
     fake.unreachable = http.ConnectError("no route")
     transport = http.MockTransport(lambda request: fake.answer(http, request))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path_factory.mktemp("hub")))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setenv("HF_TOKEN", TOKEN)
 
     def client() -> Any:
@@ -121,8 +123,10 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactor
         return made
 
     factory(client)
-    yield fake
-    factory(made_by)
+    try:
+        yield fake
+    finally:
+        factory(made_by)
 
 
 def shown(error: BaseException, captured: Any, *logged: str) -> str:

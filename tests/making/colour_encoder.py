@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import anndata as ad
 import numpy as np
+import pytest
 
 import spacrd
-from tests.image.sections import colour_at
+
+from .image_sections import colour_at
+from .registry import register_encoder
 
 KEY = "X_colour"
+
+
+def register(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the encoder ``"colour"`` known to one test."""
+    register_encoder(monkeypatch, "colour", lambda p: p.mean((1, 2)), dim=3, size=32)
 
 
 def colours(xy, side=39.0):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from tests.image.sections import colour_at
+from tests.making.image_sections import colour_at
 
 SectionImage = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Colours (3, ...) in 0 to 255 at x and y in micrometres."""

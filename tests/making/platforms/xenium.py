@@ -15,6 +15,8 @@ from .visium_hd import outline
 
 PIXEL_UM = 0.2125
 SUFFIX = 1
+LIGHT = {"transcripts": False, "nucleus_labels": False, "morphology_mip": False, "morphology_focus": False}
+"""Arguments of :func:`read_xenium` that leave away what takes long to read."""
 
 
 def cell_ids(n: int) -> tuple[np.ndarray, list[str]]:
