@@ -10,7 +10,7 @@ import numpy as np
 
 from .._keys import CANCER, NORMAL, REGION_COLORS, UNCERTAIN, Keys
 from .._sections import ScoredSection, Section, recorded_embeddings, result_record
-from ..pl._tissue import tissue_of
+from ..pl import tissue_of
 from . import _figures, _words
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
         rows.append(("counts as cancer", _plain(record["positive"])))
     if model is None:
         return rows
-    from ..model._known import FACT
+    from ..model import TRAINING_HASHES
 
     c = model.config
     if c.expression is not None:
@@ -161,7 +161,9 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
         size = f", patches of {c.image.patch_um:.4g} µm" if c.image.patch_um is not None else ""
         rows.append(("image", f"{c.image.encoder or c.image.key}, {c.image.dim} dimensions{size}"))
     rows += [("networks, seed", f"{c.members}, {c.seed}"), ("neighbours", str(c.n_neighbors))]
-    return rows + [(name.replace("_", " "), _plain(value)) for name, value in c.training.items() if name != FACT]
+    return rows + [
+        (name.replace("_", " "), _plain(value)) for name, value in c.training.items() if name != TRAINING_HASHES
+    ]
 
 
 def models_facts(

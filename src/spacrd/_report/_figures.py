@@ -12,9 +12,7 @@ import numpy as np
 
 from .._keys import CANCER
 from .._sections import ScoredSection
-from ..pl._distribution import draw_histogram
-from ..pl._map import Style, draw_outline, draw_section, draw_tissue
-from ..pl._tissue import Tissue
+from ..pl import Style, Tissue, draw_histogram, draw_outline, draw_section, draw_tissue
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,6 +4,7 @@ from ._cross_validate import CrossValidation, cross_validate
 from ._explain import explain
 from ._fit import fit
 from ._regions import regions
+from ._score import LOW_COVERAGE as LOW_COVERAGE
 from ._score import score
 from ._threshold import threshold
 from ._to_cells import to_cells
