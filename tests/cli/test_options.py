@@ -11,17 +11,19 @@ import shlex
 import pytest
 
 import spacrd
-from spacrd._cli import _annotate, _evaluate, _fit, _main, _patches, _report, _score
-from spacrd._cli._options import COMMANDS, in_options, in_words
+from spacrd._cli import _main
+from spacrd._cli._options import explain_names, parameter_texts
 
-CALLS = {
-    "annotate": (spacrd.pp.annotate, _annotate.ARGUMENTS, {"data", "copy"}),
-    "patches": (spacrd.pp.extract_patches, _patches.ARGUMENTS, {"data", "client", "copy"}),
-    "fit": (spacrd.tl.fit, _fit.ARGUMENTS, {"data", "callbacks"}),
-    "score": (spacrd.tl.score, _score.ARGUMENTS, {"data", "model", "copy"}),
-    "evaluate": (spacrd.metrics.evaluate, _evaluate.ARGUMENTS, {"data"}),
-    "report": (spacrd.report, _report.ARGUMENTS, {"data", "path", "model", "overwrite"}),
+COMMANDS = {command.name: command for command in _main.COMMANDS}
+ELSEWHERE = {
+    "annotate": {"data", "copy"},
+    "patches": {"data", "client", "copy"},
+    "fit": {"data", "callbacks"},
+    "score": {"data", "model", "copy"},
+    "evaluate": {"data"},
+    "report": {"data", "path", "model", "overwrite"},
 }
+"""Arguments of the call behind a command that are no options made of its signature."""
 NEEDED = {
     "annotate": ["--regions", "r.geojson", "--key-added", "k", "--out", "x.zarr"],
     "patches": ["--out", "x.zarr"],
@@ -36,11 +38,11 @@ def parse(*words: str) -> argparse.Namespace:
     return _main.build_parser(_main.COMMANDS).parse_args(words)
 
 
-@pytest.mark.parametrize("command", CALLS)
+@pytest.mark.parametrize("command", ELSEWHERE)
 def test_every_argument_is_an_option_with_the_same_default(command: str) -> None:
-    call, names, elsewhere = CALLS[command]
-    parameters = inspect.signature(call).parameters
-    assert set(names) | elsewhere == set(parameters)
+    names = COMMANDS[command].arguments
+    parameters = inspect.signature(operator.attrgetter(COMMANDS[command].call)(spacrd)).parameters
+    assert set(names) | ELSEWHERE[command] == set(parameters)
     arguments = parse(command, "input", *NEEDED[command])
     for name in names:
         default = parameters[name].default
@@ -48,8 +50,8 @@ def test_every_argument_is_an_option_with_the_same_default(command: str) -> None
             assert getattr(arguments, name) == (None if name == "ignore" else default), name
 
 
-@pytest.mark.parametrize("command", [*CALLS, "demo", ""])
-def test_help_is_for_people(command: str, cli) -> None:
+@pytest.mark.parametrize("command", [*COMMANDS, ""])
+def test_help_speaks_of_options_without_markup(command: str, cli) -> None:
     said = cli(*filter(None, [command]), "--help")
     assert said.code == 0
     assert "exit codes:" in said.out
@@ -103,29 +105,48 @@ def test_version(cli) -> None:
     assert cli("--version").out == f"spacrd {spacrd.__version__}\n"
 
 
+def documented(one: int, two: int, three: str | None = None) -> None:
+    """Do something.
+
+    Parameters
+    ----------
+    one, two
+        Numbers, see :func:`spacrd.tl.score`:
+
+        - a list
+    three : str
+        A text; ``one`` if None.
+
+    Returns
+    -------
+    nothing
+        At all.
+    """
+
+
+def test_parameters_are_read_from_a_docstring() -> None:
+    numbers = "Numbers, see :func:`spacrd.tl.score`: - a list"
+    assert parameter_texts(documented) == {"one": numbers, "two": numbers, "three": "A text; ``one`` if None."}
+    assert parameter_texts(test_version) == {}
+
+
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("message", "note"),
     [
-        ("Name it with `table_key`.", "Name it with --table-key."),
-        ("Set positive= to the cancer label(s).", "Set --positive to the cancer label(s)."),
-        ("Pass overwrite=True or name another.", "Pass --overwrite or name another."),
-        ("recipe='x' is not known.", "--recipe='x' is not known."),
-        ("pass on_mismatch='warn' to", "pass --on-mismatch='warn' to"),
-        ("patch_um=-1", "--patch-um=-1"),
-        ("patch_um must be positive", "--patch-um must be positive"),
-        ("no table 'patch_um'; patch_um.h5ad", "no table 'patch_um'; patch_um.h5ad"),
-        ("no file '/data/recipe=2/x', 'recipe=2'", "no file '/data/recipe=2/x', 'recipe=2'"),
-        ("out of reach; outer=1, no_recipe='x'", "out of reach; outer=1, no_recipe='x'"),
+        ("Name it with `table_key`.", "table_key is --table-key"),
+        ("patch_um must be positive", "patch_um is --patch-um"),
+        ("Set positive= to the cancer label(s).", "positive is --positive"),
+        ("recipe='x' is not known.", "recipe is --recipe"),
+        ("Run `spacrd.pp.extract_patches` first.", "spacrd.pp.extract_patches is `spacrd patches`"),
+        ("spacrd.tl.score(on_mismatch='warn')", "spacrd.tl.score is `spacrd score`, on_mismatch is --on-mismatch"),
+        ("no table 'patch_um'", ""),
+        ("no file '/data/recipe=2/x', 'recipe=2'", ""),
+        ("a positive recipe; outer=1, no_recipe='x', my_table_key", ""),
+        ("spacrd.tl.scores, spacrd.pp.pseudospots", ""),
     ],
 )
-def test_messages_name_options(text: str, expected: str) -> None:
+def test_names_in_a_message_are_explained_and_the_message_is_not_touched(message: str, note: str) -> None:
     names = ("table_key", "positive", "overwrite", "recipe", "on_mismatch", "patch_um", "out")
-    assert in_options(text, names) == expected
-
-
-def test_calls_are_named_as_their_commands() -> None:
-    text = "Run `spacrd.pp.extract_patches` with `image_key`, not spacrd.tl.scores or spacrd.pp.pseudospots."
-    expected = "Run spacrd patches with --image-key, not spacrd.tl.scores or spacrd.pp.pseudospots."
-    assert in_words(text, {"image_key"}) == expected
-    for call, command in COMMANDS.items():
-        assert operator.attrgetter(call)(spacrd) is CALLS[command][0]
+    calls = {"pp.extract_patches": "patches", "tl.score": "score"}
+    explained = explain_names(message, names, calls)
+    assert explained == (f"{message} (On the command line {note}.)" if note else message)

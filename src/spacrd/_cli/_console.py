@@ -19,7 +19,7 @@ from .._settings import logger, settings
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command found."""
+    """The outcome of a command."""
 
     record: Mapping[str, Any]
     """For ``--json``."""
@@ -39,8 +39,8 @@ class Console:
         What the user asked for.
     stdout
         For results; ``sys.stdout`` is turned to stderr while a command runs, as libraries print too.
-    words
-        Puts a text that names arguments of a call into words of the command line.
+    explain
+        Adds to a message what the names in it are called on the command line.
     warnings
         Texts of spacrd's warnings so far, each once.
     """
@@ -49,7 +49,7 @@ class Console:
     verbose: bool
     as_json: bool
     stdout: TextIO
-    words: Callable[[str], str] = str
+    explain: Callable[[str], str] = str
     warnings: list[str] = field(default_factory=list)
     _shown: set[str] = field(default_factory=set, repr=False)
 
@@ -81,7 +81,7 @@ class Console:
             return
         self._shown.add(text)
         if issubclass(category, SpacrdWarning):
-            text = self.words(text)
+            text = self.explain(text)
             self.warnings.append(text)
             text = f"spacrd: warning: {text}"
         else:

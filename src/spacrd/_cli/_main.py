@@ -14,25 +14,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import __version__
-from . import _annotate, _demo, _evaluate, _fit, _patches, _report, _score
 from ._console import Console, settings_of
-from ._options import in_words
+from ._model import FIT, SCORE
+from ._options import explain_names
 from ._parser import build_parser
+from ._prepare import ANNOTATE, PATCHES
+from ._results import DEMO, EVALUATE, REPORT
 
-COMMANDS = (
-    _demo.COMMAND,
-    _annotate.COMMAND,
-    _patches.COMMAND,
-    _fit.COMMAND,
-    _score.COMMAND,
-    _evaluate.COMMAND,
-    _report.COMMAND,
-)
-UNEXPECTED, USER_ERROR, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
+COMMANDS = (DEMO, ANNOTATE, PATCHES, FIT, SCORE, EVALUATE, REPORT)
+UNEXPECTED, INPUT_ERROR, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
 
 
-def is_users(error: Exception) -> bool:
-    """Whether the user can mend it: files, missing packages, and what spacrd itself refuses.
+def is_input_error(error: Exception) -> bool:
+    """Tell whether the user can mend an error: files, missing packages, and what spacrd itself refuses.
 
     The same kinds of error raised inside another library are not meant for the user.
     """
@@ -44,9 +38,10 @@ def is_users(error: Exception) -> bool:
     return str(last.f_globals.get("__name__", "")).split(".")[0] == "spacrd"
 
 
-def _message(error: Exception, arguments: argparse.Namespace) -> str:
+def _message(error: Exception, console: Console) -> str:
+    """Return what an error says, in one line."""
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return in_words(" ".join(str(text).split()), settings_of(arguments))
+    return console.explain(" ".join(str(text).split()))
 
 
 @contextlib.contextmanager
@@ -79,8 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _parse(argv)
         settings = settings_of(arguments)
-        words = functools.partial(in_words, names=settings)
-        console = Console(arguments.quiet, arguments.verbose, arguments.json, sys.stdout, words)
+        calls = {command.call: command.name for command in COMMANDS if command.call}
+        explain = functools.partial(explain_names, arguments=settings, commands=calls)
+        console = Console(arguments.quiet, arguments.verbose, arguments.json, sys.stdout, explain)
         facts = {"spacrd": __version__, "command": arguments.command, "settings": settings}
         with _tidy_when_terminated():
             return _run(arguments, console, facts)
@@ -114,8 +110,8 @@ def _run(arguments: argparse.Namespace, console: Console, facts: dict[str, Any])
         print("spacrd: interrupted; unfinished output was removed", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        code = USER_ERROR if is_users(error) else UNEXPECTED
-        text = _message(error, arguments)
+        code = INPUT_ERROR if is_input_error(error) else UNEXPECTED
+        text = _message(error, console)
         if code == UNEXPECTED:
             text = f"unexpected {type(error).__name__}: {text}"
         if arguments.debug:

@@ -7,93 +7,25 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
-COMMANDS = {
-    "pp.annotate": "annotate",
-    "pp.extract_patches": "patches",
-    "tl.fit": "fit",
-    "tl.score": "score",
-    "metrics.evaluate": "evaluate",
-    "report": "report",
-}
-"""Calls and the commands that make them."""
-
 Group = argparse._ArgumentGroup | argparse.ArgumentParser
+Changes = Mapping[str, Mapping[str, Any]]
+"""By argument: what the command line says or does differently, as keywords of ``add_argument``."""
 
 
 def flag(name: str) -> str:
-    """Option of an argument: ``table_key`` is ``--table-key``."""
+    """Return the option of an argument: ``table_key`` is ``--table-key``."""
     return f"--{name.replace('_', '-')}"
 
 
-def parameter_texts(function: Callable[..., Any]) -> dict[str, str]:
-    """What the docstring (numpydoc) says of each parameter, in one line each."""
-    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w+\n-+\n|\Z)", inspect.getdoc(function) or "", flags=re.M | re.S)
-    found = re.findall(r"^(\w[\w, ]*)\n((?:[ \t]+.*\n?|\n)+)", section[1] if section else "", flags=re.M)
-    return {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
-
-
-def in_options(text: str, names: Iterable[str]) -> str:
-    """Text of the API with its arguments as options: ``table_key=`` and ```table_key``` become ``--table-key``."""
-    names = set(names)
-    name = rf"(?<![\w.'/-])`?({'|'.join(sorted(names, key=len, reverse=True))})"
-    text = re.sub(rf"{name}(?:`|=True\b`?|=`|=(?![\w'\"(\[.-]))", lambda found: flag(found[1]), text)
-    text = re.sub(rf"{name}=", lambda found: f"{flag(found[1])}=", text)
-    # A word with an underscore is an argument, unless it stands in quotes or in a path.
-    return re.sub(r"(?<![\w.'/-])([a-z]+_[a-z_]+)(?![\w.'/-])", lambda found: _known(found[1], names), text)
-
-
-def in_words(text: str, names: Iterable[str]) -> str:
-    """Text of a message with calls as their commands, and arguments as options."""
-    for call, command in COMMANDS.items():
-        text = re.sub(rf"`?spacrd\.{re.escape(call)}\b`?", f"spacrd {command}", text)
-    return in_options(text, names)
-
-
-def _known(word: str, names: Iterable[str]) -> str:
-    return flag(word) if word in names else word
-
-
-def _help(text: str, names: Iterable[str]) -> str:
-    """Text of a docstring for a terminal: options, no reStructuredText, no None."""
-    text = in_options(re.sub(r":\w+:`~?[\w.]*?(\w+)`", r"\1", text).replace("``", "`"), names).replace("`", "")
-    text = re.sub(r"\bif None\b", "if not given", text).removesuffix(".")
-    return text[:1].lower() + text[1:] if text[1:2].islower() else text
-
-
-def _kind(annotation: str) -> dict[str, Any]:
-    """Type or choices of an option, from the annotation of the argument."""
-    parts = [part for part in annotation.split(" | ") if part != "None"]
-    if len(parts) == 1 and (literal := re.fullmatch(r"Literal(\[.*\])", parts[0])):
-        return {"choices": ast.literal_eval(literal[1])}
-    for name, kind, metavar in (("int", int, "N"), ("float", float, "NUMBER")):
-        if parts == [name]:
-            return {"type": kind, "metavar": metavar}
-    if parts == ["bool"]:
-        return {"action": "store_true"}
-    return {}
-
-
-def add_options(group: Group, function: Callable[..., Any], names: Iterable[str], **changes: Mapping[str, Any]) -> None:
-    """Add an option for each named argument of ``function``.
-
-    Parameters
-    ----------
-    group
-        Where to.
-    function
-        The call behind the command.
-    names
-        Its arguments.
-    **changes
-        By argument: what the command line says or does differently, as keywords of ``add_argument``.
-    """
+def add_options(group: Group, function: Callable[..., Any], names: Iterable[str], changes: Changes) -> None:
+    """Add an option for each named argument of ``function``, the call behind the command."""
     parameters, texts = inspect.signature(function).parameters, parameter_texts(function)
-    every = list(parameters)
     for name in names:
         parameter, change = parameters[name], dict(changes.get(name, {}))
-        text = change.pop("help", None) or _help(texts.get(name, ""), every)
+        text = change.pop("help", None) or _help(texts.get(name, ""), parameters)
         keywords: dict[str, Any] = {**_kind(parameter.annotation), **change, "help": text.replace("%", "%%")}
         if parameter.default is parameter.empty:
             keywords["required"] = True
@@ -105,5 +37,75 @@ def add_options(group: Group, function: Callable[..., Any], names: Iterable[str]
 
 
 def given(arguments: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """Values of these options, as keywords of the call."""
+    """Return the values of these options, as keywords of the call."""
     return {name: getattr(arguments, name) for name in names}
+
+
+def parameter_texts(function: Callable[..., Any]) -> dict[str, str]:
+    """Read what a numpydoc docstring says of each parameter, in one line each.
+
+    ``numpydoc.docscrape`` does the same, but numpydoc requires Sphinx, which no user of the command line needs.
+    """
+    lines = (inspect.getdoc(function) or "").splitlines()
+    if "Parameters" not in lines:
+        return {}
+    texts: dict[str, str] = {}
+    names: list[str] = []
+    for line, following in pairwise([*lines[lines.index("Parameters") + 2 :], ""]):
+        if following and not following.strip("-"):
+            break  # the heading of the next section
+        if line[:1].strip():
+            names = line.partition(":")[0].split(", ")
+            texts |= dict.fromkeys(names, "")
+        else:
+            texts |= {name: f"{texts[name]} {line.strip()}".strip() for name in names}
+    return texts
+
+
+def _help(text: str, arguments: Iterable[str]) -> str:
+    """Turn a text of a docstring into one for a terminal: options for arguments, no other markup, no None."""
+    text = re.sub(r":\w+:`~?([\w.]+)`", lambda role: role[1].rpartition(".")[2], text)
+    for name in arguments:
+        text = text.replace(f"``{name}``", flag(name)).replace(f"``{name}=", f"{flag(name)}=")
+    text = text.replace("``", "").replace("if None", "if not given").removesuffix(".")
+    return text[:1].lower() + text[1:] if text[1:2].islower() else text
+
+
+def _kind(annotation: str) -> dict[str, Any]:
+    """Return type or choices of an option, from the annotation of the argument."""
+    types = [name for name in annotation.split(" | ") if name != "None"]
+    if len(types) == 1 and types[0].startswith("Literal["):
+        return {"choices": ast.literal_eval(types[0].removeprefix("Literal"))}
+    for name, kind, metavar in (("int", int, "N"), ("float", float, "NUMBER")):
+        if types == [name]:
+            return {"type": kind, "metavar": metavar}
+    return {"action": "store_true"} if types == ["bool"] else {}
+
+
+def explain_names(message: str, arguments: Iterable[str], commands: Mapping[str, str]) -> str:
+    """Return a message of the API, followed by what the names in it are called on the command line.
+
+    The message itself stays as it is: whatever its words, nothing in it can be garbled.
+
+    Parameters
+    ----------
+    message
+        Text of an error or a warning.
+    arguments
+        Names of arguments that are options of the command.
+    commands
+        Commands by the call that each makes, such as ``"tl.fit"``.
+    """
+    calls = {f"spacrd.{call}": command for call, command in commands.items()}
+    names = [f"{call} is `spacrd {command}`" for call, command in calls.items() if _holds(message, call)]
+    for name in arguments:
+        # A name of one word may be a word of the sentence: it is an argument in `backticks` or before an =.
+        if f"`{name}`" in message or _holds(message, f"{name}=") or ("_" in name and _holds(message, name)):
+            names.append(f"{name} is {flag(name)}")
+    return f"{message} (On the command line {', '.join(names)}.)" if names else message
+
+
+def _holds(message: str, name: str) -> bool:
+    """Tell whether a message holds a name that is not part of a longer name, of a path or of a quoted text."""
+    end = "" if name.endswith("=") else r"(?![\w'/-])"
+    return re.search(rf"(?<![\w.'/-]){re.escape(name)}{end}", message) is not None

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._checks import quote_names
 from .._files import replace_folder, replacing
 from ._inputs import Input, Kind, is_zarr
 from ._options import Group
-from ._stores import copy_with
+
+if TYPE_CHECKING:
+    from spatialdata import SpatialData
 
 DATA = "file or store to write: .h5ad or .zarr for AnnData, .zarr for SpatialData"
 
 
 def add_outputs(parser: argparse.ArgumentParser, what: str = DATA, *, required: bool = False) -> Group:
-    """Options that say where results are written; returns their group."""
+    """Add the options that say where results are written, and return their group."""
     group = parser.add_argument_group("what is written")
     where = group.add_mutually_exclusive_group(required=required)
     where.add_argument("--out", metavar="PATH", help=what)
@@ -29,7 +32,7 @@ def add_outputs(parser: argparse.ArgumentParser, what: str = DATA, *, required: 
 
 
 def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace, suffix: str | None = None) -> list[Path]:
-    """Where each input's result goes, checked before the work; empty if nothing is to be written.
+    """Return where each input's result goes, checked before the work; empty if nothing is to be written.
 
     Results end in ``suffix``; without it they are data, in the container of their input.
     """
@@ -49,26 +52,26 @@ def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace, suffix:
     else:
         return []
     for source, target in zip(inputs, targets, strict=True):
-        known = (suffix,) if suffix else _suffixes(source)
-        if target.suffix not in known:
+        suffixes = (suffix,) if suffix else _suffixes(source)
+        if target.suffix not in suffixes:
             what = "a report" if suffix else "AnnData" if source.kind.is_anndata else "SpatialData"
             raise ValueError(
                 f"{str(target)!r} cannot hold the result of {source.given!r}, which is {what}: end it in "
-                f"{' or '.join(known)}."
+                f"{' or '.join(suffixes)}."
             )
         check_free(target, overwrite=arguments.overwrite)
     return targets
 
 
 def _suffixes(source: Input) -> tuple[str, ...]:
-    """Suffixes of files that can hold the container of an input, its own last."""
+    """Return the suffixes of files that can hold the container of an input, its own last."""
     if not source.kind.is_anndata:
         return (".zarr",)
     return (".zarr", ".h5ad") if source.kind is Kind.H5AD else (".h5ad", ".zarr")
 
 
 def check_free(target: Path, *, overwrite: bool) -> None:
-    """Refuse a place that is taken, or that cannot be written to."""
+    """Refuse a target that exists, or that cannot be written."""
     store = target.suffix == ".zarr"
     if target.exists():
         if not overwrite:
@@ -82,17 +85,17 @@ def check_free(target: Path, *, overwrite: bool) -> None:
 
 
 def check_writable(target: Path) -> None:
-    """Refuse a place in a folder that cannot be written to."""
-    there = next(folder for folder in target.absolute().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        raise PermissionError(f"{str(target)!r} cannot be written: {str(there)!r} is no folder you may write to.")
+    """Refuse a target in a folder that cannot be written to."""
+    folder = next(folder for folder in target.absolute().parents if folder.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise PermissionError(f"{str(target)!r} cannot be written: {str(folder)!r} is no folder you may write to.")
 
 
 def write_file(target: Path, make: Callable[[Path], object]) -> None:
     """Have ``make`` write a file, in folders that are made if need be, whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as part:
-        make(part)
+    with replacing(target) as unfinished:
+        make(unfinished)
 
 
 def write_store(target: Path, make: Callable[[Path], object]) -> None:
@@ -115,10 +118,36 @@ def write_data(data: Any, target: Path, source: Input, changed: Collection[str])
     # Strings that pandas holds as nullable come from newer versions; they can be written all the same.
     with anndata.settings.override(allow_write_nullable_strings=True):
         if source.kind is Kind.SPATIALDATA:
-            write_store(target, lambda path: copy_with(source.path, path, data, changed))
+            write_store(target, lambda path: _copy_with(source.path, path, data, changed))
         elif not source.kind.is_anndata:
             write_store(target, data.write)
         elif target.suffix == ".zarr":
             write_store(target, data.write_zarr)
         else:
             write_file(target, lambda path: data.write_h5ad(path, compression="gzip"))
+
+
+def _copy_with(source: Path, target: Path, data: SpatialData, changed: Collection[str]) -> None:
+    """Copy ``source`` to ``target``, with the elements ``changed`` of ``data`` in place of its own.
+
+    An image is not decoded and encoded again, which takes ten times as long, and keeps its chunks and compression.
+    """
+    from spatialdata import SpatialData
+
+    tables = {name: element for name, element in data.tables.items() if name in changed}
+    shapes = {name: element for name, element in data.shapes.items() if name in changed}
+    written: Mapping[str, Mapping[str, object]] = {"tables": tables, "shapes": shapes}
+    _copy_files(source, target, {Path(kind, name) for kind, elements in written.items() for name in elements})
+    results = SpatialData(tables=tables, shapes=shapes)
+    results.path = target
+    results.write_element([*tables, *shapes])
+
+
+def _copy_files(source: Path, target: Path, left_out: Collection[Path]) -> None:
+    """Copy contents, but no permissions: an input may be read-only."""
+    for folder, folders, files in os.walk(source, followlinks=True):
+        relative = Path(folder).relative_to(source)
+        folders[:] = [name for name in folders if relative / name not in left_out]
+        (target / relative).mkdir()
+        for name in files:
+            shutil.copyfile(Path(folder, name), target / relative / name)

@@ -13,7 +13,7 @@ EXIT_CODES = """\
 exit codes:
   0    done
   1    unexpected error: please report it, with the traceback that --debug shows
-  2    error of yours: the message says what was found, what was expected and what to do
+  2    input error: the message says what was found, what was expected and what to do
   130  interrupted (Ctrl-C); 143 terminated; 141 nobody reads the output any more
 """
 
@@ -23,15 +23,19 @@ class Command(NamedTuple):
 
     name: str
     summary: str
+    call: str
+    """Function of spacrd that it runs, such as ``"tl.fit"``."""
+    arguments: tuple[str, ...]
+    """Arguments of that function that are its options."""
     fill: Callable[[argparse.ArgumentParser], None]
-    """Adds its options."""
+    """Adds its options to a parser."""
     run: Callable[[argparse.Namespace, Console], Outcome]
-    """Does it."""
+    """Runs it."""
     examples: str
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Defaults behind the help of options that have one."""
+    """Formatter that writes defaults behind the help of options that have one."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         shown = not (action.default is None or action.default is argparse.SUPPRESS or isinstance(action.default, bool))
@@ -56,7 +60,7 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _add_talk(parser: argparse.ArgumentParser, *, top: bool) -> None:
-    """Options of every command, before its name or after it."""
+    """Add the options of every command, before its name or after it."""
     group = parser.add_argument_group("what is said")
     default: dict[str, Any] = {"default": False if top else argparse.SUPPRESS}
     loud = group.add_mutually_exclusive_group()

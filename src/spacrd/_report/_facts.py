@@ -10,7 +10,7 @@ import numpy as np
 
 from .._keys import CANCER, NORMAL, REGION_COLORS, UNCERTAIN, Keys
 from .._sections import ScoredSection, Section, Selection, recorded_embeddings, result_record
-from ..pl._view import view_section
+from ..pl import view_section
 from . import _figures, _words
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
         rows.append(("counts as cancer", _plain(record["positive"])))
     if model is None:
         return rows
-    from ..model._known import SECTION_HASHES
+    from ..model import SECTION_HASHES
 
     c = model.config
     if c.expression is not None:

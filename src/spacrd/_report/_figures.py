@@ -12,9 +12,7 @@ import numpy as np
 
 from .._keys import CANCER
 from .._sections import ScoredSection
-from ..pl._distribution import draw_histogram
-from ..pl._map import Style, draw_outline, draw_section, draw_tissue
-from ..pl._view import SectionView
+from ..pl import SectionView, Style, draw_histogram, draw_outline, draw_section, draw_tissue
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._keys import NO_TUMOUR, TUMOUR, UNCLEAR
-from ..pl._distribution import caveat_of
+from ..pl import caveat_of
 
 VERDICTS = {
     TUMOUR: "Enough spots look like the cancer of the training sections to call this a section with tumour.",
@@ -52,8 +52,8 @@ def percent(share: float) -> str:
 
 def checks(report: Mapping[str, Any]) -> list[Check]:
     """How a section compares with the training sections; what could not be told is left out."""
-    from ..model._reference import DEPTH, FAR
-    from ..tl._match import LOW_COVERAGE
+    from ..model import UNUSUAL_DEPTH, UNUSUAL_DISTANCE
+    from ..tl import LOW_COVERAGE
 
     found = []
     coverage = number(report, "gene_coverage")
@@ -75,7 +75,7 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
     ):
         distance = number(report, name)
         if math.isfinite(distance):
-            far = distance > FAR
+            far = distance > UNUSUAL_DISTANCE
             meaning = (
                 f"{subject} lies farther from every training section than these lie from each other: "
                 "another stain, tissue or protocol?"
@@ -85,7 +85,7 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
             found.append(Check(what, f"{distance:.2f}", meaning, far))
     depth, median = number(report, "depth_ratio"), number(report, "median_counts")
     if math.isfinite(depth) and math.isfinite(median):
-        far = depth > DEPTH
+        far = depth > UNUSUAL_DEPTH
         meaning = (
             "Within the range of the training sections."
             if depth <= 1

@@ -3,6 +3,7 @@
 from ._calibration import Calibration, centre
 from ._config import ModelConfig
 from ._infer import Scores, make_tokens, propagated, score_inputs, to_device
+from ._io import free_place
 from ._known import SECTION_HASHES, section_hash
 from ._model import SpaCRD
 from ._parts import ModelParts, Replicate, further_network
@@ -11,11 +12,13 @@ from ._prevalence import LinearClassifier, PrevalenceClassifier
 from ._profile import SectionProfile, profile_section
 from ._propagate import propagate
 from ._recipe import RECIPES, Recipe, get_recipe
-from ._reference import Reference, Shift
+from ._reference import UNUSUAL_DEPTH, UNUSUAL_DISTANCE, Reference, Shift
 
 __all__ = [
     "RECIPES",
     "SECTION_HASHES",
+    "UNUSUAL_DEPTH",
+    "UNUSUAL_DISTANCE",
     "Calibration",
     "LinearClassifier",
     "ModelConfig",
@@ -30,6 +33,7 @@ __all__ = [
     "Shift",
     "SpaCRD",
     "centre",
+    "free_place",
     "further_network",
     "get_recipe",
     "make_tokens",

@@ -9,10 +9,10 @@ import numpy as np
 
 from ._profile import SectionProfile
 
-FAR = 1.0
+UNUSUAL_DISTANCE = 1.0
 """Relative distance beyond which a section is warned about: farther from every training section than these are from
 each other. Of sections like the training ones, one in so many plus one lies there by chance."""
-DEPTH = 3.0
+UNUSUAL_DEPTH = 3.0
 """Times shallower or deeper than every training section, beyond which a section is warned about."""
 
 
@@ -60,9 +60,9 @@ class Shift:
         texts = []
         for name, what in (("expression_distance", "mean expression"), ("image_distance", "mean patch embedding")):
             ratio = getattr(self, name)
-            if ratio > FAR:
+            if ratio > UNUSUAL_DISTANCE:
                 texts.append(f"its {what} is {_farther(ratio)}")
-        if self.depth_ratio > DEPTH:
+        if self.depth_ratio > UNUSUAL_DEPTH:
             texts.append(
                 f"its spots have {self.median_counts:.0f} counts, {self.depth_ratio:.1f} times beyond every training "
                 "section"

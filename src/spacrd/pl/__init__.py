@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from ._distribution import caveat_of as caveat_of
 from ._distribution import distribution
+from ._distribution import draw_histogram as draw_histogram
 from ._embedding import embedding
 from ._evaluation import evaluation
 from ._explain import explain
 from ._history import history
 from ._likelihood import likelihood
+from ._map import Style as Style
+from ._map import draw_outline as draw_outline
+from ._map import draw_section as draw_section
+from ._map import draw_tissue as draw_tissue
 from ._patches import patches
+from ._view import SectionView as SectionView
+from ._view import view_section as view_section
 
 __all__ = ["distribution", "embedding", "evaluation", "explain", "history", "likelihood", "patches"]

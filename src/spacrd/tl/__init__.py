@@ -3,6 +3,7 @@
 from ._cross_validate import CrossValidation, cross_validate
 from ._explain import explain
 from ._fit import fit
+from ._match import LOW_COVERAGE as LOW_COVERAGE
 from ._regions import regions
 from ._score import score
 from ._threshold import threshold

@@ -1,1 +1,5 @@
 """Models as folders and on the hub."""
+
+from ._folder import free_place
+
+__all__ = ["free_place"]

@@ -26,14 +26,14 @@ def one_line(said) -> str:
     return line
 
 
-def test_a_mistake_of_the_user_is_one_line_in_words_of_the_command_line(toys: Path, tmp_path: Path, cli) -> None:
+def test_an_input_error_is_one_line_and_explains_its_names(toys: Path, tmp_path: Path, cli) -> None:
     section, out = toys / "toy_3.zarr", tmp_path / "model"
     line = one_line(cli("fit", section, "--label-key", "pathologists", "--positive", "x", "--out", out))
     assert "Did you mean 'pathologist'?" in line
     line = one_line(cli("patches", section, "--table-key", "tables", "--out", tmp_path / "x.zarr"))
-    assert "'table'" in line and "--table-key" in line and "table_key" not in line
+    assert "'table'" in line and "`table_key`. (On the command line table_key is --table-key.)" in line
     line = one_line(cli("evaluate", section, *LABELS))
-    assert "no result 'spacrd'" in line and "Run spacrd score first" in line
+    assert "no result 'spacrd'" in line and "spacrd.tl.score is `spacrd score`" in line
     line = one_line(cli("fit", section, *LABELS, "--recipe", "none", "--out", out))
     assert "'published'" in line
     assert not list(tmp_path.iterdir())
@@ -162,7 +162,10 @@ def test_other_libraries_are_heard_with_verbose_alone(evaluate_raises, toys: Pat
     monkeypatch.setattr(spacrd.metrics, "evaluate", noisy)
     progress, verbosity = spacrd.settings.progress, spacrd.settings.verbosity
     said = cli("evaluate", toys / "toy_3.h5ad", *LABELS, "--json")
-    assert said.json["warnings"] == ["ours: --table-key"] and said.err.count("ours") == 1
+    assert (
+        said.json["warnings"] == ["ours: `table_key` (On the command line table_key is --table-key.)"]
+        and said.err.count("ours") == 1
+    )
     assert "12 genes" not in said.err
     assert "noise on stdout" in said.err and "noise of a library" not in said.err
     loud = cli("evaluate", toys / "toy_3.h5ad", *LABELS, "--verbose")

@@ -1,0 +1,139 @@
+"""Commands that show results: ``spacrd evaluate``, ``spacrd report`` and ``spacrd demo``."""
+
+from __future__ import annotations
+
+import argparse
+
+from ._console import Console, Outcome, table_text
+from ._inputs import add_inputs, add_model, find_inputs, load_model, read
+from ._options import Changes, add_options, given
+from ._outputs import add_outputs, plan_outputs
+from ._parser import Command
+
+KEY_HELP = {"help": "name of the result, --key-added of spacrd score"}
+EVALUATE_READS = ("table_key", "library_key", "key")
+LABELS = ("label_key", "positive", "ignore")
+EVALUATE_CHANGES: Changes = {
+    "key": KEY_HELP,
+    "positive": {
+        "action": "append",
+        "metavar": "CLASS",
+        "help": "class that counts as cancer, every other one counts as normal; repeat it for several",
+    },
+    "ignore": {
+        "action": "append",
+        "metavar": "CLASS",
+        "default": None,
+        "help": "class that is left out, such as undetermined; repeat it for several",
+    },
+}
+
+
+def _fill_evaluate(parser: argparse.ArgumentParser) -> None:
+    from ..metrics import evaluate
+
+    add_options(add_inputs(parser, "scored sections with labels"), evaluate, EVALUATE_READS, EVALUATE_CHANGES)
+    add_options(parser.add_argument_group("labels"), evaluate, LABELS, EVALUATE_CHANGES)
+
+
+def _evaluate(arguments: argparse.Namespace, console: Console) -> Outcome:
+    sources = find_inputs(arguments)
+    from ..metrics import evaluate
+
+    keywords = given(arguments, EVALUATE.arguments)
+    keywords["ignore"] = arguments.ignore or ()
+    rows = []
+    for source in sources:
+        frame = evaluate(read(source, arguments, console), **keywords)
+        rows += [{"input": source.given, **row} for row in frame.reset_index().to_dict("records")]
+    columns = [name for name in rows[0] if name != "input" or len(sources) > 1]
+    return Outcome({"sections": rows}, table_text(rows, columns), asked=True)
+
+
+EVALUATE = Command(
+    "evaluate",
+    "compare scored sections with their labels",
+    "metrics.evaluate",
+    (*EVALUATE_READS, *LABELS),
+    _fill_evaluate,
+    _evaluate,
+    """\
+  spacrd evaluate scored.zarr --label-key pathologist --positive "invasive cancer"
+  spacrd evaluate *.h5ad --label-key class --positive tumour --ignore undetermined --json > metrics.json
+""",
+)
+
+REPORT_READS = ("table_key", "library_key", "key", "image_key", "coordinate_system")
+
+
+def _fill_report(parser: argparse.ArgumentParser) -> None:
+    from .. import report
+
+    add_options(add_inputs(parser, "scored sections"), report, REPORT_READS, {"key": KEY_HELP})
+    add_model(parser, required=False, text="folder of the model that scored, for more facts about it")
+    add_outputs(parser, "HTML file to write", required=True)
+
+
+def _report(arguments: argparse.Namespace, console: Console) -> Outcome:
+    sources = find_inputs(arguments)
+    targets = plan_outputs(sources, arguments, suffix=".html")
+    from .. import report
+
+    model = None if arguments.model is None else load_model(arguments.model)
+    keywords = given(arguments, REPORT.arguments)
+    for source, target in zip(sources, targets, strict=True):
+        data = read(source, arguments, console)
+        console.say(f"Writing {target}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        report(data, target, model=model, overwrite=arguments.overwrite, **keywords)
+    outputs = [str(target) for target in targets]
+    return Outcome({"outputs": outputs}, f"Reports are in {', '.join(outputs)}")
+
+
+REPORT = Command(
+    "report",
+    "show scored sections in one HTML file that needs nothing else",
+    "report",
+    REPORT_READS,
+    _fill_report,
+    _report,
+    """\
+  spacrd report scored.zarr --out report.html
+  spacrd report scored.zarr --model model --out report.html --overwrite
+  spacrd report scored/*.h5ad --model model --out-dir reports
+""",
+)
+
+DEMO_OPTIONS = ("out", "data", "target", "seed", "overwrite")
+
+
+def _fill_demo(parser: argparse.ArgumentParser) -> None:
+    from .._demo import demo
+
+    metavars = {"out": "DIR", "data": "DIR", "target": "SECTION"}
+    add_options(parser, demo, DEMO_OPTIONS, {name: {"metavar": metavar} for name, metavar in metavars.items()})
+
+
+def _demo(arguments: argparse.Namespace, console: Console) -> Outcome:
+    import pandas as pd
+
+    from .._demo import demo
+
+    say = console.say if console.quiet or console.as_json else console.result
+    folder = demo(**given(arguments, DEMO.arguments), say=say)
+    metrics = pd.read_csv(folder / "metrics.csv").to_dict("records")
+    return Outcome({"outputs": [str(folder)], "sections": metrics}, "")
+
+
+DEMO = Command(
+    "demo",
+    "fit on two simulated sections, score a third, save images, scores and model",
+    "",
+    DEMO_OPTIONS,
+    _fill_demo,
+    _demo,
+    """\
+  spacrd demo
+  spacrd demo --data her2st --target A1 --out her2st-demo
+""",
+)
