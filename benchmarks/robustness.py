@@ -28,7 +28,7 @@ from benchmarks.sections import HERE, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
 
 import spacrd
-from spacrd.tl._call import call_regions, threshold_section, verdict
+from spacrd.tl._call import call_regions, call_section
 
 RESAMPLES = 100
 
@@ -152,7 +152,7 @@ def bootstrap(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(0)
     for number in range(RESAMPLES):
         drawn = rng.choice(likelihood, len(likelihood))
-        cut = threshold_section(drawn, "gmm", verdict(drawn))
+        cut = call_section(drawn, np.full((len(drawn), 2), np.nan), "gmm").threshold
         calls = [call_regions(likelihood, threshold) for threshold in (report["threshold"], cut.threshold)]
         yield {
             "resample": number,

@@ -42,8 +42,8 @@ def test_the_whole_card(model):
     assert model_card(model.config, "0123456789ab") == CARD
 
 
-def test_fingerprints_of_sections_stay_out(model):
-    assert model_card(replace(model.config, training={"n_spots": 3, "fingerprints": "abc"}), "0123456789ab") == CARD
+def test_hashes_of_sections_stay_out(model):
+    assert model_card(replace(model.config, training={"n_spots": 3, "section_hashes": "abc"}), "0123456789ab") == CARD
 
 
 def test_what_a_model_lacks_is_not_claimed(model):

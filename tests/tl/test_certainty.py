@@ -10,7 +10,7 @@ from scipy.special import expit, logit
 
 import spacrd
 from spacrd.model._reference import Shift
-from spacrd.tl._call import call_regions, threshold_section, verdict
+from spacrd.tl._call import call_regions, call_section, verdict
 from tests.making.models import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
@@ -124,11 +124,12 @@ def test_verdicts():
 def test_no_mixture_is_forced_on_a_section_without_tumour():
     rng = np.random.default_rng(0)
     p = expit(np.concatenate([rng.normal(-5, 0.3, 200), rng.normal(-2, 0.3, 100)]))
-    assert threshold_section(p, "gmm", "tumour").threshold == 0.2
-    cut = threshold_section(p, "gmm", "no tumour")
-    assert cut.threshold == 0.5
-    assert "no tumour" in cut.method
-    assert threshold_section(p, 0.3, "no tumour").threshold == 0.3
+    none, sure = np.full((300, 2), np.nan), np.full((300, 2), 0.6)
+    assert call_section(p, sure, "gmm").threshold.threshold == 0.2
+    call = call_section(p, none, "gmm")
+    assert call.verdict == "no tumour" and call.threshold.threshold == 0.5
+    assert "no tumour" in call.threshold.method
+    assert call_section(p, none, 0.3).threshold.threshold == 0.3
 
 
 def test_regions_are_uncertain_only_where_the_threshold_lies_inside():

@@ -63,8 +63,8 @@ def test_other_sections_are_scored_without_a_word(both_model, gene_model, recwar
     assert not [w for w in recwarn if KNOWN in str(w.message)]
 
 
-def test_models_without_fingerprints_still_load_and_score(both_model, training_sections, tmp_path, recwarn):
-    facts = {name: value for name, value in both_model.config.training.items() if name != "fingerprints"}
+def test_models_without_section_hashes_still_load_and_score(both_model, training_sections, tmp_path, recwarn):
+    facts = {name: value for name, value in both_model.config.training.items() if name != "section_hashes"}
     config = replace(both_model.config, training=facts)
     spacrd.SpaCRD(config, both_model.parts, both_model.history).save(tmp_path / "m")
     old = spacrd.SpaCRD.load(tmp_path / "m")
@@ -73,13 +73,13 @@ def test_models_without_fingerprints_still_load_and_score(both_model, training_s
     np.testing.assert_array_equal(new.obs["spacrd_likelihood"], before.obs["spacrd_likelihood"])
 
 
-def test_fingerprints_are_hashes_alone_and_stay_out_of_the_card(both_model, tmp_path):
-    prints = both_model.config.training["fingerprints"].split()
+def test_section_hashes_are_hashes_alone_and_stay_out_of_the_card(both_model, tmp_path):
+    prints = both_model.config.training["section_hashes"].split()
     assert [len(one) for one in prints] == [16, 16] and len(set(prints)) == 2
     int(prints[0], 16)
     both_model.save(tmp_path / "m")
     card = (tmp_path / "m" / "README.md").read_text()
-    assert "fingerprint" not in card and prints[0] not in card
+    assert "section_hash" not in card and prints[0] not in card
     assert "For research use only. Not a medical device; not for diagnosis." in card
 
 

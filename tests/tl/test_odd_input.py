@@ -147,7 +147,7 @@ def test_numbers_of_numpy_are_numbers(training_sections, tmp_path):
     ],
 )
 def test_what_could_not_be_saved_is_refused_before_the_fit(training_sections, monkeypatch, wrong, message):
-    monkeypatch.setattr("spacrd.train.train_network", lambda *_, **__: pytest.fail("the fit has begun"))
+    monkeypatch.setattr("spacrd.train._run.train_network", lambda *_, **__: pytest.fail("the fit has begun"))
     with pytest.raises(ValueError, match=message):
         spacrd.tl.fit(training_sections, "pathologist", positive=POSITIVE, **wrong)
 

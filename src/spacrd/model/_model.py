@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from .._checks import check_positive_int
 from .._hardware import Hardware
-from ..features import SectionArrays, gene_coverage, prepare
+from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
 from ._infer import Scores, mean_scores, propagated, score_each
@@ -121,23 +121,7 @@ class SpaCRD:
         available = [name for name, features in inputs.features.items() if features.valid.any()]
         if not available:
             raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
-        replicates = self.parts.replicates if len(self.parts.replicates) > 1 else ()  # one tells nothing of a spread
-        scores = [
-            propagated(one, inputs, c.propagation)
-            for one in score_each(
-                [*self.networks, *(replicate.network for replicate in replicates)],
-                inputs,
-                batch_size=batch_size,
-                device=hardware.device,
-                precision=hardware.precision,
-                description=f"score {section.name}",
-            )
-        ]
-        if not all(np.isfinite(one.votes[one.counted]).all() for one in scores):
-            raise ValueError(
-                f"Section {section.name!r}: the model gives scores that are no numbers. Its weights are absurd, or the "
-                "values it reads are."
-            )
+        scores = self._scores(inputs, section.name, batch_size, hardware)
         mean = mean_scores(scores[: c.members])
         blind = ~np.asarray(mean.counted.any(axis=1))
         classifiers = [replicate.prevalence for replicate in self.parts.replicates]
@@ -169,6 +153,25 @@ class SpaCRD:
             ),
             known=is_known(profile, c.training),
         )
+
+    def _scores(self, inputs: NetworkInputs, name: str, batch_size: int, hardware: Hardware) -> list[Scores]:
+        """Score by each network, and by those of the replicates if they are enough to tell a spread."""
+        replicates = self.parts.replicates if len(self.parts.replicates) > 1 else ()
+        plain = score_each(
+            [*self.networks, *(replicate.network for replicate in replicates)],
+            inputs,
+            batch_size=batch_size,
+            device=hardware.device,
+            precision=hardware.precision,
+            description=f"score {name}",
+        )
+        scores = [propagated(one, inputs, self.config.propagation) for one in plain]
+        if not all(np.isfinite(one.votes[one.counted]).all() for one in scores):
+            raise ValueError(
+                f"Section {name!r}: the model gives scores that are no numbers. Its weights are absurd, or the values "
+                "it reads are."
+            )
+        return scores
 
     def _standard_error(self, scores: Sequence[Scores], shares: Sequence[float], n: int) -> np.ndarray:
         """Compute the standard error of each logit over models that lack one group of training sections, (n,).
@@ -269,4 +272,4 @@ class SpaCRD:
         """
         from ._io._hub import upload
 
-        return upload(self, repo_id, private=private, token=token)
+        return upload(self.save, repo_id, private=private, token=token)

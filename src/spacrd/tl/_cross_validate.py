@@ -22,9 +22,9 @@ from ._cv._result import CrossValidation, ignore_values, metrics_table, tables
 from ._cv._run import SPACRD, FoldSettings, run_all
 from ._cv._store import Store
 from ._fit import fit
+from ._labels import ClassLabels
 from ._mixture import find_threshold
 from ._read import read_training
-from ._targets import read_classes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -151,9 +151,8 @@ def cross_validate(
     >>> result.per_section("auc").columns.to_list()
     ['toy_0', 'toy_1', 'toy_2', 'mean']
     """
-    positive = read_classes(positive, "positive")
-    negative = None if negative is None else read_classes(negative, "negative")
-    ignored = ignore_values(ignore, positive)
+    labels = ClassLabels.resolve(label_key, positive, negative)
+    ignored = ignore_values(ignore, labels.positive)
     if modality is not None:
         check_choice(modality, ("image", "expression"), "modality")
     find_threshold(np.empty(0), threshold)
@@ -161,9 +160,7 @@ def cross_validate(
     settings = _fold_settings(fit_kwargs, threshold)
     read = read_training(
         sections,
-        label_key,
-        positive=positive,
-        negative=negative,
+        labels,
         modality=modality,
         image_rep=image_rep,
         genes=settings.fit.genes,
@@ -181,12 +178,11 @@ def cross_validate(
         )
     store = None
     if resume is not None:
-        store = Store.open(resume, _arguments(pieces, folds, label_key, positive, negative, settings))
+        store = Store.open(resume, _arguments(pieces, folds, labels, settings))
     runs = run_all(models, seeds, folds, pieces, settings, store=store, n_jobs=n_jobs)
     likelihoods, facts = tables(runs, models, pieces)
-    negatives = None if negative is None else tuple(negative)
-    metrics = metrics_table(likelihoods, facts, positive, negatives, ignored)
-    return CrossValidation(metrics, likelihoods, tuple(positive), negatives, ignored)
+    metrics = metrics_table(likelihoods, facts, labels.positive, labels.negative, ignored)
+    return CrossValidation(metrics, likelihoods, labels.positive, labels.negative, ignored)
 
 
 def _has(arrays: SectionArrays, modality: str) -> bool:
@@ -236,9 +232,7 @@ def _chosen(baselines: bool | str | Sequence[str], available: set[str]) -> list[
 def _arguments(
     pieces: Sequence[FoldSection],
     folds: Sequence[Fold],
-    label_key: str,
-    positive: Sequence[str],
-    negative: Sequence[str] | None,
+    labels: ClassLabels,
     settings: FoldSettings,
 ) -> dict[str, Any]:
     """Describe what decides a fit, apart from model, seed and fold."""
@@ -246,9 +240,7 @@ def _arguments(
         raise ValueError("resume cannot tell whether callbacks are the same as before: leave one of the two out.")
     return {
         "spacrd": version("spacrd"),
-        "label_key": label_key,
-        "positive": list(positive),
-        "negative": negative,
+        **asdict(labels),
         "threshold": settings.threshold,
         **asdict(settings.fit),
         **asdict(settings.hardware),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -124,8 +124,8 @@ def explain(
     members = _regions(table, column, called=groupby is None)
     if library_key is None:
         library_key = scored.get("library_key") or None
-    titles = list(model.config.network.modalities)
-    contributions = np.full((table.n_obs, len(titles) + 1), np.nan)
+    modalities = list(model.config.network.modalities)
+    contributions = np.full((table.n_obs, len(modalities) + 1), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
     genes = np.zeros((model.config.network.n_genes, members.shape[1]))
     sections = {}
@@ -144,41 +144,41 @@ def explain(
         sources[section.rows] = explanation.sources
         genes += explanation.genes
         sections[Keys.section(section.name)] = {"largest_error": explanation.error}
-    explained = pd.DataFrame(contributions, index=table.obs_names, columns=[*titles, "base"])
-    inside = members.to_numpy() & explained.notna().all(axis=1).to_numpy()[:, None]
-    number = inside.sum(axis=0)
-    regions = pd.DataFrame({name: explained[rows].mean() for name, rows in zip(members, inside.T, strict=True)}).T
-    regions.insert(0, "n_spots", number)
+    explained = pd.DataFrame(contributions, index=table.obs_names, columns=[*modalities, "base"])
+    regions = _mean_by_region(explained, members)
     name = Keys.contributions(key_added)
-    written = write_results(
+    record = {**_model_record(model), "groupby": column, "n_steps": n_steps, "regions": regions, "sections": sections}
+    by_source = pd.DataFrame(sources.astype(np.float32), index=table.obs_names, columns=list(SOURCES))
+    return write_results(
         data,
         table_key=table_key,
         obs={},
-        obsm={
-            name: explained.astype(np.float32),
-            Keys.sources(key_added): pd.DataFrame(sources, index=table.obs_names, columns=list(SOURCES)).astype(
-                np.float32
-            ),
-        },
-        varm={name: _by_gene(table, model, genes, number, list(members))} if len(genes) else {},
-        uns={
-            Keys.explanation(key_added): {
-                "model": model.id,
-                "attention": attention_role(model),
-                "calibrated": bool(model.config.calibration.n_sections),
-                "groupby": column,
-                "n_steps": n_steps,
-                "regions": regions,
-                "sections": sections,
-            }
-        },
+        obsm={name: explained.astype(np.float32), Keys.sources(key_added): by_source},
+        varm={name: _by_gene(table, model, genes, regions)} if len(genes) else {},
+        uns={Keys.explanation(key_added): record},
         copy=copy,
     )
-    return written
+
+
+def _model_record(model: SpaCRD) -> dict[str, Any]:
+    """Describe the model for ``.uns``."""
+    return {
+        "model": model.id,
+        "attention": attention_role(model),
+        "calibrated": bool(model.config.calibration.n_sections),
+    }
+
+
+def _mean_by_region(explained: pd.DataFrame, members: pd.DataFrame) -> pd.DataFrame:
+    """Average the contributions over the spots of each region, after their number ``n_spots``."""
+    inside = members.to_numpy() & explained.notna().all(axis=1).to_numpy()[:, None]
+    means = pd.DataFrame({name: explained[rows].mean() for name, rows in zip(members, inside.T, strict=True)}).T
+    means.insert(0, "n_spots", inside.sum(axis=0))
+    return means
 
 
 def _regions(table: AnnData, column: str, *, called: bool) -> pd.DataFrame:
-    """Which spots belong to each region, (n_obs, r) bool; names as AnnData can store them."""
+    """Find which spots belong to each region, (n_obs, r) bool; names are such that AnnData can store them."""
     hint = "Score first with spacrd.tl.score, or name a column of regions with `groupby`."
     check_key(column, table.obs.columns, "obs column", hint=hint if called else "")
     values = table.obs[column]
@@ -193,13 +193,13 @@ def _regions(table: AnnData, column: str, *, called: bool) -> pd.DataFrame:
     return pd.DataFrame({Keys.section(str(name)): (values == name).to_numpy(bool) for name in values.cat.categories})
 
 
-def _by_gene(table: AnnData, model: SpaCRD, sums: np.ndarray, number: np.ndarray, regions: list[str]) -> pd.DataFrame:
-    """Mean contribution of each gene of the table over each region."""
+def _by_gene(table: AnnData, model: SpaCRD, sums: np.ndarray, regions: pd.DataFrame) -> pd.DataFrame:
+    """Average the contributions of each gene of the table over each region."""
     contract = model.config.expression
     assert contract is not None
     column = match_genes(contract.genes, gene_names(table, contract.genes)[0])
+    number = regions["n_spots"].to_numpy()
+    means = np.divide(sums, number, out=np.full(sums.shape, np.nan), where=number > 0)
     values = np.full((table.n_vars, len(regions)), np.nan, dtype=np.float32)
-    values[column[column >= 0]] = np.divide(sums, number, out=np.full(sums.shape, np.nan), where=number > 0)[
-        column >= 0
-    ]
-    return pd.DataFrame(values, index=table.var_names, columns=regions)
+    values[column[column >= 0]] = means[column >= 0]
+    return pd.DataFrame(values, index=table.var_names, columns=list(regions.index))

@@ -10,8 +10,8 @@ from .._hardware import Hardware
 from .._sections import Selection
 from ..model import Recipe, SpaCRD
 from ..train import FitSettings, fit_sections
+from ._labels import ClassLabels
 from ._read import read_training
-from ._targets import read_classes
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -125,8 +125,7 @@ def fit(
 
     A real fit goes without ``members`` and ``max_epochs``: the recipe knows them.
     """
-    positive = read_classes(positive, "positive")
-    negative = None if negative is None else read_classes(negative, "negative")
+    labels = ClassLabels.resolve(label_key, positive, negative)
     if modality is not None:
         check_choice(modality, ("image", "expression"), "modality")
     settings = FitSettings.resolve(
@@ -142,14 +141,12 @@ def fit(
         members=members,
         seed=seed,
         label_key=label_key,
-        positive=positive,
+        positive=labels.positive,
     )
     hardware = Hardware.resolve(device, precision, devices, strategy)
     sections = read_training(
         data,
-        label_key,
-        positive=positive,
-        negative=negative,
+        labels,
         modality=modality,
         image_rep=image_rep,
         genes=settings.genes,

@@ -18,22 +18,19 @@ from .._sections import (
     embedding,
     embedding_record,
     gene_names,
-    labels,
     recorded_embeddings,
     split_sections,
     um_per_unit,
 )
 from ..features import EmbeddingRecord, SectionArrays, blocks, check_counts
 from ..model import SpaCRD
-from ._targets import check_targets
+from ._labels import ClassLabels
 
 
 def read_training(
     data: Any,
-    label_key: str,
+    labels: ClassLabels,
     *,
-    positive: list[str],
-    negative: list[str] | None,
     modality: str | None,
     image_rep: str | None,
     genes: Sequence[str] | None,
@@ -48,8 +45,8 @@ def read_training(
         If the labels do not have both classes, or an embedding was asked for and no section has it.
     """
     sections = [section for item in as_list(data) for section in split_sections(item, selection)]
-    targets = [read_target(section, label_key, positive, negative) for section in sections]
-    check_targets(sections, targets, label_key, positive, negative)
+    targets = [labels.target(section) for section in sections]
+    labels.check(sections, targets)
     rep = None if modality == "expression" else choose_image_rep(sections, image_rep)
     arrays = [
         read_section(
@@ -87,18 +84,6 @@ def choose_image_rep(sections: Sequence[Section], image_rep: str | None) -> str 
     if len(recorded) > 1:
         raise ValueError(f"Several embeddings were extracted: {quote_names(recorded)}. Choose one with `image_rep`.")
     return recorded[0] if recorded else None
-
-
-def read_target(
-    section: Section, label_key: str, positive: Sequence[str], negative: Sequence[str] | None
-) -> np.ndarray:
-    """Read 1 for ``positive`` classes, 0 for the others (or for ``negative`` ones only), NaN for unlabelled spots."""
-    values = labels(section, label_key)
-    text = values.where(values.isna(), values.astype(str))
-    target = np.where(text.isin(list(positive)), 1.0, 0.0).astype(np.float32)
-    unknown = text.isna() if negative is None else ~(text.isin(list(positive)) | text.isin(list(negative)))
-    target[unknown.to_numpy()] = np.nan
-    return target
 
 
 def read_section(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._checks import quote_names
 from ..._hub import answer, check_hash, reason, without_token
@@ -15,7 +16,7 @@ from ._json import MAX_JSON
 from ._weights import MAX_HEADER, MAX_WEIGHTS
 
 if TYPE_CHECKING:
-    from .._model import SpaCRD
+    pass
 
 LIMITS = {CONFIG: MAX_JSON, HISTORY: MAX_JSON, WEIGHTS: MAX_HEADER + MAX_WEIGHTS}
 
@@ -77,7 +78,7 @@ def _check_listing(where: str, held: dict[str, Any]) -> None:
             )
 
 
-def upload(model: SpaCRD, repo_id: str, *, private: bool, token: str | None) -> str:
+def upload(save: Callable[[Path], None], repo_id: str, *, private: bool, token: str | None) -> str:
     """Create the repository if need be and upload one folder."""
     from huggingface_hub import HfApi
 
@@ -85,7 +86,7 @@ def upload(model: SpaCRD, repo_id: str, *, private: bool, token: str | None) -> 
     explain = partial(_explained, repo_id=repo_id, revision=None, token=token, writing=True)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "model"
-        model.save(folder)
+        save(folder)
         answer(partial(api.create_repo, repo_id, private=private, exist_ok=True), explain)
         return str(answer(partial(api.upload_folder, repo_id=repo_id, folder_path=folder), explain))
 

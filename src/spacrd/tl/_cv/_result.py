@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..._checks import SpacrdWarning, check_choice, quote_names, warn
-from ...metrics import scores
-from ...metrics._evaluate import COLUMNS, COUNTS
+from ...metrics import COLUMNS, COUNTS, scores
 from ._folds import FoldSection
 
 QUALITY = tuple(column for column in COLUMNS if column not in (*COUNTS, "prevalence", "threshold"))
