@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 import spacrd
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.toys import POSITIVE
 
 SHORT = {"alignment_epochs": 2, "vae_epochs": 1, "fusion_epochs": 2, "min_steps": 0, "members": 2, "batch_size": 32}

@@ -9,7 +9,7 @@ import pytest
 import spacrd
 from spacrd.features import block_sizes
 from spacrd.nn import _network
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
 TOLERANCE = 1e-6

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.making.models import SHORT, fit_two
+from tests.making.models import fit_two
+from tests.making.recipes import SHORT
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import numpy as np
 
 import spacrd.model
 from tests.making.image_sections import make_adata
-from tests.making.models import SHORT
+from tests.making.recipes import SHORT
 from tests.making.scored import scored_adata
 from tests.making.sections import POSITIVE, make_section
 

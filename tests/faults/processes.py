@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import spacrd
-from tests.making.models import SHORT
+from tests.making.recipes import SHORT
 from tests.making.sections import POSITIVE, make_section
 
 

@@ -19,7 +19,7 @@ import torch
 import spacrd
 from tests.making import colour_encoder
 from tests.making.image_sections import make_adata, make_sdata
-from tests.making.models import SHORT
+from tests.making.recipes import SHORT
 from tests.making.scored import scored_adata
 from tests.making.sections import POSITIVE, make_section
 from tests.making.states import state

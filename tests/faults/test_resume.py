@@ -12,7 +12,7 @@ import pytest
 
 import spacrd
 from spacrd.tl._cv import _run as _cv_run
-from tests.making.models import SHORT
+from tests.making.recipes import SHORT
 from tests.making.sections import POSITIVE, make_section
 
 from .jobs import extract

@@ -1,32 +1,19 @@
-"""Small models: recipes, fitted models, and one of random weights."""
+"""Small models: fitted ones, and one of random weights."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import torch
 
 import spacrd
 from spacrd.features import ExpressionContract, ImageContract
-from spacrd.model import RECIPES, Calibration, ModelConfig, ModelParts, Recipe, SpaCRD
+from spacrd.model import Calibration, ModelConfig, ModelParts, SpaCRD
 from spacrd.nn import NetworkConfig
 
 from .arrays import GENES, N_IMAGE
+from .recipes import small_recipe
 from .sections import LABEL, POSITIVE, make_section
-
-SMALL = {"hidden": (32, 16), "width": 16, "heads": 2, "vae_hidden": (16, 8), "latent": 8}
-"""Sizes of a small network."""
-
-
-def small_recipe(name: str = "default", **changes: Any) -> Recipe:
-    """A named recipe with a small network, and ``changes``."""
-    recipe = RECIPES[name]
-    return replace(recipe, network={**recipe.network, **SMALL}, **changes)
-
-
-SHORT = small_recipe(members=1, min_steps=0, calibrated=False, alignment_epochs=1, vae_epochs=1, fusion_epochs=2)
-"""The shortest training that has every part but calibration."""
 
 
 def fit(sections: Any, **arguments: Any) -> SpaCRD:

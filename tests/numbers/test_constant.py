@@ -9,7 +9,7 @@ import torch
 import spacrd
 from spacrd.features._scaling import SCALINGS, scale
 from spacrd.nn._rvae import RVAE
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
 

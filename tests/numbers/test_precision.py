@@ -14,7 +14,7 @@ from spacrd.model import RECIPES
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 from spacrd.train._data import Batch
 from spacrd.train._stages import AlignmentStage, FusionStage
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import make_section
 
 FORWARD, GRADIENT, SCORE = 1e-5, 1e-3, 1e-5

@@ -18,7 +18,7 @@ from spatialdata.transformations import get_transformation
 import spacrd
 from spacrd._sections._elements import matrix_to
 from tests.making.annotations import DUCT, collection, feature
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.toys import POSITIVE
 
 ROOT = Path(__file__).parents[2]

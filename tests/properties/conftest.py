@@ -12,7 +12,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.making.models import fit_two, small_recipe
+from tests.making.models import fit_two
+from tests.making.recipes import small_recipe
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 QUICK = settings(derandomize=True, deadline=None, database=None, suppress_health_check=SLOW)

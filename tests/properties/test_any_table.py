@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matplotlib import pyplot
 
 import spacrd
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 
 from .outcome import outcome
 from .tables import build, positive_of, tables

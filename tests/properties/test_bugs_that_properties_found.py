@@ -9,7 +9,7 @@ from matplotlib import pyplot
 
 import spacrd
 from tests.making.image_sections import make_adata
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.registry import register_encoder
 from tests.making.scored import scored_adata
 from tests.making.sections import POSITIVE, make_section

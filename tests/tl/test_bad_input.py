@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import spacrd
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 from tests.making.states import assert_same, state
 

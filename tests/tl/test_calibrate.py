@@ -7,7 +7,7 @@ import pytest
 
 import spacrd
 from spacrd.metrics import expected_calibration_error
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
 

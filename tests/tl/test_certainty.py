@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 import spacrd
 from spacrd.model._reference import Shift
 from spacrd.tl._call import call_regions, call_section, verdict
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
 

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 import spacrd
 from spacrd.model._calibration import MAX_LOGIT
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
 MODELS = {

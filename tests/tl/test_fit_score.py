@@ -7,7 +7,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 import spacrd
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
 

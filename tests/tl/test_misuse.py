@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csc_matrix
 
 import spacrd
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 from tests.making.states import assert_same, state
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 import spacrd
 from spacrd.model import Recipe
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 from tests.making.states import assert_same, state
 

@@ -13,7 +13,7 @@ from spacrd._sections import Stored
 from spacrd._sections import _stored as stored_module
 from spacrd.features import block_sizes
 from spacrd.model import _infer
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.sections import make_section
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import spacrd
-from tests.making.models import small_recipe
+from tests.making.recipes import small_recipe
 from tests.making.toys import POSITIVE
 
 

@@ -16,11 +16,22 @@ from .._hardware import Hardware
 from .._sections import Selection
 from ..features import SectionArrays
 from ..train import FitSettings
-from ._cv._baselines import BASELINES
-from ._cv._folds import Fold, FoldSection, fold_sections, make_folds, shared_patients
-from ._cv._result import CrossValidation, ignore_values, metrics_table, tables
-from ._cv._run import SPACRD, FoldSettings, run_all
-from ._cv._store import Store
+from ._cv import (
+    BASELINES,
+    SPACRD,
+    CrossValidation,
+    Fold,
+    FoldSection,
+    FoldSettings,
+    Store,
+    fold_sections,
+    ignore_values,
+    make_folds,
+    metrics_table,
+    run_all,
+    shared_patients,
+    tables,
+)
 from ._fit import fit
 from ._labels import ClassLabels
 from ._mixture import find_threshold

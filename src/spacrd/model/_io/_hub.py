@@ -15,9 +15,6 @@ from ._folder import CONFIG, FILES, HISTORY, WEIGHTS
 from ._json import MAX_JSON
 from ._weights import MAX_HEADER, MAX_WEIGHTS
 
-if TYPE_CHECKING:
-    pass
-
 LIMITS = {CONFIG: MAX_JSON, HISTORY: MAX_JSON, WEIGHTS: MAX_HEADER + MAX_WEIGHTS}
 
 
