@@ -14,6 +14,10 @@ STARTS = ("", "src/spacrd")
 """Where paths in CONTRIBUTING.md start."""
 
 
+VERBS = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+"""Headings of CHANGELOG.md, in the order of Keep a Changelog."""
+
+
 def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
@@ -57,6 +61,14 @@ def test_every_path_of_mutation_testing_exists() -> None:
     settings = project()["tool"]["mutmut"]
     lists = ("source_paths", "only_mutate", "also_copy", "pytest_add_cli_args_test_selection")
     assert not missing({path for name in lists for path in settings[name]})
+
+
+def test_the_changelog_groups_what_changed_by_verb() -> None:
+    versions = re.split(r"^## ", read("CHANGELOG.md"), flags=re.MULTILINE)[1:]
+    assert versions
+    for version in versions:
+        verbs = re.findall(r"^### (.+)$", version, flags=re.MULTILINE)
+        assert verbs == [verb for verb in VERBS if verb in verbs]
 
 
 def test_hooks_before_a_commit_have_the_versions_of_ci() -> None:

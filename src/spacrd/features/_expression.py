@@ -100,6 +100,8 @@ def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, 
         ``"batch"``: scanpy's dispersion ranking within each section, combined over sections;
         ``"first"``: the authors' choice, ``seurat_v3`` on the first section's log-normalised values.
     """
+    if len(genes) <= n_top:
+        return genes
     import warnings
 
     import anndata as ad
@@ -107,8 +109,6 @@ def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, 
     import scanpy as sc
     from scipy.sparse import vstack
 
-    if len(genes) <= n_top:
-        return genes
     used = sections[:1] if flavor == "first" else sections
     table = ad.AnnData(
         vstack(used, format="csr"),

@@ -168,7 +168,7 @@ def cross_validate(
         check_choice(modality, ("image", "expression"), "modality")
     find_threshold(np.empty(0), threshold)
     seeds = _seeds(seeds)
-    settings = _fold_settings(fit_kwargs, threshold)
+    settings = _fold_settings(fit_kwargs, labels, threshold)
     read = read_training(
         sections,
         labels,
@@ -177,6 +177,7 @@ def cross_validate(
         genes=settings.fit.genes,
         selection=Selection(table_key=table_key, library_key=library_key, layer=layer),
         scale=settings.fit.max_distance_um is not None,
+        unique_names=True,
     )
     pieces = fold_sections(read, label_key, group_key)
     folds = make_folds(pieces, label_key)
@@ -208,7 +209,7 @@ def _seeds(seeds: Sequence[int]) -> list[int]:
     return checked
 
 
-def _fold_settings(given: Mapping[str, Any], threshold: str | float) -> FoldSettings:
+def _fold_settings(given: Mapping[str, Any], labels: ClassLabels, threshold: str | float) -> FoldSettings:
     """Check the arguments of ``fit``, all but those a fold sets itself."""
     unknown = [name for name in given if name not in FIT_DEFAULTS]
     if unknown:
@@ -220,7 +221,8 @@ def _fold_settings(given: Mapping[str, Any], threshold: str | float) -> FoldSett
     arguments = {**FIT_DEFAULTS, **given}
     hardware = Hardware.resolve(*(arguments.pop(name) for name in ("device", "precision", "devices", "strategy")))
     callbacks = tuple(arguments.pop("callbacks"))
-    return FoldSettings(FitSettings.resolve(**arguments), hardware, callbacks, threshold)
+    fit_settings = FitSettings.resolve(**arguments, label_key=labels.label_key, positive=labels.positive)
+    return FoldSettings(fit_settings, hardware, callbacks, threshold)
 
 
 def _chosen(baselines: bool | str | Sequence[str], available: set[str]) -> list[str]:
@@ -251,7 +253,7 @@ def _arguments(
         raise ValueError("resume cannot tell whether callbacks are the same as before: leave one of the two out.")
     return {
         "spacrd": version("spacrd"),
-        **asdict(labels),
+        "negative": labels.negative,
         "threshold": settings.threshold,
         **asdict(settings.fit),
         **asdict(settings.hardware),

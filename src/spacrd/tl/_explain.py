@@ -114,16 +114,15 @@ def explain(
     check_model(model)
     check_result_key(key_added)
     check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
-    check_positive_int(n_steps, "n_steps")
-    check_positive_int(batch_size, "batch_size")
+    for name, value in (("n_steps", n_steps), ("batch_size", batch_size)):
+        check_positive_int(value, name)
     table = get_table(data, table_key)
     scored = result_record(table, key_added)
     if groupby is None and scored.get("model", model.id) != model.id:
         warn(f"The regions of {key_added!r} were called by model {scored['model']}; this is model {model.id}.")
     column = Keys.region(key_added) if groupby is None else groupby
     members = _regions(table, column, called=groupby is None)
-    if library_key is None:
-        library_key = scored.get("library_key") or None
+    library_key = library_key or scored.get("library_key") or None
     modalities = list(model.config.network.modalities)
     contributions = np.full((table.n_obs, len(modalities) + 1), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
@@ -146,15 +145,15 @@ def explain(
         sections[Keys.section(section.name)] = {"largest_error": explanation.error}
     explained = pd.DataFrame(contributions, index=table.obs_names, columns=[*modalities, "base"])
     regions = _mean_by_region(explained, members)
-    name = Keys.contributions(key_added)
+    slot = Keys.contributions(key_added)
     record = {**_model_record(model), "groupby": column, "n_steps": n_steps, "regions": regions, "sections": sections}
     by_source = pd.DataFrame(sources.astype(np.float32), index=table.obs_names, columns=list(SOURCES))
     return write_results(
         data,
         table_key=table_key,
         obs={},
-        obsm={name: explained.astype(np.float32), Keys.sources(key_added): by_source},
-        varm={name: _by_gene(table, model, genes, regions)} if len(genes) else {},
+        obsm={slot: explained.astype(np.float32), Keys.sources(key_added): by_source},
+        varm={slot: _by_gene(table, model, genes, regions)} if len(genes) else {},
         uns={Keys.explanation(key_added): record},
         copy=copy,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,8 +38,9 @@ def read_training(
     genes: Sequence[str] | None,
     selection: Selection,
     scale: bool,
+    unique_names: bool = False,
 ) -> list[tuple[Section, SectionArrays]]:
-    """Read the sections to learn from, with their targets.
+    """Read the sections to learn from, with their targets; with ``unique_names``, under names that differ.
 
     Raises
     ------
@@ -48,21 +51,34 @@ def read_training(
     targets = [labels.target(section) for section in sections]
     labels.check(sections, targets)
     rep = None if modality == "expression" else choose_image_rep(sections, image_rep)
+    names = [section.name for section in sections]
+    if unique_names:
+        names = make_unique(names)
+    request = ArrayRequest(
+        expression=modality != "image",
+        image_rep=rep,
+        layer=selection.layer,
+        scale=scale,
+        genes=list(sections[0].table.var_names) if genes is None else genes,
+    )
     arrays = [
-        read_section(
-            section,
-            expression=modality != "image",
-            image_rep=rep,
-            layer=selection.layer,
-            target=target,
-            like=sections[0].table.var_names if genes is None else genes,
-            scale=scale,
-        )
-        for section, target in zip(sections, targets, strict=True)
+        replace(read_section(section, request, name), target=target)
+        for section, target, name in zip(sections, targets, names, strict=True)
     ]
     if modality != "expression" and all(section.image is None for section in arrays):
         _report_no_embedding(rep, modality)
     return list(zip(sections, arrays, strict=True))
+
+
+def make_unique(names: Sequence[str]) -> list[str]:
+    """Leave names that occur once; append the number of the section, counted from 1, to the others."""
+    times = Counter(names)
+    unique = [name if times[name] == 1 else f"{name}_{i}" for i, name in enumerate(names, start=1)]
+    if len(set(unique)) < len(unique):
+        raise ValueError(
+            f"Sections share names: {quote_names(names)}. Give each its own, for example with `library_key`."
+        )
+    return unique
 
 
 def _report_no_embedding(image_rep: str | None, modality: str | None) -> None:
@@ -86,57 +102,65 @@ def choose_image_rep(sections: Sequence[Section], image_rep: str | None) -> str 
     return recorded[0] if recorded else None
 
 
-def read_section(
-    section: Section,
-    *,
-    expression: bool,
-    image_rep: str | None,
-    layer: str | None,
-    scale: bool,
-    target: np.ndarray | None = None,
-    like: Iterable[str] | None = None,
-    load: bool = True,
-) -> SectionArrays:
+@dataclass(frozen=True)
+class ArrayRequest:
+    """What to read of a section.
+
+    Attributes
+    ----------
+    expression
+        Whether to read counts.
+    image_rep
+        Embedding to read; None for none.
+    layer
+        Layer of raw counts; ``.X`` if None.
+    scale
+        Whether to find the micrometres per unit, which only a largest distance needs.
+    genes
+        Gene names to match; they decide which column of ``var`` names the genes.
+    load
+        Whether to load what lies on disk.
+    """
+
+    expression: bool
+    image_rep: str | None
+    layer: str | None
+    scale: bool
+    genes: Sequence[str] | None = None
+    load: bool = True
+
+
+def read_section(section: Section, request: ArrayRequest, name: str | None = None) -> SectionArrays:
     """Read coordinates, checked counts and embedding of one section; a modality it lacks is None.
 
     Parameters
     ----------
     section
         The section.
-    expression
-        Whether to read counts.
-    image_rep
-        Embedding to read; None for none.
-    layer
-        Layer of raw counts.
-    scale
-        Whether to find the micrometres per unit, which only a largest distance needs.
-    target
-        Targets of the spots; unlabelled if None.
-    like
-        Gene names to match; they decide which column of ``var`` names the genes.
-    load
-        Whether to load what lies on disk.
+    request
+        What to read.
+    name
+        Name of the section in what comes of it; its own if None.
     """
-    n = len(section.rows)
+    name = section.name if name is None else name
     matrix = genes = image = None
-    if expression and section.table.n_vars:
-        genes, source = gene_names(section.table, like)
+    if request.expression and section.table.n_vars:
+        genes, source = gene_names(section.table, request.genes)
         if source is not None:
-            warn(f"Section {section.name!r}: genes are matched by var[{source!r}], as var_names are of another kind.")
-        matrix = check_counts(_loaded(counts(section, layer), load), section.name)
-    record = EmbeddingRecord()
-    if image_rep is not None and image_rep in section.table.obsm:
-        image = _checked_embedding(_loaded(embedding(section, image_rep), load), section.name, image_rep)
-        record = embedding_record(section, image_rep)
+            warn(f"Section {name!r}: genes are matched by var[{source!r}], as var_names are of another kind.")
+        matrix = check_counts(_loaded(counts(section, request.layer), request.load), name)
+    record, key = EmbeddingRecord(), request.image_rep
+    if key is not None and key in section.table.obsm:
+        image = _checked_embedding(_loaded(embedding(section, key), request.load), name, key)
+        record = embedding_record(section, key)
     return SectionArrays(
-        name=section.name,
+        name=name,
         xy=coordinates(section),
-        um_per_unit=um_per_unit(section) if scale else float("nan"),
+        um_per_unit=um_per_unit(section) if request.scale else float("nan"),
         counts=matrix,
         genes=genes,
         image=image,
-        target=np.full(n, np.nan, dtype=np.float32) if target is None else target,
+        target=np.full(len(section.rows), np.nan, dtype=np.float32),
         embedding=record,
     )
 
@@ -144,15 +168,15 @@ def read_section(
 def read_for_model(section: Section, model: SpaCRD, layer: str | None, *, load: bool) -> SectionArrays:
     """Read what a model asks of a section."""
     config = model.config
-    return read_section(
-        section,
+    request = ArrayRequest(
         expression=config.expression is not None,
         image_rep=config.image.key if config.image else None,
         layer=layer,
         scale=config.max_distance_um is not None,
-        like=config.expression.genes if config.expression else None,
+        genes=config.expression.genes if config.expression else None,
         load=load,
     )
+    return read_section(section, request)
 
 
 def _checked_embedding(image: Any, name: str, image_rep: str) -> Any:

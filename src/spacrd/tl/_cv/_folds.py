@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -78,35 +77,22 @@ class Fold:
 def fold_sections(
     sections: Sequence[tuple[Section, SectionArrays]], label_key: str, group_key: str | Mapping[str, str] | None
 ) -> list[FoldSection]:
-    """Name the sections apart and find the group of each."""
-    containers = [section for section, _ in sections]
-    unique = _unique_names([section.name for section in containers])
-    groups = _groups(containers, unique, group_key)
+    """Find the group of each section; their arrays have names that differ."""
+    groups = _groups([section for section, _ in sections], [arrays.name for _, arrays in sections], group_key)
     return [
         FoldSection(
-            arrays=replace(arrays, name=name),
+            arrays=arrays,
             group=group,
             spots=section.table.obs.index[section.rows].to_numpy(dtype=object),
             labels=_label_text(section, label_key),
         )
-        for (section, arrays), name, group in zip(sections, unique, groups, strict=True)
+        for (section, arrays), group in zip(sections, groups, strict=True)
     ]
 
 
 def _label_text(section: Section, label_key: str) -> np.ndarray:
     values = labels(section, label_key)
     return values.where(values.isna(), values.astype(str)).to_numpy(dtype=object)
-
-
-def _unique_names(found: list[str]) -> list[str]:
-    """Names as they are; those that occur twice get the section's number, counted from 1."""
-    times = Counter(found)
-    unique = [name if times[name] == 1 else f"{name}_{i}" for i, name in enumerate(found, start=1)]
-    if len(set(unique)) < len(unique):
-        raise ValueError(
-            f"Sections share names: {quote_names(found)}. Give each its own, for example with `library_key`."
-        )
-    return unique
 
 
 def _groups(sections: Sequence[Section], unique: list[str], group_key: str | Mapping[str, str] | None) -> list[str]:
