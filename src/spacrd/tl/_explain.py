@@ -123,8 +123,8 @@ def explain(
     column = Keys.region(key_added) if groupby is None else groupby
     members = _regions(table, column, called=groupby is None)
     library_key = library_key or scored.get("library_key") or None
-    modalities = list(model.config.network.modalities)
-    contributions = np.full((table.n_obs, len(modalities) + 1), np.nan)
+    columns = [*model.config.network.modalities, "base"]
+    contributions = np.full((table.n_obs, len(columns)), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
     genes = np.zeros((model.config.network.n_genes, members.shape[1]))
     sections = {}
@@ -143,17 +143,16 @@ def explain(
         sources[section.rows] = explanation.sources
         genes += explanation.genes
         sections[Keys.section(section.name)] = {"largest_error": explanation.error}
-    explained = pd.DataFrame(contributions, index=table.obs_names, columns=[*modalities, "base"])
+    explained = pd.DataFrame(contributions, index=table.obs_names, columns=columns)
     regions = _mean_by_region(explained, members)
-    slot = Keys.contributions(key_added)
     record = {**_model_record(model), "groupby": column, "n_steps": n_steps, "regions": regions, "sections": sections}
     by_source = pd.DataFrame(sources.astype(np.float32), index=table.obs_names, columns=list(SOURCES))
     return write_results(
         data,
         table_key=table_key,
         obs={},
-        obsm={slot: explained.astype(np.float32), Keys.sources(key_added): by_source},
-        varm={slot: _by_gene(table, model, genes, regions)} if len(genes) else {},
+        obsm={Keys.contributions(key_added): explained.astype(np.float32), Keys.sources(key_added): by_source},
+        varm={Keys.contributions(key_added): _by_gene(table, model, genes, regions)} if len(genes) else {},
         uns={Keys.explanation(key_added): record},
         copy=copy,
     )
