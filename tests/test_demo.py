@@ -16,19 +16,19 @@ FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "met
 
 
 @pytest.fixture
-def small_job(monkeypatch: pytest.MonkeyPatch) -> None:
-    def job(seed: int) -> _demo.DemoData:
-        parts = {
+def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    def small_data(seed: int) -> _demo.DemoData:
+        sections = {
             f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", n_rows=12, n_cols=12, seed=i) for i in (1, 2, 3)
         }
-        target = parts.pop("toy_3")
-        return _demo.DemoData(parts, "toy_3", target, None, "SIMULATED DATA")
+        target = sections.pop("toy_3")
+        return _demo.DemoData(sections, "toy_3", target, None, "SIMULATED DATA")
 
-    monkeypatch.setattr(_demo, "simulated_job", job)
+    monkeypatch.setattr(_demo, "simulated_data", small_data)
     monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, max_epochs=2))
 
 
-@pytest.mark.usefixtures("small_job")
+@pytest.mark.usefixtures("small_demo")
 def test_demo_writes_what_it_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "results"
     assert main(["demo", "--out", str(out)]) == 0
@@ -67,7 +67,7 @@ def test_demo_in_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     assert "Reading sections" in said.err
 
 
-@pytest.mark.usefixtures("small_job")
+@pytest.mark.usefixtures("small_demo")
 def test_a_foreign_folder_is_refused_before_any_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     assert main(["demo", "--out", str(tmp_path)]) == 2
@@ -93,8 +93,8 @@ def test_overwrite_keeps_foreign_files(tmp_path: Path) -> None:
     assert (out / "thesis.txt").read_text() == "precious"
 
 
-@pytest.mark.usefixtures("small_job")
-def test_a_failed_run_leaves_nothing(
+@pytest.mark.usefixtures("small_demo")
+def test_a_failed_demo_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*args: object, **kwargs: object) -> None:
@@ -107,7 +107,7 @@ def test_a_failed_run_leaves_nothing(
     assert capsys.readouterr().err == "spacrd: no luck\n"
 
 
-def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_input_error_of_the_demo_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "results")
     assert main(["demo", "--out", out, "--data", str(tmp_path / "absent")]) == 2
     assert "absent" in capsys.readouterr().err
@@ -122,11 +122,11 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.real_data
 def test_real_sections_are_told_apart(real_data: Path) -> None:
-    job = _demo.real_job(real_data / "her2st", "A1")
-    assert set(job.sources) == {"B4", "C2", "C3"}  # images, and none of patient A
-    assert job.modality is None
-    assert "The labels of B4, C2, C3 are PROXY labels" in job.statement
-    job = _demo.real_job(real_data / "her2st", "B1")
-    assert set(job.sources) == {"A1", "C1", "E1", "G2"}  # no image of the target: a pathologist's labels alone
-    assert job.modality == "expression"
-    assert "PROXY" not in job.statement
+    demo_data = _demo.real_data(real_data / "her2st", "A1")
+    assert set(demo_data.sources) == {"B4", "C2", "C3"}  # images, and none of patient A
+    assert demo_data.modality is None
+    assert "The labels of B4, C2, C3 are PROXY labels" in demo_data.statement
+    demo_data = _demo.real_data(real_data / "her2st", "B1")
+    assert set(demo_data.sources) == {"A1", "C1", "E1", "G2"}  # no image of the target: a pathologist's labels alone
+    assert demo_data.modality == "expression"
+    assert "PROXY" not in demo_data.statement

@@ -1,4 +1,7 @@
-"""The reference: every public name is in it, and its examples run after the setup that the page shows."""
+"""The reference: every public name is in it, and its examples run as they stand.
+
+Examples that name the setup of the page run after it, all others with nothing.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,10 @@ NOT_RUN = {"spacrd.SpaCRD.push_to_hub": "asks the network"}
 
 
 def _find(name: str) -> Any:
-    found: Any = import_module("spacrd")
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
+    value: Any = import_module("spacrd")
+    for attribute in name.split("."):
+        value = getattr(value, attribute)
+    return value
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +67,12 @@ def test_every_public_name_is_on_the_page() -> None:
 def test_example_runs(name: str, names: dict[str, Any]) -> None:
     thing = type(_find(name)) if name == "settings" else _find(name)
     finder = doctest.DocTestFinder(exclude_empty=False)
-    found = [test for test in finder.find(thing, f"spacrd.{name}", module=False, globs=names) if test.examples]
-    assert any(test.name == f"spacrd.{name}" for test in found), "there is no example"
+    examples = [test for test in finder.find(thing, f"spacrd.{name}", module=False, globs={}) if test.examples]
+    assert any(test.name == f"spacrd.{name}" for test in examples), "there is no example"
+    after_setup = any("setup of the examples" in (test.docstring or "") for test in examples)
     report: list[str] = []
-    for test in found:
+    for test in examples:
+        test.globs = dict(names) if after_setup else {}
         skipped = [example.source for example in test.examples if doctest.SKIP in example.options]
         assert not skipped or test.name in NOT_RUN, f"{test.name} shows what it does not run: {skipped}"
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)

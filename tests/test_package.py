@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import socket
+import sys
 import tomllib
 import warnings
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,36 @@ def test_one_version_everywhere() -> None:
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
     released = [name for name in headings if name != "Unreleased"]
     assert released[:1] in ([], [wanted])
+
+
+NOT_DECLARED = {
+    "distributed": "its Client comes from the user",
+    "torchvision": "timm requires it; spacrd does without",
+}
+NOT_IMPORTED = {"scikit-misc": "scanpy imports it for flavor='seurat_v3'"}
+
+
+def normal(name: str) -> str:
+    """Name of a distribution as PyPI compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported_distributions() -> set[str]:
+    """Distributions of the packages that the source imports, wherever in a file."""
+    modules: set[str] = set()
+    for path in Path(spacrd.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                modules.add(str(node.module).split(".")[0])
+    distributions = packages_distributions()
+    return {normal(distributions[name][0]) for name in modules - sys.stdlib_module_names - {"spacrd"}}
+
+
+def test_declared_dependencies_are_those_that_the_source_imports() -> None:
+    declared = {normal(re.split(r"[<>=\[; ]", line)[0]) for line in PROJECT["project"]["dependencies"]}
+    assert declared - set(NOT_IMPORTED) == imported_distributions() - set(NOT_DECLARED)
 
 
 def test_entry_of_the_ecosystem_list() -> None:

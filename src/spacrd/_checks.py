@@ -1,4 +1,4 @@
-"""User errors: each says what was found, what was expected and what to do."""
+"""Checks of what users pass: each error says what was found, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import Any
 
 
 class SpacrdWarning(UserWarning):
-    """What spacrd warns of: a result may not be what you think it is. Filter by it to tell ours from others'.
+    """Warning of spacrd: a result may not be what you think it is.
+
+    Filter by this category to tell warnings of spacrd from those of other libraries.
 
     Examples
     --------
@@ -22,7 +24,7 @@ class SpacrdWarning(UserWarning):
 
 
 def quote_names(items: Iterable[Any], limit: int = 20) -> str:
-    """Quoted, comma-separated names, cut after ``limit``."""
+    """Join names, quoted and separated by commas, cut after ``limit``."""
     listed = [repr(str(item)) for item in items]
     if not listed:
         return "none"

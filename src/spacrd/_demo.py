@@ -1,4 +1,4 @@
-"""The whole job once: read sections, embed patches, fit, score a new section, evaluate, draw, save."""
+"""Demo of the whole analysis: read sections, embed patches, fit, score a new section, evaluate, draw, save."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from . import __version__
 from ._checks import check_key, quote_names
+from ._keys import MODALITY_TITLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ LABELLED = ("A1", "B1", "C1", "D1", "E1", "F1", "G2", "H1", "A2", "B4", "C2", "C
 
 @dataclass(frozen=True)
 class DemoData:
-    """Sections to learn from, the one to score, and how."""
+    """Sections of the demo: those to learn from, the one to score, and by which modality."""
 
     sources: dict[str, SpatialData]
     target_name: str
@@ -38,8 +39,8 @@ class DemoData:
     """What the sections are, printed before and written beside the results."""
 
 
-def simulated_job(seed: int) -> DemoData:
-    """Three simulated sections, two to learn from."""
+def simulated_data(seed: int) -> DemoData:
+    """Simulate three sections, two to learn from."""
     from .datasets import toy_visium
 
     sections = {f"toy_{i}": toy_visium(library_id=f"toy_{i}", seed=3 * seed + i) for i in (1, 2, 3)}
@@ -51,8 +52,8 @@ def simulated_job(seed: int) -> DemoData:
     return DemoData(sections, "toy_3", target, None, statement)
 
 
-def real_job(folder: Path, target: str) -> DemoData:
-    """Labelled sections of her2st: learn from those of other patients, score the target.
+def real_data(folder: Path, target: str) -> DemoData:
+    """Read labelled sections of her2st: those of other patients to learn from, and the target to score.
 
     With images if the target and at least one other have one, else from expression alone.
     """
@@ -61,11 +62,11 @@ def real_job(folder: Path, target: str) -> DemoData:
     check_key(target, LABELLED, "labelled section", hint="Name one with --target.")
     held_out = her2st(folder, target)
     others = [name for name in LABELLED if name[0] != target[0]]
-    found = {name: section for name in others if (section := _if_there(folder, name)) is not None}
-    sources = {name: section for name, section in found.items() if section.images} if held_out.images else {}
+    labelled = {name: section for name in others if (section := _read_labelled(folder, name)) is not None}
+    sources = {name: section for name, section in labelled.items() if section.images} if held_out.images else {}
     modality: Literal["expression"] | None = None
     if not sources:
-        sources = {name: section for name, section in found.items() if LABEL in section.tables["table"].obs}
+        sources = {name: section for name, section in labelled.items() if LABEL in section.tables["table"].obs}
         modality = "expression"
     if not sources:
         raise FileNotFoundError(
@@ -74,15 +75,15 @@ def real_job(folder: Path, target: str) -> DemoData:
     proxies = [name for name in (*sources, target) if LABEL not in {**sources, target: held_out}[name]["table"].obs]
     statement = (
         f"Real sections (her2st, {folder}): fitted on {', '.join(sources)}, scored {target}, whose patient the fit "
-        f"never saw, by {'expression alone' if modality else 'image and expression'}. "
+        f"never saw, by {MODALITY_TITLES[modality or 'image+expression']}. "
         + (f"The labels of {', '.join(proxies)} are PROXY labels, not a pathologist's. " if proxies else "")
         + f"Spots labelled {quote_names(UNSURE)} are unlabelled in the fit and left out of the metrics."
     )
     return DemoData(sources, target, held_out, modality, statement)
 
 
-def _if_there(folder: Path, section: str) -> SpatialData | None:
-    """A section with labels, or None if the folder lacks it."""
+def _read_labelled(folder: Path, section: str) -> SpatialData | None:
+    """Read a section with labels; None if the folder lacks it."""
     from .datasets import her2st
 
     try:
@@ -93,7 +94,7 @@ def _if_there(folder: Path, section: str) -> SpatialData | None:
 
 
 def _label_column(sdata: SpatialData) -> str | None:
-    """Column of the pathologist's labels, else of proxy labels, else None."""
+    """Return the column of the pathologist's labels, else of proxy labels, else None."""
     obs = sdata.tables["table"].obs
     return next((name for name in (LABEL, "proxy_label") if name in obs), None)
 
@@ -122,7 +123,7 @@ def publish(made: Path, out: Path) -> None:
 
 
 def _hide_unsure(sdata: SpatialData) -> None:
-    """Labels without the unsure ones, in a column of their own."""
+    """Copy the labels without the unsure ones to a column of their own."""
     obs = sdata.tables["table"].obs
     given = obs[_label_column(sdata) or LABEL]
     obs["label"] = given.where(~given.isin(UNSURE))
@@ -137,40 +138,40 @@ def _scores_table(target: SpatialData, name: str) -> pd.DataFrame:
     return frame.rename_axis(index="spot")
 
 
-def run(job: DemoData, folder: Path, *, seed: int, say: Callable[[str], None]) -> pd.DataFrame:
-    """Do ``job``, write everything into ``folder`` and return the metrics."""
+def run(demo_data: DemoData, folder: Path, *, seed: int, say: Callable[[str], None]) -> pd.DataFrame:
+    """Run the analysis, write everything into ``folder`` and return the metrics."""
     import spacrd
 
-    use_image = job.modality != "expression"
-    sections = [*job.sources.values(), job.target]
+    use_image = demo_data.modality != "expression"
+    sections = [*demo_data.sources.values(), demo_data.target]
     if use_image:
         say("1/4  Patches around every spot, embedded with the handcrafted encoder")
         for sdata in sections:
             spacrd.pp.extract_patches(sdata, encoder="handcrafted")
     else:
-        say("1/4  No patches: expression alone")
-    say(f"2/4  Fit on {', '.join(job.sources)}: one network, to be quick; the default is the mean of several")
+        say(f"1/4  No patches: {MODALITY_TITLES['expression']}")
+    say(f"2/4  Fit on {', '.join(demo_data.sources)}: one network, to be quick; the default is the mean of several")
     for sdata in sections:
         _hide_unsure(sdata)
     model = spacrd.tl.fit(
-        list(job.sources.values()),
+        list(demo_data.sources.values()),
         "label",
         positive=list(POSITIVE),
-        modality=job.modality,
+        modality=demo_data.modality,
         members=1,
         seed=seed,
     )
     model.save(folder / "model")
-    say(f"3/4  Score {job.target_name}")
-    spacrd.tl.score(job.target, model)
-    metrics = spacrd.metrics.evaluate(job.target, "label", positive=list(POSITIVE))
+    say(f"3/4  Score {demo_data.target_name}")
+    spacrd.tl.score(demo_data.target, model)
+    metrics = spacrd.metrics.evaluate(demo_data.target, "label", positive=list(POSITIVE))
     say("4/4  Draw and save")
-    spacrd.pl.likelihood(job.target, save=folder / "likelihood.png")
-    spacrd.pl.distribution(job.target, save=folder / "distribution.png")
+    spacrd.pl.likelihood(demo_data.target, save=folder / "likelihood.png")
+    spacrd.pl.distribution(demo_data.target, save=folder / "distribution.png")
     spacrd.pl.history(model, save=folder / "history.png")
-    _scores_table(job.target, job.target_name).to_csv(folder / "scores.csv")
+    _scores_table(demo_data.target, demo_data.target_name).to_csv(folder / "scores.csv")
     metrics.to_csv(folder / "metrics.csv")
-    job.target.write(folder / "section.zarr")
+    demo_data.target.write(folder / "section.zarr")
     return metrics
 
 
@@ -211,17 +212,17 @@ def demo(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
         say("Reading sections")
-        job = simulated_job(seed) if data is None else real_job(Path(data), target)
-        say(f"\n{job.statement}\n")
+        demo_data = simulated_data(seed) if data is None else real_data(Path(data), target)
+        say(f"\n{demo_data.statement}\n")
         made = Path(temporary) / "results"
         made.mkdir()
         with matplotlib.rc_context({"backend": "Agg"}):
-            metrics = run(job, made, seed=seed, say=say)
-        facts = {"spacrd": __version__, "seed": seed, "sections": job.statement, "positive": list(POSITIVE)}
+            metrics = run(demo_data, made, seed=seed, say=say)
+        facts = {"spacrd": __version__, "seed": seed, "sections": demo_data.statement, "positive": list(POSITIVE)}
         (made / MARKER).write_text(json.dumps(facts, indent=2) + "\n")
         publish(made, folder)
     say(f"\n{metrics.round(3).T.to_string()}\n")
-    say(f"{job.statement}\n")
+    say(f"{demo_data.statement}\n")
     say(f"Results are in {folder}")
     for name, what in CONTENTS:
         say(f"  {name:<17} {what}")

@@ -1,4 +1,4 @@
-"""Files and folders that stand on disk whole, or not at all."""
+"""Write files and folders whole, or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PART = ".part"
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A file to write in place of ``path``: it takes its place when the block ends, and is removed after an error.
+    """Give a file to write in place of ``path``: it takes its place when the block ends, and is removed after an error.
 
     Whatever interrupts the block, a full disk or a killed process, ``path`` holds what it held. A killed process leaves
     a hidden file ``.<name>.<process>.part`` beside it.
@@ -32,13 +32,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise IsADirectoryError(f"{str(path)!r} is a directory. Name a file.")
         yield target  # a pipe or a device cannot be replaced
         return
-    part = target.with_name(f".{target.name}.{os.getpid()}{PART}")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}{PART}")
     try:
-        yield part
-        _flush(part)
-        part.replace(target)
+        yield unfinished
+        _flush(unfinished)
+        unfinished.replace(target)
     except BaseException:
-        part.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
@@ -70,17 +70,17 @@ def replace_folder(made: Path, target: Path) -> None:
 
 
 def _change_places(one: Path, other: Path) -> bool:
-    """Whether the system could exchange two folders in one step."""
+    """Tell whether the system could exchange two folders in one step."""
     name = {"linux": "renameat2", "darwin": "renamex_np"}.get(sys.platform)
     call = getattr(ctypes.CDLL(None), name, None) if name else None
     if call is None:
         return False
     here = [ctypes.c_int(-100)] if name == "renameat2" else []  # AT_FDCWD
-    arguments = [part for path in (one, other) for part in (*here, ctypes.c_char_p(os.fsencode(path)))]
+    arguments = [value for path in (one, other) for value in (*here, ctypes.c_char_p(os.fsencode(path)))]
     return int(call(*arguments, ctypes.c_uint(2))) == 0  # RENAME_EXCHANGE, RENAME_SWAP
 
 
 def _flush(file: Path) -> None:
-    """Bring the content to the disk before the name: a computer that stops between the two leaves the old file."""
+    """Flush the content to the disk before the name: a computer that stops between the two leaves the old file."""
     with file.open("rb+") as stream:
         os.fsync(stream.fileno())

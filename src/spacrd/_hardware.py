@@ -1,7 +1,8 @@
-"""Where and how precisely networks compute, and what to do when a device runs out of memory."""
+"""Device and precision of networks, and smaller batches after a device ran out of memory."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 from ._checks import check_choice, check_positive_int, warn
 from ._settings import settings
 
-PRECISIONS = ("32-true", "bf16-mixed")
+FULL_PRECISION = "32-true"
+PRECISIONS = {FULL_PRECISION: "float32", "bf16-mixed": "bfloat16"}
+"""Precisions of the network by Lightning's names, and the type of torch that autocast computes in."""
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a fit runs on.
+    """Hardware that a fit runs on.
 
     Attributes
     ----------
@@ -33,12 +36,14 @@ class Hardware:
 
     @classmethod
     def resolve(cls, device: str | None, precision: str, devices: int = 1, strategy: str = "auto") -> Hardware:
-        """From the arguments of a call.
+        """Check the arguments of a call.
 
         Raises
         ------
-        TypeError, ValueError
-            If one is not known, or two contradict each other.
+        TypeError
+            If ``devices`` is no whole number.
+        ValueError
+            If device or precision is not known, or one device is named but several are asked for.
         """
         check_choice(precision, PRECISIONS, "precision")
         check_positive_int(devices, "devices")
@@ -48,29 +53,45 @@ class Hardware:
         return cls(where, precision, devices, strategy)
 
 
-def fits(work: Callable[[], Any], size: int) -> bool:
-    """Do the work on ``size`` rows; False if the device ran out of memory and fewer can be tried."""
-    import torch
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether a device ran out of memory: torch has an exception for CUDA and words for the others."""
+    if type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and ("out of memory" in str(error) or "not enough memory" in str(error))
 
+
+def fits(work: Callable[[], Any], size: int) -> bool:
+    """Do the work on ``size`` rows; return False if the device ran out of memory and fewer can be tried."""
     try:
         work()
-    except RuntimeError as error:
-        # Apple's devices have no class of their own for it.
-        full = isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
-        if not full or size < 2:
+    except Exception as error:
+        if not is_out_of_memory(error) or size < 2:
             raise
         return False
     return True
 
 
-def halved(size: int, device: str, then: str) -> int:
-    """Half of ``size``, with a warning, after the device ran out of memory; what torch keeps of it is freed."""
-    import torch
+def halved(size: int, who: str, then: str, *, unit: str = "spots") -> int:
+    """Return half of ``size``, with a warning, after memory ran out; what torch keeps of the device's is freed.
 
-    if device.startswith("cuda"):
-        torch.cuda.empty_cache()
-    elif device.startswith("mps"):
-        torch.mps.empty_cache()
-    text = f"{device} ran out of memory with {size} spots at a time; {then} with {size // 2}."
-    warn(f"{text} Pass a smaller batch_size to avoid the attempt.")
+    Parameters
+    ----------
+    size
+        Rows of the work that did not fit.
+    who
+        Device, or encoder, that ran out of memory, for the warning.
+    then
+        What happens next, for the warning.
+    unit
+        What the rows are.
+    """
+    if (torch := sys.modules.get("torch")) is not None:
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        elif torch.backends.mps.is_available():
+            torch.mps.empty_cache()
+    warn(
+        f"{who} ran out of memory with {size} {unit} at a time; {then} with {size // 2}. "
+        f"Pass batch_size={size // 2} to avoid the attempt."
+    )
     return size // 2

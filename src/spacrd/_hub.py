@@ -1,4 +1,4 @@
-"""What the Hugging Face hub may have against a request, told without the token it was made with."""
+"""Requests to the Hugging Face hub: names, errors told without the token, hashes of files."""
 
 from __future__ import annotations
 
@@ -12,9 +12,19 @@ from typing import Literal, TypeVar
 T = TypeVar("T")
 Reason = Literal["gated", "unreachable", "absent", "other"]
 
+HUB_PREFIX = "hf-hub:"
+"""In front of a repository of the hub, where a name may be that of something else."""
+HUB_PREFIXES = (HUB_PREFIX, "hf_hub:")
+"""All spellings that timm takes."""
+
+
+def accept_terms(repository: str) -> str:
+    """Say how to get at a gated repository, as a sentence without its full stop."""
+    return f"Accept the terms at https://huggingface.co/{repository} and log in with `hf auth login` (or set HF_TOKEN)"
+
 
 def reason(error: BaseException, *, gated: bool = False) -> Reason:
-    """Why a request failed, as far as the error and those behind it tell.
+    """Tell why a request failed, as far as the error and those behind it tell.
 
     ``"gated"``: not without a login and accepted terms; ``"unreachable"``: offline, or no connection; ``"absent"``: no
     such repository, revision or file, or not for this user. With ``gated``, a known property of the repository, the
@@ -52,7 +62,7 @@ def reason(error: BaseException, *, gated: bool = False) -> Reason:
 
 
 def answer(ask: Callable[[], T], explain: Callable[[Exception], Exception]) -> T:
-    """What the hub's client answers; its error only as ``explain`` tells it.
+    """Return what the hub's client answers, and raise its error only as ``explain`` tells it.
 
     That is raised where the client's error is no longer being handled, or a traceback would show its text, token and
     all.
@@ -65,18 +75,18 @@ def answer(ask: Callable[[], T], explain: Callable[[Exception], Exception]) -> T
 
 
 def without_token(text: object, token: str | None = None) -> str:
-    """First line of a text, at most 300 characters, with access tokens taken out."""
+    """Return the first line of a text, at most 300 characters, with access tokens taken out."""
     import huggingface_hub
 
-    known = (token, os.environ.get("HF_TOKEN"), os.environ.get("HUGGING_FACE_HUB_TOKEN"), huggingface_hub.get_token())
+    secrets = (token, os.environ.get("HF_TOKEN"), os.environ.get("HUGGING_FACE_HUB_TOKEN"), huggingface_hub.get_token())
     shown = next(iter(str(text).strip().splitlines()), "")
-    for secret in filter(None, known):
+    for secret in filter(None, secrets):
         shown = shown.replace(secret, "<token>")
     return re.sub(r"hf_\w{4,}|(?i:bearer)\s+\S+", "<token>", shown)[:300]
 
 
 def check_hash(file: Path, expected: str) -> str:
-    """SHA-256 of a file, or its name in git, compared with what the hub says it is.
+    """Compare a file with what the hub says it is, and return its SHA-256.
 
     Parameters
     ----------
@@ -92,18 +102,18 @@ def check_hash(file: Path, expected: str) -> str:
     """
     size = file.stat().st_size
     with file.open("rb") as stream:
-        found = sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest_found = sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     if re.fullmatch(r"[0-9a-f]{40}", expected):
         digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
         with file.open("rb") as stream:
             while piece := stream.read(1 << 20):
                 digest.update(piece)
-        found = digest.hexdigest()
+        digest_found = digest.hexdigest()
     elif not re.fullmatch(r"[0-9a-f]{64}", expected):
         return sha256
-    if found != expected:
+    if digest_found != expected:
         raise ValueError(
-            f"{file} is not the file that the hub has (hash {found[:12]}, expected {expected[:12]}): it was damaged on "
-            "the way or in the cache. Delete it and load again."
+            f"{file} is not the file that the hub has (hash {digest_found[:12]}, expected {expected[:12]}): it was "
+            "damaged on the way or in the cache. Delete it and load again."
         )
     return sha256

@@ -1,4 +1,4 @@
-"""Ctrl-C: what must not be cut in two, and what libraries make of it."""
+"""Handling of Ctrl-C while results are written and while Lightning trains."""
 
 from __future__ import annotations
 

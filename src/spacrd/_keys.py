@@ -1,4 +1,4 @@
-"""Every name spacrd writes into ``obs``, ``obsm``, ``varm``, ``uns`` and ``shapes``."""
+"""Names that spacrd writes into ``obs``, ``obsm``, ``varm``, ``uns`` and ``shapes``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Keys:
 
     @staticmethod
     def plain(encoder: str) -> str:
-        """Name of an encoder without the characters of paths and hub ids that AnnData forbids."""
+        """Return the name of an encoder without the characters of paths and hub ids that AnnData forbids."""
         return re.sub(r"[/:\\\s]+", "_", encoder)
 
     @staticmethod
@@ -87,19 +87,19 @@ class Keys:
         return f"{key}_explanation"
 
     @staticmethod
-    def section(library: str) -> str:
-        """Name of a section inside ``.uns``, where AnnData forbids ``/``."""
-        return library.replace("/", "|")
+    def section(section: str) -> str:
+        """Return the name of a section inside ``.uns``, where AnnData forbids ``/``."""
+        return section.replace("/", "|")
 
     @staticmethod
-    def element(library: str) -> str:
+    def element(section: str) -> str:
         """Name of a section inside that of an element, which spatialdata makes of letters, digits, `_`, `.` and `-`."""
-        return re.sub(r"[^\w.-]", "_", library)
+        return re.sub(r"[^\w.-]", "_", section)
 
     @staticmethod
-    def patches(library: str, encoder: str) -> str:
+    def patches(section: str, encoder: str) -> str:
         """``.shapes`` slot of the patch squares of one section."""
-        return f"{Keys.element(library)}_{Keys.plain(encoder)}_patches"
+        return f"{Keys.element(section)}_{Keys.plain(encoder)}_patches"
 
 
 NORMAL = "normal"
@@ -112,3 +112,6 @@ REGION_COLORS = {NORMAL: "#0072B2", CANCER: "#D55E00", UNCERTAIN: "#999999"}
 
 TUMOUR, NO_TUMOUR, UNCLEAR = "tumour", "no tumour", "unclear"
 """Verdicts on a section."""
+
+MODALITY_TITLES = {"image+expression": "image and expression", "image": "image alone", "expression": "expression alone"}
+"""What a section was scored from, as a reader is told."""

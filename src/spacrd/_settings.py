@@ -62,20 +62,20 @@ class Settings:
         """Name of the torch device to use: the argument, else the setting, else the best there is."""
         import torch
 
-        wanted = str(device or self.device)
-        if wanted == "auto":
+        name = str(device or self.device)
+        if name == "auto":
             if torch.cuda.is_available():
                 return "cuda"
             return "mps" if torch.backends.mps.is_available() else "cpu"
         try:
-            kind = torch.device(wanted).type
+            kind = torch.device(name).type
         except RuntimeError as error:
-            raise ValueError(f"device={wanted!r} is not a torch device: use 'cpu', 'cuda', 'mps' or 'auto'.") from error
+            raise ValueError(f"device={name!r} is not a torch device: use 'cpu', 'cuda', 'mps' or 'auto'.") from error
         if kind == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device={wanted!r} was asked for, but torch finds no CUDA device. Use device='cpu'.")
+            raise ValueError(f"device={name!r} was asked for, but torch finds no CUDA device. Use device='cpu'.")
         if kind == "mps" and not torch.backends.mps.is_available():
-            raise ValueError(f"device={wanted!r} was asked for, but torch finds no MPS device. Use device='cpu'.")
-        return wanted
+            raise ValueError(f"device={name!r} was asked for, but torch finds no MPS device. Use device='cpu'.")
+        return name
 
     def track(self, items: Iterable[Any], *, total: int, description: str, unit: str = "it") -> Iterator[Any]:
         """Iterate with a progress bar if :attr:`progress` is on."""

@@ -26,10 +26,10 @@ def import_torchvision() -> None:
             raise
         import torch
 
-        library = torch.library.Library("torchvision", "FRAGMENT")
+        operators = torch.library.Library("torchvision", "FRAGMENT")
         for schema in _SCHEMAS:
-            library.define(schema)
-        _declared.append(library)  # the declaration lives as long as this object
+            operators.define(schema)
+        _declared.append(operators)  # the declaration lives as long as this object
         for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
             del sys.modules[name]
         import torchvision  # noqa: F401

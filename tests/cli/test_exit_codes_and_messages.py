@@ -40,7 +40,7 @@ def test_an_input_error_is_one_line_and_explains_its_names(toys: Path, tmp_path:
 
 
 def test_a_missing_model_asks_no_network(toys: Path, tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spacrd.model._io._hub.download", lambda *a, **k: pytest.fail("the network was asked"))
+    monkeypatch.setattr("spacrd.model._io._hub_models.download", lambda *a, **k: pytest.fail("the network was asked"))
     monkeypatch.chdir(tmp_path)
     for name in ("runs/model", "model", "../model"):
         line = one_line(cli("score", toys / "toy_3.zarr", "--model", name, "--csv", "x.csv"))
@@ -97,19 +97,21 @@ def test_a_machine_out_of_memory_is_not_a_damaged_file(toys: Path, cli, monkeypa
     assert said.code == 1 and "MemoryError: Unable to allocate 9 TiB" in said.err and "damaged" not in said.err
 
 
-def test_errors_in_json(evaluate_raises, tmp_path: Path, cli) -> None:
+def test_an_error_is_in_the_json_object(evaluate_raises, tmp_path: Path, cli) -> None:
     said = evaluate_raises(RuntimeError("broken"), "--json")
     assert said.json["error"]["exit_code"] == said.code == 1
     said = cli("evaluate", tmp_path / "absent", *LABELS, "--json")
     assert said.code == 2 and "absent" in said.json["error"]["message"] and said.json["warnings"] == []
 
 
-def test_interrupted(evaluate_raises) -> None:
+def test_ctrl_c_ends_with_130_and_says_that_output_is_removed(evaluate_raises) -> None:
     said = evaluate_raises(KeyboardInterrupt())
     assert said.code == 130 and said.err.endswith("spacrd: interrupted; unfinished output was removed\n")
 
 
-def test_terminated_cleans_up(toys: Path, model: Path, tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigterm_ends_with_143_and_leaves_no_half_output(
+    toys: Path, model: Path, tmp_path: Path, cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import anndata as ad
 
     def write(self: object, path: Path, **kwargs: object) -> None:
@@ -124,7 +126,7 @@ def test_terminated_cleans_up(toys: Path, model: Path, tmp_path: Path, cli, monk
 
 
 @pytest.mark.parametrize("words", [["--version"], ["fit"]], ids=" ".join)
-def test_as_a_program(words: list[str]) -> None:
+def test_the_program_ends_with_its_exit_code_when_nobody_reads_it(words: list[str]) -> None:
     """Nobody reads the version; an error has its code."""
     reader, writer = os.pipe()
     os.close(reader)
@@ -136,7 +138,9 @@ def test_as_a_program(words: list[str]) -> None:
     assert "Error" not in done.stderr and "Traceback" not in done.stderr
 
 
-def test_nobody_reads_the_result(toys: Path, model: Path, tmp_path: Path, cli, monkeypatch) -> None:
+def test_a_closed_stdout_ends_with_141_after_results_are_written(
+    toys: Path, model: Path, tmp_path: Path, cli, monkeypatch
+) -> None:
     class Closed(io.StringIO):
         def write(self, text: str) -> int:
             raise BrokenPipeError
@@ -175,7 +179,7 @@ def test_other_libraries_are_heard_with_verbose_alone(evaluate_raises, toys: Pat
     assert (spacrd.settings.progress, spacrd.settings.verbosity) == (progress, verbosity)
 
 
-def test_json_has_no_nan() -> None:
+def test_json_writes_null_for_nan() -> None:
     import numpy as np
 
     value = {"a": float("nan"), "b": np.float32(1.5), "c": np.array([1, 2]), "d": (True, None), "e": Path("x")}

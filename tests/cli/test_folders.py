@@ -9,7 +9,7 @@ import spatialdata
 
 
 @pytest.mark.parametrize("version", [1, 3])
-def test_visium(version: int, visium_folder, tmp_path: Path, cli) -> None:
+def test_patches_of_a_visium_folder(version: int, visium_folder, tmp_path: Path, cli) -> None:
     outs = visium_folder(version).path
     said = cli("patches", outs, "--out-dir", tmp_path, "--json", "--encoder", "handcrafted")
     assert said.code == 0, said.err
@@ -24,7 +24,7 @@ def test_visium(version: int, visium_folder, tmp_path: Path, cli) -> None:
     assert f"{name}_full_image" in spatialdata.read_zarr(tmp_path / "full.zarr").images
 
 
-def test_visium_hd(hd_folder, tmp_path: Path, cli) -> None:
+def test_patches_of_a_visium_hd_folder_need_a_bin_size(hd_folder, tmp_path: Path, cli) -> None:
     said = cli("patches", hd_folder.path, "--out", tmp_path / "hd.zarr")
     assert said.code == 2 and "--table-key: 'square_002um', 'square_008um', 'square_016um'" in said.err
     assert said.err.count("\n") == 2
@@ -35,7 +35,7 @@ def test_visium_hd(hd_folder, tmp_path: Path, cli) -> None:
     assert "square_002um" not in spatialdata.read_zarr(tmp_path / "hd.zarr").tables
 
 
-def test_xenium(xenium_folder, tmp_path: Path, cli) -> None:
+def test_patches_of_a_xenium_folder(xenium_folder, tmp_path: Path, cli) -> None:
     said = cli("patches", xenium_folder().path, "--out", tmp_path / "xenium.zarr", "--json")
     assert said.code == 0, said.err
     assert said.json["sections"][0]["image"] == "he_image"

@@ -68,7 +68,7 @@ def test_examples_of_the_help_are_valid() -> None:
             assert parse(*words).command == command.name
 
 
-def test_types_and_repeats() -> None:
+def test_options_have_types_and_can_be_repeated() -> None:
     arguments = parse(
         "fit", "a", "b", "--label-key", "k", "--positive", "x y", "--positive", "z", "--out", "m", "--lr", "1e-3"
     )
@@ -79,7 +79,7 @@ def test_types_and_repeats() -> None:
 
 
 @pytest.mark.parametrize("words", [["--json", "demo"], ["demo", "--json"]])
-def test_talk_before_or_after_the_command(words: list[str]) -> None:
+def test_json_can_stand_before_or_after_the_command(words: list[str]) -> None:
     arguments = parse(*words)
     assert arguments.json and not arguments.quiet
 
@@ -96,12 +96,12 @@ def test_talk_before_or_after_the_command(words: list[str]) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_words_end_with_2(words: list[str], cli) -> None:
+def test_unknown_options_and_values_end_with_2(words: list[str], cli) -> None:
     said = cli(*words)
     assert said.code == 2 and not said.out and "usage: spacrd" in said.err
 
 
-def test_version(cli) -> None:
+def test_version_is_printed(cli) -> None:
     assert cli("--version").out == f"spacrd {spacrd.__version__}\n"
 
 
@@ -127,7 +127,7 @@ def documented(one: int, two: int, three: str | None = None) -> None:
 def test_parameters_are_read_from_a_docstring() -> None:
     numbers = "Numbers, see :func:`spacrd.tl.score`: - a list"
     assert parameter_texts(documented) == {"one": numbers, "two": numbers, "three": "A text; ``one`` if None."}
-    assert parameter_texts(test_version) == {}
+    assert parameter_texts(test_version_is_printed) == {}
 
 
 @pytest.mark.parametrize(

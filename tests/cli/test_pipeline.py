@@ -16,7 +16,7 @@ import spacrd
 from tests.making.toys import LABELS
 
 
-def test_patches_to_zarr(toys: Path, tmp_path: Path, cli) -> None:
+def test_patches_are_written_to_a_new_store(toys: Path, tmp_path: Path, cli) -> None:
     out = tmp_path / "patches.zarr"
     said = cli("patches", toys / "raw_3.zarr", "--out", out, "--json", "--store-shapes")
     assert said.code == 0, said.err
@@ -85,7 +85,7 @@ def test_of_several_processes_the_first_alone_speaks_and_saves(
 
 
 @pytest.mark.parametrize("name", ["toy_3.zarr", "toy_3.h5ad"])
-def test_score_and_evaluate(name: str, toys: Path, model: Path, tmp_path: Path, cli) -> None:
+def test_score_and_evaluate_give_what_the_calls_give(name: str, toys: Path, model: Path, tmp_path: Path, cli) -> None:
     out, csv = tmp_path / name, tmp_path / "spots.csv"
     said = cli("score", toys / name, "--model", model, "--out", out, "--csv", csv, "--json")
     assert said.code == 0, said.err
@@ -130,7 +130,7 @@ def test_several_sections_into_a_folder(toys: Path, model: Path, tmp_path: Path,
     assert both.out.count("toy_") == 4  # input and section of each
 
 
-def test_anndata_as_zarr(toys: Path, model: Path, tmp_path: Path, cli) -> None:
+def test_anndata_is_read_and_written_as_zarr(toys: Path, model: Path, tmp_path: Path, cli) -> None:
     store = tmp_path / "flat.zarr"
     assert cli("score", toys / "toy_3.h5ad", "--model", model, "--out", store).code == 0
     again = cli("score", store, "--model", model, "--key-added", "again", "--out", tmp_path / "back.h5ad")

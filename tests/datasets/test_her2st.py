@@ -16,7 +16,7 @@ from tests.making.studies import LAYOUTS, write_study
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_layouts(tmp_path: Path, layout: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_published_layout_is_read(tmp_path: Path, layout: str, caplog: pytest.LogCaptureFixture) -> None:
     root = write_study(tmp_path, layout)
     with caplog.at_level(logging.INFO, logger="spacrd"):
         sdata = her2st(root, "A1")
@@ -40,7 +40,7 @@ def test_layouts(tmp_path: Path, layout: str, caplog: pytest.LogCaptureFixture) 
     assert image.values[0, 40, 20] < 20 and image.values[0, 40, 80] > 180
 
 
-def test_without_labels_and_images(tmp_path: Path) -> None:
+def test_labels_and_images_can_be_left_out(tmp_path: Path) -> None:
     root = write_study(tmp_path)
     (root / "images" / "A1_HE.jpg").unlink()
     sdata = her2st(root, "A1", labels=False)
@@ -108,7 +108,7 @@ def study(real_data: Path) -> Path:
 @pytest.mark.parametrize(
     ("section", "cancer"), [("A1", 303), ("C1", 127), ("B1", 63), ("G2", 160), ("B4", None), ("C3", None)]
 )
-def test_real_tables(study: Path, section: str, cancer: int | None) -> None:
+def test_real_tables_have_counts_and_labels(study: Path, section: str, cancer: int | None) -> None:
     sdata = her2st(study, section)
     table = sdata.tables["table"]
     assert table.n_obs == SPOTS[section] == len(sdata.shapes[section])
@@ -127,7 +127,7 @@ def test_real_tables(study: Path, section: str, cancer: int | None) -> None:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("section", ["A1", "A2"])
-def test_real_reduced_image(study: Path, section: str) -> None:
+def test_a_real_reduced_image_lies_under_its_spots(study: Path, section: str) -> None:
     """Spots lie on tissue, and the annotated thumbnail in the corner is gone."""
     sdata = her2st(study, section)
     image = sdata.images[f"{section}_full_image"]["scale0"]["image"].values
@@ -141,7 +141,7 @@ def test_real_reduced_image(study: Path, section: str) -> None:
 
 
 @pytest.mark.real_data
-def test_real_full_image(study: Path) -> None:
+def test_a_real_full_image_lies_under_its_spots(study: Path) -> None:
     sdata = her2st(study, "B4")
     tree = sdata.images["B4_full_image"]
     assert isinstance(get_transformation(tree, "B4"), Identity)

@@ -36,7 +36,7 @@ def is_cancer(sdata: sd.SpatialData) -> np.ndarray:
     return sdata.tables["table"].obs["pathologist"].isin(CANCER).to_numpy()
 
 
-def test_elements(small: sd.SpatialData) -> None:
+def test_a_toy_has_the_elements_of_the_reader(small: sd.SpatialData) -> None:
     assert set(small.images) == {"s_full_image", "s_hires_image", "s_lowres_image"}
     assert set(small.shapes) == {"s"}
     assert set(small.tables) == {"table"}
@@ -88,7 +88,7 @@ def test_gene_names_are_distinct(n: int) -> None:
     toy_visium_genes(n)
 
 
-def test_same_seed_same_section(small: sd.SpatialData) -> None:
+def test_the_same_seed_gives_the_same_section(small: sd.SpatialData) -> None:
     again = toy_visium(n_rows=10, n_cols=11, n_genes=60, library_id="s", seed=3)
     one, two = small.tables["table"], again.tables["table"]
     pd.testing.assert_frame_equal(one.obs, two.obs)
@@ -96,7 +96,7 @@ def test_same_seed_same_section(small: sd.SpatialData) -> None:
     np.testing.assert_array_equal(pixels(small, "s"), pixels(again, "s"))
 
 
-def test_other_seed_other_section(sections: list[sd.SpatialData]) -> None:
+def test_another_seed_gives_another_section(sections: list[sd.SpatialData]) -> None:
     one, two = (s.tables["table"] for s in sections[:2])
     assert list(one.var_names) == list(two.var_names)
     shared = one.obs_names.intersection(two.obs_names)
@@ -128,7 +128,7 @@ def test_every_class_is_there(sections: list[sd.SpatialData], seed: int) -> None
     assert 0.15 < shares[CANCER].sum() < 0.5
 
 
-def test_no_tumour() -> None:
+def test_a_toy_without_tumour_has_no_cancer() -> None:
     sdata = toy_visium(n_rows=8, n_cols=8, n_genes=20, tumour=False)
     assert not is_cancer(sdata).any()
     assert not set(sdata.tables["table"].obs["pathologist"].cat.categories) & set(CANCER)
@@ -173,7 +173,7 @@ def test_genes_are_learnable_but_not_trivial(sections: list[sd.SpatialData]) -> 
         ("PTPRC CD3D CD3E CD2", "immune infiltrate"),
     ],
 )
-def test_markers_mark(sections: list[sd.SpatialData], genes: str, home: str) -> None:
+def test_marker_genes_mark_their_class(sections: list[sd.SpatialData], genes: str, home: str) -> None:
     """Markers take a larger share of the counts where they belong than anywhere but in a like tissue."""
     for sdata in sections:
         table = sdata.tables["table"]
@@ -220,7 +220,7 @@ def test_images_show_the_same_place(small: sd.SpatialData) -> None:
     assert np.corrcoef(blurred, means["hires"])[0, 1] > 0.5
 
 
-def test_zarr_round_trip(small: sd.SpatialData, tmp_path: Path) -> None:
+def test_a_toy_survives_zarr(small: sd.SpatialData, tmp_path: Path) -> None:
     small.write(tmp_path / "toy.zarr")
     back = sd.read_zarr(tmp_path / "toy.zarr")
     pd.testing.assert_frame_equal(back.tables["table"].obs, small.tables["table"].obs)
@@ -240,7 +240,7 @@ def test_zarr_round_trip(small: sd.SpatialData, tmp_path: Path) -> None:
         ({"mpp": 20}, ValueError, "mpp=20"),
     ],
 )
-def test_bad_arguments(wrong: dict, error: type[Exception], message: str) -> None:
+def test_arguments_out_of_range_are_refused(wrong: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         toy_visium(**wrong)
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from spacrd import encoders
+from spacrd._hardware import is_out_of_memory
 from spacrd.encoders import _registry
-from spacrd.encoders._memory import is_out_of_memory
 
 
 @pytest.fixture
@@ -45,18 +45,18 @@ def test_what_no_batch_can_help_is_raised(monkeypatch):
         raise torch.OutOfMemoryError("not even one")
 
     encoders.register("none", encode, dim=3, size=4)
-    with pytest.warns(UserWarning, match="takes 1"), pytest.raises(torch.OutOfMemoryError, match="not even one"):
+    with pytest.warns(UserWarning, match="goes on with 1"), pytest.raises(torch.OutOfMemoryError, match="not even one"):
         encoders.load("none").encode(np.zeros((2, 4, 4, 3), np.uint8))
 
 
-def test_other_errors_are_not_taken_for_it():
+def test_other_errors_are_not_taken_for_a_full_memory():
     assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"))
     assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes"))
     assert not is_out_of_memory(RuntimeError("shapes do not fit"))
     assert not is_out_of_memory(ValueError("out of memory"))
 
 
-def test_precision():
+def test_half_precision_changes_little_and_unknown_ones_are_refused():
     patches = np.random.default_rng(0).integers(0, 256, (2, 160, 160, 3), dtype=np.uint8)
     full, half = (
         encoders.load("test_vit", weights=False, device="cpu", precision=precision)

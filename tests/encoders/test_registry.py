@@ -19,7 +19,7 @@ def patches(n=6, size=_handcrafted.SIZE, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
 
 
-def test_table_of_encoders():
+def test_encoders_are_listed_in_a_table():
     table = encoders.available()
     assert {"handcrafted", "uni", "uni2-h", "virchow2", "resnet50"} <= set(table.index)
     assert table.loc["uni", ["dim", "size", "gated"]].tolist() == [1024, 224, True]

@@ -8,7 +8,7 @@ from spacrd.metrics import evaluate
 from tests.making.scored import scored_adata
 
 
-def test_one_section() -> None:
+def test_metrics_of_one_section_are_those_of_scikit_learn() -> None:
     adata = scored_adata()
     table = evaluate(adata, "label", positive="invasive")
     assert list(table.index) == ["one"]
@@ -49,7 +49,7 @@ def test_missing_and_ignored_spots_are_left_out_and_counted() -> None:
     assert evaluate(adata, "label", positive="invasive").loc["one", "n_left_out"] == 8
 
 
-def test_numeric_labels() -> None:
+def test_numeric_labels_give_the_same_metrics() -> None:
     adata = scored_adata()
     expected = evaluate(adata, "label", positive="invasive")
     adata.obs["truth"] = (adata.obs["label"] == "invasive").astype(float)
@@ -65,7 +65,7 @@ def test_no_region_means_no_f1() -> None:
     assert row["auc"] > 0.9
 
 
-def test_section_of_one_class() -> None:
+def test_a_section_of_one_class_has_no_auc() -> None:
     adata = scored_adata(libraries=("a", "b"))
     adata.obs.loc[adata.obs["library"] == "b", "label"] = "stroma"
     with pytest.warns(UserWarning, match="all negative"):
@@ -86,7 +86,7 @@ def test_unknown_names_list_what_there_is() -> None:
         evaluate(adata, "label", positive="invasive", ignore="invasive")
 
 
-def test_data_is_left_alone() -> None:
+def test_evaluate_leaves_the_data_alone() -> None:
     adata = scored_adata()
     before = adata.copy()
     evaluate(adata, "label", positive="invasive")

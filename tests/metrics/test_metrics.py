@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spacrd.metrics import expected_calibration_error, scores
 
 
-def test_hand_counted() -> None:
+def test_metrics_agree_with_counting_by_hand() -> None:
     result = scores([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [False, True, False, True])
     assert result["n"] == 4
     assert result["n_positive"] == 2
@@ -20,7 +20,7 @@ def test_hand_counted() -> None:
     assert result["brier"] == pytest.approx((0.01 + 0.16 + 0.65**2 + 0.04) / 4)
 
 
-def test_calibration_error_by_hand() -> None:
+def test_calibration_error_agrees_with_counting_by_hand() -> None:
     # Bin [.2, .3): mean .25, frequency 1/2; last bin holds 1.0: frequency 1.
     assert expected_calibration_error([0, 1, 1], [0.25, 0.25, 1.0]) == pytest.approx(2 / 3 * 0.25)
     assert np.isnan(expected_calibration_error([], []))
@@ -40,7 +40,7 @@ def test_one_class_is_nan_with_a_warning(y: list[int], found: str) -> None:
     assert np.isnan([result["auc"], result["ap"], result["ks"]]).all()
 
 
-def test_nothing_called() -> None:
+def test_without_a_called_spot_precision_is_nan() -> None:
     result = scores([0, 1], [0.1, 0.2], [False, False])
     assert np.isnan(result["precision"])
     assert (result["recall"], result["f1"]) == (0, 0)
@@ -56,14 +56,14 @@ def test_nothing_called() -> None:
         ([0, 1], [0.5, np.nan], "between 0 and 1"),
     ],
 )
-def test_bad_arrays(y: list[int], p: list[float], message: str) -> None:
+def test_arrays_that_do_not_fit_are_refused(y: list[int], p: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scores(y, p)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 1)), min_size=2, max_size=40))
-def test_bounds_and_symmetry(spots: list[tuple[bool, float]]) -> None:
+def test_metrics_stay_in_bounds_and_auc_is_symmetric(spots: list[tuple[bool, float]]) -> None:
     y, p = np.array([s[0] for s in spots]), np.array([s[1] for s in spots])
     if y.all() or not y.any():
         return

@@ -42,7 +42,7 @@ def test_a_fallback_threshold_says_why() -> None:
     assert text.get_text().replace("\n", " ") == "threshold 0.50 all likelihoods are equal"
 
 
-def test_without_mixture_or_threshold() -> None:
+def test_a_histogram_needs_no_mixture_or_threshold() -> None:
     adata = scored_adata()
     report = adata.uns["spacrd"]["spacrd"]["sections"]["one"]
     report.update(threshold=np.nan, mixture_means=np.empty(0), mixture_sds=np.empty(0), mixture_weights=np.empty(0))
@@ -53,13 +53,13 @@ def test_without_mixture_or_threshold() -> None:
     assert ax.get_ylabel() == f"spots (of {adata.n_obs - 3})"
 
 
-def test_unscored_data() -> None:
+def test_a_histogram_of_unscored_data_is_refused() -> None:
     adata = scored_adata()
     with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):
         pl.distribution(adata, key="other")
 
 
-def test_violins_by_class() -> None:
+def test_each_class_has_a_violin() -> None:
     adata = scored_adata(libraries=("a", "b"))
     adata.obs["class"] = adata.obs["label"].astype(object)
     adata.obs.iloc[:2, adata.obs.columns.get_loc("class")] = np.nan

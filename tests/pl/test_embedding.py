@@ -66,7 +66,7 @@ def test_missing_spots_draw_and_own_axes(scored: AnnData) -> None:
 
 
 @pytest.mark.usefixtures("quick_layout")
-def test_colours(scored: AnnData) -> None:
+def test_classes_keep_their_stored_colours(scored: AnnData) -> None:
     assert class_colors(scored, "spacrd_region") == {"normal": "#0072B2", "cancer": "#D55E00"}
     scored.uns["label_colors"] = ["#111111", "#222222"]
     assert list(class_colors(scored, "label").values()) == ["#111111", "#222222"]
@@ -77,7 +77,7 @@ def test_colours(scored: AnnData) -> None:
 
 
 @pytest.mark.usefixtures("quick_layout")
-def test_errors(scored: AnnData) -> None:
+def test_unknown_columns_and_too_few_spots_are_refused(scored: AnnData) -> None:
     with pytest.raises(KeyError, match=r"no obs column to colour by 'lable'.*Did you mean 'label'"):
         pl.embedding(scored, color="lable")
     with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):

@@ -16,7 +16,7 @@ def area(ax: plt.Axes, number: int) -> float:
     return float(np.trapezoid(ax.lines[number].get_ydata(), ax.lines[number].get_xdata()))
 
 
-def test_areas_are_the_metrics() -> None:
+def test_areas_under_the_curves_are_the_metrics() -> None:
     result = cross_validation()
     roc, precision, _, _ = pl.evaluation(result)
     summary = result.summary()
@@ -37,7 +37,7 @@ def test_calibration_shows_the_error_of_all_spots() -> None:
     assert np.average(np.abs(x - y), weights=sizes[sizes > 0]) == pytest.approx(expected)
 
 
-def test_table_order_and_file(tmp_path: Path) -> None:
+def test_the_table_keeps_the_order_and_is_saved(tmp_path: Path) -> None:
     result = cross_validation()
     axes = pl.evaluation(result, models=["coin", "spacrd"], metric="ap", save=tmp_path / "e.png")
     assert len(axes) == 4
@@ -68,7 +68,7 @@ def test_own_axes_and_a_section_of_one_class() -> None:
     assert "-" in [text.get_text() for text in axes[3].texts]
 
 
-def test_errors() -> None:
+def test_unknown_models_and_metrics_are_refused() -> None:
     result = cross_validation()
     with pytest.raises(KeyError, match=r"no model 'coins'.*Did you mean 'coin'"):
         pl.evaluation(result, models=["coins"])

@@ -78,7 +78,7 @@ def _first_columns_as_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     reason="the stored images are of matplotlib 3.11; older ones place rasters half a pixel elsewhere",
 )
 @pytest.mark.parametrize("name", PLOTS)
-def test_looks_as_stored(name: str, tmp_path: Path) -> None:
+def test_a_plot_looks_as_stored(name: str, tmp_path: Path) -> None:
     with plt.style.context("default"):
         PLOTS[name]()
         figure = plt.gcf()
@@ -111,7 +111,7 @@ def test_everything_is_seen_on_black(name: str) -> None:
                 assert max(to_rgb(item.get_color())) > 0.3, item
 
 
-def test_a_change_is_seen(tmp_path: Path) -> None:
+def test_a_changed_plot_is_noticed(tmp_path: Path) -> None:
     adata = scored_adata()
     adata.obs["spacrd_likelihood"] = adata.obs["spacrd_likelihood"].to_numpy()[::-1]
     pl.likelihood(adata, outline=True)

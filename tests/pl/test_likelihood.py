@@ -19,7 +19,7 @@ def circles(ax: plt.Axes) -> list[EllipseCollection]:
     return [item for item in ax.collections if isinstance(item, EllipseCollection)]
 
 
-def test_spots_alone() -> None:
+def test_spots_lie_at_their_coordinates() -> None:
     adata = scored_adata()
     ax = pl.likelihood(adata)
     (spots,) = circles(ax)
@@ -68,7 +68,7 @@ def test_regions_missing_spots_and_file(tmp_path: Path) -> None:
     assert len(circles(pl.likelihood(adata))[0].get_offsets()) == adata.n_obs - 4
 
 
-def test_several_sections() -> None:
+def test_each_section_has_a_panel() -> None:
     adata = scored_adata(libraries=("a", "b"), image=True)
     axes = pl.likelihood(adata)
     assert [ax.get_title() for ax in axes] == ["a", "b"]
@@ -137,14 +137,14 @@ def test_spatialdata_with_a_scale_bar() -> None:
     np.testing.assert_allclose(circles(small)[0].get_offsets(), spots.get_offsets())
 
 
-def test_many_spots_are_quick() -> None:
+def test_many_spots_are_drawn_quickly() -> None:
     adata = scored_adata(50_000)
     ax = pl.likelihood(adata)
     ax.figure.canvas.draw()
     assert len(circles(ax)[0].get_offsets()) == 50_000
 
 
-def test_errors() -> None:
+def test_unknown_images_and_columns_are_refused() -> None:
     adata = scored_adata(image=True)
     with pytest.raises(KeyError, match=r"'best'.*'hires'"):
         pl.likelihood(adata, image_key="best")
@@ -185,7 +185,7 @@ def test_half_a_million_spots_become_a_raster_of_means() -> None:
     assert np.isfinite(tissue_cells).all()
 
 
-def test_raster_of_regions() -> None:
+def test_a_raster_shows_the_colours_of_regions() -> None:
     adata = scored_adata(60_000)
     (shown,) = pl.likelihood(adata, color="region").images
     found = {tuple(np.round(color, 3)) for color in np.asarray(shown.get_array()).reshape(-1, 4)}

@@ -232,7 +232,7 @@ def test_a_device_out_of_memory_takes_smaller_batches():
 
     spacrd.encoders.register("large", encode, dim=3, size=32)
     adata = make_adata()
-    with pytest.warns(UserWarning, match="out of memory with 64 patches at once; from now on it takes 32"):
+    with pytest.warns(UserWarning, match="out of memory with 64 patches at a time; it goes on with 32"):
         spacrd.pp.extract_patches(adata, encoder="large", key_added=KEY)
     assert np.array_equal(adata.obsm[KEY], extract(make_adata()).obsm[KEY])
 

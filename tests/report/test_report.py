@@ -82,7 +82,7 @@ def test_a_depth_just_beyond_is_not_called_one_time_beyond(tmp_path: Path) -> No
     assert "1,234 Just beyond the range of the training sections" in read(adata, tmp_path).text()
 
 
-def test_several_objects_and_models(tmp_path: Path) -> None:
+def test_each_model_of_several_objects_has_a_table(tmp_path: Path) -> None:
     first, second = scored_adata(60), scored_adata(60, libraries=("two",), seed=1)
     first.uns["spacrd"]["spacrd"].update(model="aaa", version="0.0.8")
     second.uns["spacrd"]["spacrd"].update(model="bbb", version="0.0.9")
@@ -155,7 +155,9 @@ def test_sections_unscored_without_mixture_record_or_image(tmp_path: Path) -> No
         ("there.html", FileExistsError, "overwrite=True"),
     ],
 )
-def test_refuses_places(name: str, error: type[Exception], message: str, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_refused(
+    name: str, error: type[Exception], message: str, tmp_path: Path
+) -> None:
     (tmp_path / "folder.html").mkdir()
     (tmp_path / "there.html").write_text("mine")
     before = sorted(tmp_path.rglob("*"))
@@ -204,7 +206,7 @@ def test_leaves_object_styles_and_figures_alone(tmp_path: Path) -> None:
     assert not plt.get_fignums()
 
 
-def test_sentences() -> None:
+def test_shares_and_thresholds_are_told_in_words() -> None:
     shares = (0, 0.0004, 0.005, 0.5, 0.9996, 1, np.nan)
     assert [*map(_words.percent, shares)] == ["0 %", "< 0.1 %", "0.5 %", "50.0 %", "> 99.9 %", "100 %", "not known"]
     assert (

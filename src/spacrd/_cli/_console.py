@@ -1,4 +1,4 @@
-"""What the command line says: results on stdout, everything else on stderr."""
+"""Output of the command line: results on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Console:
 
 
 def as_plain(value: Any) -> Any:
-    """Value as JSON has it: numbers that are not finite are null."""
+    """Convert a value to what JSON has: numbers that are not finite are null."""
     import numpy as np
 
     if isinstance(value, Mapping):
@@ -127,7 +127,7 @@ def as_plain(value: Any) -> Any:
 
 
 def table_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Table for people, a line for each row."""
+    """Write a table as text, a line for each row."""
     import pandas as pd
 
     frame = pd.DataFrame([{name: row.get(name) for name in columns} for row in rows])
@@ -135,6 +135,6 @@ def table_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str
 
 
 def settings_of(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Every option of a command with its value."""
+    """Return every option of a command with its value."""
     talk = {"run", "command", "quiet", "verbose", "json", "debug"}
     return {name: value for name, value in sorted(vars(arguments).items()) if name not in talk}

@@ -1,4 +1,4 @@
-"""What a command reads: sections and models, told apart and checked before the work. Images stay on disk."""
+"""Inputs of commands: sections and models, told apart and checked before the work. Images stay on disk."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._checks import quote_names
+from .._hub import HUB_PREFIX
 
 if TYPE_CHECKING:
     from ..model import SpaCRD
@@ -221,25 +222,22 @@ def _bin_size(path: Path, table_key: str) -> int:
     )
 
 
-HUB = "hf-hub:"
-
-
 def add_model(parser: argparse.ArgumentParser, *, required: bool, text: str) -> None:
     """Add the option that names the model."""
     group = parser.add_argument_group("model")
-    group.add_argument("--model", required=required, metavar="DIR", help=f"{text}, or {HUB}user/name")
+    group.add_argument("--model", required=required, metavar="DIR", help=f"{text}, or {HUB_PREFIX}user/name")
 
 
 def load_model(given: str) -> SpaCRD:
     """Read a model; only ``hf-hub:`` asks the network, so that a mistyped folder does not."""
     from ..model import SpaCRD
 
-    if given.startswith(HUB):
-        return SpaCRD.load(given.removeprefix(HUB))
+    if given.startswith(HUB_PREFIX):
+        return SpaCRD.load(given.removeprefix(HUB_PREFIX))
     path = Path(given).expanduser()
     if not path.exists():
         raise FileNotFoundError(
             f"There is no model folder {given!r}. Fit one with spacrd fit; one of the Hugging Face hub is written "
-            f"{HUB}user/name."
+            f"{HUB_PREFIX}user/name."
         )
     return SpaCRD.load(path)

@@ -55,7 +55,7 @@ def parameter_texts(function: Callable[..., Any]) -> dict[str, str]:
         if following and not following.strip("-"):
             break  # the heading of the next section
         if line[:1].strip():
-            names = line.partition(":")[0].split(", ")
+            names = line.partition(":")[0].strip().split(", ")
             texts |= dict.fromkeys(names, "")
         else:
             texts |= {name: f"{texts[name]} {line.strip()}".strip() for name in names}

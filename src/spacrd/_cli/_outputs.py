@@ -1,4 +1,4 @@
-"""Writing results: to a new place, all at once."""
+"""Outputs of commands: planned and checked before the work, written whole or not at all."""
 
 from __future__ import annotations
 

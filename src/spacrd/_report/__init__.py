@@ -1,4 +1,4 @@
-"""One HTML file that shows scored sections to somebody who was not there."""
+"""Report of scored sections as one HTML file."""
 
 from __future__ import annotations
 
@@ -67,17 +67,30 @@ def report(
     ------
     KeyError
         If the sections were not scored under this key, or the image does not exist.
+    TypeError
+        If ``model`` is not a model.
     ValueError
         If the model is not the one that scored, or the file's name does not end in ``.html``.
     FileExistsError
         If the file exists and ``overwrite`` is False.
+    IsADirectoryError
+        If ``path`` is a folder.
     FileNotFoundError
-        If the folder does not exist.
+        If the folder of the file does not exist.
+
+    See Also
+    --------
+    spacrd.pl.likelihood, spacrd.pl.distribution : The figures of the report.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> training, section = (
+    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
+    ... )
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> spacrd.report(section, "section.html", model=model).name
     'section.html'
     """
@@ -101,7 +114,7 @@ def report(
 
 
 def _checked(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """The file to write, or an error before any work is done."""
+    """Return the file to write, or raise before any work is done."""
     file = Path(path).expanduser().absolute()
     if file.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"The report is a page of HTML, but path={str(path)!r} does not end in '.html'.")
@@ -147,6 +160,6 @@ def _render(**values: Any) -> str:
 
 def _publish(text: str, file: Path, overwrite: bool) -> None:
     """Write beside the file, then move into place."""
-    with replacing(file) as part:
-        part.write_text(text, encoding="utf-8")
+    with replacing(file) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
         _checked(file, overwrite)  # somebody else may have written it meanwhile

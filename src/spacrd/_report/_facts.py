@@ -1,4 +1,4 @@
-"""Everything a report says of a section, a model and the program, as plain values for the template."""
+"""Facts of a report on a section, a model and the program, as plain values for the template."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._keys import CANCER, NORMAL, REGION_COLORS, UNCERTAIN, Keys
+from .._keys import CANCER, MODALITY_TITLES, NORMAL, REGION_COLORS, UNCERTAIN, Keys
 from .._sections import ScoredSection, Section, Selection, recorded_embeddings, result_record
 from ..pl import view_section
 from . import _figures, _words
@@ -56,7 +56,7 @@ class SectionFacts:
 
     @property
     def called(self) -> str:
-        """Share of the scored spots that are called cancer."""
+        """Return the share of the scored spots that are called cancer."""
         return next((share.text for share in self.shares if share.name == CANCER), "none scored")
 
 
@@ -71,7 +71,7 @@ def _shares(scored: ScoredSection) -> list[Share]:
 
 
 def _plain(value: Any) -> str:
-    """A recorded value as text; arrays as their items."""
+    """Write a recorded value as text; arrays as their items."""
     if isinstance(value, float | np.floating):
         return f"{value:.5g}"
     if isinstance(value, np.ndarray | list | tuple):
@@ -79,12 +79,12 @@ def _plain(value: Any) -> str:
     return str(value) if str(value) else "none"
 
 
-def _embeddings(library: Section) -> dict[str, Rows]:
-    """What was recorded of the patches of a section, by their slot."""
+def _embeddings(section: Section) -> dict[str, Rows]:
+    """List what was recorded of the patches of a section, by their slot."""
     tables = {}
-    for key in recorded_embeddings(library):
-        record = result_record(library.table, key)
-        merged = {**record, **record["sections"][Keys.section(library.name)]}
+    for key in recorded_embeddings(section):
+        record = result_record(section.table, key)
+        merged = {**record, **record["sections"][Keys.section(section.name)]}
         tables[f"Patches, as extracted to obsm[{key!r}]"] = [
             (name.replace("_", " "), _plain(value))
             for name, value in sorted(merged.items())
@@ -96,7 +96,7 @@ def _embeddings(library: Section) -> dict[str, Rows]:
 def section_facts(
     scored: ScoredSection, record: Mapping[str, Any], *, image_key: str | None, coordinate_system: str | None
 ) -> SectionFacts:
-    """Everything the report says of one section, of an object with this record."""
+    """Collect everything that the report says of one section, of an object with this record."""
     calibrated_on = int(record["calibrated_on"]) if "calibrated_on" in record else None
     name, report = scored.section.name, scored.report
     n_spots, n_scored = len(scored.likelihood), int(np.isfinite(scored.likelihood).sum())
@@ -129,7 +129,7 @@ def section_facts(
         figures=figures,
         parameters={
             "Scoring": [
-                ("scored from", _words.MODALITIES.get(modality, modality or "not recorded")),
+                ("scored from", MODALITY_TITLES.get(modality, modality or "not recorded")),
                 ("threshold", f"{scored.threshold:.4g}, {method or 'not recorded'}"),
             ],
             **_embeddings(scored.section),
@@ -138,7 +138,7 @@ def section_facts(
 
 
 def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
-    """What is known of the model: what scoring recorded, and more if the model itself is at hand."""
+    """List what scoring recorded of the model, and more if the model itself is given."""
     n = record.get("calibrated_on")
     rows = [
         ("model", _plain(record.get("model", "not recorded"))),
@@ -169,7 +169,7 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
 def models_facts(
     records: Sequence[Mapping[str, Any]], sections: Sequence[Sequence[str]], model: SpaCRD | None
 ) -> dict[str, Rows]:
-    """Tables of the models that scored, by their captions: mostly one."""
+    """Make the tables of the models that scored, by their captions: mostly one."""
     scored: dict[tuple[tuple[str, str], ...], list[str]] = {}
     for record, names in zip(records, sections, strict=True):
         scored.setdefault(tuple(_model_facts(record, model)), []).extend(names)
@@ -178,7 +178,7 @@ def models_facts(
 
 
 def versions(records: Sequence[Mapping[str, Any]]) -> Rows:
-    """Versions of the program and of what it stands on."""
+    """List the versions of spacrd and of the libraries it uses."""
     import platform
     from importlib.metadata import version
 

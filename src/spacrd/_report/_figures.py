@@ -57,7 +57,7 @@ def _draw(page: str, height: float, draw: Callable[[Figure], None]) -> tuple[str
     from matplotlib.figure import Figure
 
     looks = ["default", *(["dark_background"] if page == "dark" else [])]
-    faces = {f"{part}.facecolor": PAPER[page] for part in ("axes", "figure", "savefig")}
+    faces = {f"{element}.facecolor": PAPER[page] for element in ("axes", "figure", "savefig")}
     with style.context([*looks, faces]):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")  # no pyplot: no state, no windows
         draw(figure)
@@ -70,13 +70,13 @@ def _on_both(draw: Callable[[Figure], None], height: float, alt: str, caption: s
 
 
 def _height(tissue: SectionView) -> float:
-    """Height of an image as wide as a figure."""
+    """Return the height of an image as wide as a figure."""
     width, height = tissue.limits[1] - tissue.limits[0]
     return float(np.clip(WIDTH * height / width, 1.5, 6.0))
 
 
 def map_figure(scored: ScoredSection, tissue: SectionView, alt: str) -> Drawn:
-    """Likelihoods over the tissue with an outline of called cancer."""
+    """Draw likelihoods over the tissue with an outline of called cancer."""
 
     def draw(figure: Figure) -> None:
         ax = figure.subplots()
@@ -93,7 +93,7 @@ def map_figure(scored: ScoredSection, tissue: SectionView, alt: str) -> Drawn:
 
 
 def image_figure(tissue: SectionView, name: str) -> Drawn:
-    """The image alone, at the place and size of the map."""
+    """Draw the image alone, at the position and size of the map."""
 
     def draw(figure: Figure) -> None:
         figure.set_layout_engine("none")
@@ -104,7 +104,7 @@ def image_figure(tissue: SectionView, name: str) -> Drawn:
 
 
 def distribution_figure(scored: ScoredSection, alt: str) -> Drawn:
-    """Histogram of the likelihoods with mixture and threshold."""
+    """Draw the histogram of the likelihoods with mixture and threshold."""
 
     def draw(figure: Figure) -> None:
         ax = figure.subplots()

@@ -1,4 +1,4 @@
-"""What the numbers of a scored section mean, in plain words."""
+"""Sentences that say what the numbers of a scored section mean."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ VERDICTS = {
     UNCLEAR: "Some spots look like cancer, but not by more than their uncertainty. Look at them by eye.",
 }
 NO_VERDICT = "No verdict was recorded when this section was scored."
-MODALITIES = {"image+expression": "image and expression", "image": "image alone", "expression": "expression alone"}
-SURE = 2
+MIN_CALIBRATED = 2
 """Training sections below which a model is not calibrated."""
 
 
@@ -32,7 +31,7 @@ class Check:
 
 
 def number(report: Mapping[str, Any], name: str) -> float:
-    """A recorded number, NaN if it was not recorded."""
+    """Return a recorded number, NaN if it was not recorded."""
     try:
         return float(report.get(name, math.nan))
     except (TypeError, ValueError):
@@ -40,7 +39,7 @@ def number(report: Mapping[str, Any], name: str) -> float:
 
 
 def percent(share: float) -> str:
-    """A share as a percentage that is 0 or 100 only if it is exactly that."""
+    """Write a share as a percentage that is 0 or 100 only if it is exactly that."""
     if not math.isfinite(share):
         return "not known"
     if 0 < share < 0.001:
@@ -51,15 +50,15 @@ def percent(share: float) -> str:
 
 
 def checks(report: Mapping[str, Any]) -> list[Check]:
-    """How a section compares with the training sections; what could not be told is left out."""
+    """Compare a section with the training sections; what was not recorded is left out."""
     from ..model import UNUSUAL_DEPTH, UNUSUAL_DISTANCE
     from ..tl import LOW_COVERAGE
 
-    found = []
+    comparisons = []
     coverage = number(report, "gene_coverage")
     if math.isfinite(coverage):
         low = coverage < LOW_COVERAGE
-        found.append(
+        comparisons.append(
             Check(
                 "Genes of the model found here",
                 percent(coverage),
@@ -82,7 +81,7 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
                 if far
                 else f"{subject} is no stranger than the training sections are to each other (1 or less)."
             )
-            found.append(Check(what, f"{distance:.2f}", meaning, far))
+            comparisons.append(Check(what, f"{distance:.2f}", meaning, far))
     depth, median = number(report, "depth_ratio"), number(report, "median_counts")
     if math.isfinite(depth) and math.isfinite(median):
         far = depth > UNUSUAL_DEPTH
@@ -93,12 +92,12 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
             if depth < 1.05
             else f"{depth:.1f} times beyond the range of the training sections{'' if far else ', which is tolerated'}."
         )
-        found.append(Check("Counts per spot (median)", f"{median:,.0f}", meaning, far))
-    return found
+        comparisons.append(Check("Counts per spot (median)", f"{median:,.0f}", meaning, far))
+    return comparisons
 
 
 def threshold_sentence(threshold: float, method: str) -> str:
-    """How the threshold came to be."""
+    """Say how the threshold came to be."""
     if not math.isfinite(threshold):
         return "No threshold was recorded."
     kind, caveat = method.partition("(")[0], caveat_of(method)
@@ -113,22 +112,24 @@ def threshold_sentence(threshold: float, method: str) -> str:
 
 
 def warnings_of(
-    report: Mapping[str, Any], found: Sequence[Check], *, n_spots: int, n_scored: int, calibrated_on: int | None
+    report: Mapping[str, Any], comparisons: Sequence[Check], *, n_spots: int, n_scored: int, calibrated_on: int | None
 ) -> list[str]:
-    """What a reader must know before believing the map; empty if nothing."""
-    said = []
+    """List what a reader must know before believing the map."""
+    warnings = []
     if not n_scored:
         return ["No spot of this section has a likelihood: it was not scored, or held neither genes nor image."]
     if report.get("in_training"):
-        said.append("The model was fitted on this very section: its likelihoods say nothing of how good the model is.")
-    if calibrated_on is not None and calibrated_on < SURE:
-        said.append(
+        warnings.append(
+            "The model was fitted on this very section: its likelihoods say nothing of how good the model is."
+        )
+    if calibrated_on is not None and calibrated_on < MIN_CALIBRATED:
+        warnings.append(
             "The model is not calibrated: likelihoods rank the spots, but 0.7 does not mean 70 in 100, and there is no "
             "uncertainty."
         )
-    said += [f"{check.what}: {check.value}. {check.meaning}" for check in found if check.unusual]
+    warnings += [f"{check.what}: {check.value}. {check.meaning}" for check in comparisons if check.unusual]
     if n_scored < n_spots:
-        said.append(
+        warnings.append(
             f"{n_spots - n_scored:,} of {n_spots:,} spots have no likelihood: they lacked what the model reads."
         )
-    return said
+    return warnings

@@ -1,4 +1,4 @@
-"""Parts of a section put together the way :func:`spatialdata_io.visium` does it."""
+"""Build a section as :func:`spatialdata_io.visium` does."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def build_section(
 
 
 def gene_table(symbols: Iterable[str]) -> pd.DataFrame:
-    """``var`` indexed by symbols; repeated ones are made unique as the reader does."""
+    """Make ``var`` indexed by symbols; repeated ones are made unique as the reader does."""
     import pandas as pd
     from anndata.utils import make_index_unique
 
@@ -83,7 +83,7 @@ def gene_table(symbols: Iterable[str]) -> pd.DataFrame:
 
 
 def full_image(level_pixels: Callable[[int], Any], name: str, transformation: Any) -> Any:
-    """Lazy image of five scales.
+    """Make a lazy image of five scales.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def halved(pixels: np.ndarray, level: int) -> np.ndarray:
 
 
 def reduced_image(pixels: np.ndarray, name: str, key: str, factor: float) -> Any:
-    """Image of one scale, ``factor`` of its pixels to one full-resolution pixel."""
+    """Make an image of one scale, ``factor`` of its pixels to one full-resolution pixel."""
     import dask.array as da
     from spatialdata.models import Image2DModel
     from spatialdata.transformations import Identity, Scale

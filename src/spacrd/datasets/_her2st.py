@@ -41,26 +41,26 @@ class _Folder:
     root: Path
 
     def sub(self, kind: str) -> Path | None:
-        """Folder of one kind of file, whatever it is called; None if there is none."""
+        """Return the folder of one kind of file, whatever it is called; None if there is none."""
         roots = (self.root, self.root / "data")
         return next((f for root in roots for name in _FOLDERS[kind] if (f := root / name).is_dir()), None)
 
     def files(self, kind: str, pattern: str) -> Iterator[Path]:
-        """Files of one kind whose whole name matches, plain or gzipped."""
+        """List the files of one kind whose whole name matches, plain or gzipped."""
         folder = self.sub(kind)
         for file in sorted(folder.iterdir()) if folder else ():
             if re.fullmatch(pattern + r"(\.gz)?", file.name):
                 yield file
 
     def table(self, kind: str, pattern: str) -> pd.DataFrame | None:
-        """First matching tab-separated file."""
+        """Read the first matching tab-separated file."""
         import pandas as pd
 
         file = next(self.files(kind, pattern), None)
         return None if file is None else pd.read_csv(file, sep="\t")
 
     def sections(self) -> list[str]:
-        """Sections that have counts."""
+        """List the sections that have counts."""
         return sorted(file.name.split(".")[0] for file in self.files("counts", r"\w+\.tsv"))
 
 
@@ -110,7 +110,12 @@ def her2st(path: str | Path, section: str, *, labels: bool = True) -> SpatialDat
     FileNotFoundError
         If the folder, its counts or the spots of the section are missing.
     ValueError
-        If there is no such section, or the image does not fit the spots.
+        If there is no such section, its counts and spots do not match, or the image does not fit the spots.
+
+    References
+    ----------
+    Andersson A et al. (2021). Spatial deconvolution of HER2-positive breast cancer delineates tumor-associated cell
+    type interactions. Nat Commun 12, 6012.
 
     Examples
     --------
@@ -126,8 +131,8 @@ def her2st(path: str | Path, section: str, *, labels: bool = True) -> SpatialDat
         raise FileNotFoundError(f"There is no folder {str(folder.root)!r}. {_WHERE}")
     sections = folder.sections()
     if not sections:
-        wanted = quote_names(_FOLDERS["counts"])
-        raise FileNotFoundError(f"{str(folder.root)!r} holds no count files (*.tsv.gz) in any of {wanted}. {_WHERE}")
+        folders = quote_names(_FOLDERS["counts"])
+        raise FileNotFoundError(f"{str(folder.root)!r} holds no count files (*.tsv.gz) in any of {folders}. {_WHERE}")
     if section not in sections:
         raise ValueError(
             f"There is no section {section!r} in {str(folder.root)!r}. Available: {quote_names(sections)}."
@@ -176,13 +181,13 @@ def _build(folder: _Folder, section: str, labels: bool) -> SpatialData:
 
 
 def _array_names(table: pd.DataFrame) -> pd.Series:
-    """Row names of the counts, ``XxY``, from array coordinates that may be refined ones."""
+    """Return the row names of the counts, ``XxY``, from array coordinates that may be refined ones."""
     x, y = (np.rint(table[axis]).astype(int).astype(str) for axis in ("x", "y"))
     return x + "x" + y
 
 
 def _read_spots(folder: _Folder, section: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Counts and spots of one section, both with the same rows."""
+    """Read counts and spots of one section, both with the same rows."""
     counts = folder.table("counts", rf"{section}\.tsv")
     spots = folder.table("spots", rf"{section}_selection\.tsv")
     if counts is None or spots is None:
@@ -192,27 +197,27 @@ def _read_spots(folder: _Folder, section: str) -> tuple[pd.DataFrame, pd.DataFra
         )
     counts = counts.set_index(counts.columns[0])
     spots = spots.set_index(_array_names(spots))
-    kept = counts.index[counts.index.isin(spots.index)]
-    if not len(kept):
+    shared = counts.index[counts.index.isin(spots.index)]
+    if not len(shared):
         raise ValueError(
             f"No spot of section {section!r} stands in both its counts (rows such as {quote_names(counts.index, 3)}) "
             f"and its spot file (spots such as {quote_names(spots.index, 3)}): the files are not of the same section."
         )
-    lost = len(counts) - len(kept), len(spots) - len(kept)
-    if any(lost):
-        logger.info("her2st %s: left out %d count rows without a spot, %d spots without counts.", section, *lost)
-    return counts.loc[kept], spots.loc[kept]
+    n_left_out = len(counts) - len(shared), len(spots) - len(shared)
+    if any(n_left_out):
+        logger.info("her2st %s: left out %d count rows without a spot, %d spots without counts.", section, *n_left_out)
+    return counts.loc[shared], spots.loc[shared]
 
 
 def _pitch(spots: pd.DataFrame, xy: np.ndarray) -> float:
-    """Pixels from one spot of the array to the next: median over neighbours along both axes."""
+    """Measure the pixels from one spot of the array to the next: median over neighbours along both axes."""
     array = spots[["x", "y"]].to_numpy()
-    at = {tuple(place): row for row, place in enumerate(array)}
+    row_at = {tuple(position): row for row, position in enumerate(array)}
     steps = [
-        xy[at[x + right, y + down]] - xy[row]
+        xy[row_at[x + right, y + down]] - xy[row]
         for row, (x, y) in enumerate(array)
         for right, down in ((1, 0), (0, 1))
-        if (x + right, y + down) in at
+        if (x + right, y + down) in row_at
     ]
     if not steps:
         raise ValueError("No two of the spots are neighbours on the array: their distance in pixels cannot be found.")
@@ -220,7 +225,7 @@ def _pitch(spots: pd.DataFrame, xy: np.ndarray) -> float:
 
 
 def _labels(folder: _Folder, section: str, spots: pd.Index) -> dict[str, Any]:
-    """Label columns of ``obs``: the pathologist's, or those carried over from a neighbour under names that say so."""
+    """Read label columns of ``obs``: the pathologist's, or those carried over from a neighbour, named as such."""
     import pandas as pd
 
     columns: dict[str, Any] = {}

@@ -19,7 +19,7 @@ _decoding = threading.Lock()
 
 
 def find_image(folder: Path, section: str) -> Path | None:
-    """Image of a section; the full-resolution one if there are several."""
+    """Find the image of a section; the full-resolution one if there are several."""
     files = [
         file
         for file in sorted(folder.rglob("*"))
@@ -31,7 +31,7 @@ def find_image(folder: Path, section: str) -> Path | None:
 
 
 def open_image(file: Path, section: str, xy: np.ndarray, *, reduced: bool, warped: bool) -> dict[str, Any]:
-    """Image element of a section, by its name.
+    """Open the image element of a section, by its name.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _decode(file: str, reduced: bool, level: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=5)
 def _decode_once(file: str, reduced: bool, level: int) -> np.ndarray:
-    """Pixels of one level of an image, uint8 ``(height, width, 3)``, read-only."""
+    """Decode the pixels of one level of an image, uint8 ``(height, width, 3)``, read-only."""
     from . import _container
 
     if level:

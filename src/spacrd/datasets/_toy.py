@@ -17,21 +17,46 @@ _MARGIN_UM = 220.0
 
 
 def _hexagonal(n_rows: int, n_cols: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Array row and column of each place of a Visium lattice, and its centre in um."""
-    rows, columns = (part.ravel() for part in np.mgrid[:n_rows, :n_cols])
+    """Return array row and column of each position of a Visium lattice, and its centre in um."""
+    rows, columns = (index.ravel() for index in np.mgrid[:n_rows, :n_cols])
     columns = 2 * columns + rows % 2
     xy = np.stack([columns * _PITCH_UM / 2, rows * _PITCH_UM * 3**0.5 / 2], axis=1) + _MARGIN_UM
     return rows.astype(np.int64), columns.astype(np.int64), xy
 
 
 def _barcodes(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Barcode of each place: like on real slides the same place has the same barcode in every section."""
+    """Return the barcode of each position: as on real slides, the same one in every section."""
     digits = rows.astype(np.uint64) * np.uint64(4096) + columns.astype(np.uint64)
-    # An odd factor permutes the 2**32 codes: distinct places get distinct, shuffled barcodes.
+    # An odd factor permutes the 2**32 codes: distinct positions get distinct, shuffled barcodes.
     codes = (digits * np.uint64(2654435761) + np.uint64(974711)) % np.uint64(2**32)
     letters = np.array(list("ACGT"))
     spelled = letters[(codes[:, None] >> (2 * np.arange(16, dtype=np.uint64))) % np.uint64(4)]
     return np.array(["".join(row) + "-1" for row in spelled])
+
+
+def _images(pixels: np.ndarray, name: str, factors: dict[str, float], *, full: bool) -> dict[str, Any]:
+    """Make the image elements of a section from (height, width, 3) pixels: reduced ones, and the full one if asked."""
+    from PIL import Image
+    from spatialdata.transformations import Identity
+
+    from . import _container
+
+    height, width = pixels.shape[:2]
+    images: dict[str, Any] = {}
+    if full:
+        images[f"{name}_full_image"] = _container.full_image(
+            lambda level: _container.halved(pixels, level), name, Identity()
+        )
+    for key, factor in factors.items():
+        size = (round(width * factor), round(height * factor))
+        reduced = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
+        images[f"{name}_{key}_image"] = _container.reduced_image(reduced, name, key, factor)
+    return images
+
+
+def _check_range(argument: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{argument}={value!r} is out of range: it must be between {least:g} and {most:g}.")
 
 
 def toy_visium(
@@ -90,8 +115,14 @@ def toy_visium(
 
     Raises
     ------
+    TypeError
+        If ``n_rows``, ``n_cols`` or ``n_genes`` is no whole number.
     ValueError
         If a size, share or strength is out of range.
+
+    See Also
+    --------
+    spacrd.datasets.her2st : Real sections.
 
     Examples
     --------
@@ -102,15 +133,11 @@ def toy_visium(
     """
     for argument, value, least in (("n_rows", n_rows, 6), ("n_cols", n_cols, 6), ("n_genes", n_genes, 1)):
         check_positive_int(value, argument, minimum=least)
-    for argument, number, most in (("unlabelled", unlabelled, 1.0), ("batch", batch, np.inf)):
-        if not 0.0 <= number <= most:
-            raise ValueError(f"{argument}={number!r} is out of range: it must be between 0 and {most}.")
-    if not 0.25 <= mpp <= 4.0:
-        raise ValueError(f"mpp={mpp!r} is out of range: the image can be drawn at 0.25 to 4 um per pixel.")
+    _check_range("unlabelled", unlabelled, 0.0, 1.0)
+    _check_range("batch", batch, 0.0, np.inf)
+    _check_range("mpp", mpp, 0.25, 4.0)
 
     import pandas as pd
-    from PIL import Image
-    from spatialdata.transformations import Identity
 
     from . import _container
     from ._toy_counts import draw_counts, gene_names
@@ -122,31 +149,21 @@ def toy_visium(
     width_um, height_um = xy_um.max(axis=0) + _MARGIN_UM
     tissue = grow_tissue(layout, width_um, height_um, tumour=tumour)
     cell = (xy_um / GRID_UM).astype(int)
-    kept = np.flatnonzero(tissue.classes[cell[:, 1], cell[:, 0]] != OUTSIDE)
-    names = _barcodes(rows[kept], columns[kept])
-    kept, names = kept[np.argsort(names)], np.sort(names)
+    in_tissue = np.flatnonzero(tissue.classes[cell[:, 1], cell[:, 0]] != OUTSIDE)
+    names = _barcodes(rows[in_tissue], columns[in_tissue])
+    in_tissue, names = in_tissue[np.argsort(names)], np.sort(names)
 
     genes = gene_names(n_genes)
-    counts = draw_counts(biology, tissue, xy_um[kept], genes, batch=batch)
-    labels = np.array(CLASSES, dtype=object)[tissue.fractions(xy_um[kept], 22.0).argmax(axis=1)]
-    labels[biology.permutation(len(kept))[: round(unlabelled * len(kept))]] = None
-    image = paint(stain, tissue, (int(height_um / mpp), int(width_um / mpp)), mpp)
-    height, width = image.shape[:2]
-    factors = {"hires": min(0.5, 2000 / max(height, width)), "lowres": min(0.15, 600 / max(height, width))}
-    images: dict[str, Any] = {}
-    if full_image:
-        images[f"{library_id}_full_image"] = _container.full_image(
-            lambda level: _container.halved(image, level), library_id, Identity()
-        )
-    for key, factor in factors.items():
-        size = (round(width * factor), round(height * factor))
-        reduced = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
-        images[f"{library_id}_{key}_image"] = _container.reduced_image(reduced, library_id, key, factor)
+    counts = draw_counts(biology, tissue, xy_um[in_tissue], genes, batch=batch)
+    labels = np.array(CLASSES, dtype=object)[tissue.fractions(xy_um[in_tissue], 22.0).argmax(axis=1)]
+    labels[biology.permutation(len(in_tissue))[: round(unlabelled * len(in_tissue))]] = None
+    pixels = paint(stain, tissue, (int(height_um / mpp), int(width_um / mpp)), mpp)
+    factors = {"hires": min(0.5, 2000 / max(pixels.shape)), "lowres": min(0.15, 600 / max(pixels.shape))}
     obs = pd.DataFrame(
         {
-            "in_tissue": np.ones(len(kept), dtype=np.int64),
-            "array_row": rows[kept],
-            "array_col": columns[kept],
+            "in_tissue": np.ones(len(in_tissue), dtype=np.int64),
+            "array_row": rows[in_tissue],
+            "array_col": columns[in_tissue],
             "pathologist": pd.Categorical(labels),
         },
         index=names,
@@ -156,9 +173,9 @@ def toy_visium(
         counts,
         obs,
         _container.gene_table(genes),
-        xy_um[kept] / mpp,
+        xy_um[in_tissue] / mpp,
         diameter=_SPOT_DIAMETER_UM / mpp,
-        images=images,
+        images=_images(pixels, library_id, factors, full=full_image),
         downscaled=factors,
         chemistry="simulated",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from ._toy_tissue import CLASSES, FAT, GLANDS, IMMUNE, IN_SITU, INVASIVE, STROMA, Tissue
+from ._toy_tissue import CLASSES, FAT, GLANDS, IMMUNE, IN_SITU, INVASIVE, STROMA, TissueMap
 
 PROGRAMME_SEED = 20210114
 """Programmes belong to the biology, not to the section: every section shares them."""
@@ -34,7 +34,7 @@ _ENDLESS = ("ZNF", "TMEM", "CCDC", "SLC25A", "KIF", "RNF", "MRPL", "TTC", "WDR",
 
 
 def gene_names(n_genes: int) -> list[str]:
-    """``n_genes`` distinct gene symbols: markers of every class in turn, then common and other genes."""
+    """Return ``n_genes`` distinct gene symbols: markers of every class in turn, then common and other genes."""
     by_class = [_EPITHELIUM, *_MARKERS.values()]
     turns = [genes[i] for i in range(max(map(len, by_class))) for genes in by_class if i < len(genes)]
     families = [f"{stem}{number}" for stem, start, stop in _FAMILIES for number in range(start, stop)]
@@ -47,18 +47,18 @@ def gene_names(n_genes: int) -> list[str]:
 
 
 def _programmes(names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Log mean of each gene in each class ``(n_classes, n_genes)`` and its dispersion ``(n_genes,)``."""
+    """Draw the log mean of each gene in each class ``(n_classes, n_genes)`` and its dispersion ``(n_genes,)``."""
     rng = np.random.default_rng(PROGRAMME_SEED)
-    place = {name: column for column, name in enumerate(names)}
+    column_of = {name: column for column, name in enumerate(names)}
     level = rng.normal(-1.0, 1.0, len(names))
     common = set(_COMMON) | {name for name in names if name.startswith(("RPL", "RPS"))}
-    level[[place[name] for name in names if name in common]] += 2.6
+    level[[column_of[name] for name in names if name in common]] += 2.6
     # Most genes hardly care where they are; a weak effect in many keeps gene selection from being trivial.
     effect = rng.normal(0.0, 0.15, (len(CLASSES), len(names)))
     for number, markers in _MARKERS.items():
-        columns = [place[name] for name in markers if name in place]
+        columns = [column_of[name] for name in markers if name in column_of]
         effect[number, columns] += rng.uniform(0.6, 2.2, len(columns))
-    columns = [place[name] for name in _EPITHELIUM if name in place]
+    columns = [column_of[name] for name in _EPITHELIUM if name in column_of]
     for number, strength in ((INVASIVE, 1.1), (IN_SITU, 1.2), (GLANDS, 0.9)):
         effect[number, columns] += strength * rng.uniform(0.5, 1.2, len(columns))
     # Fat holds little RNA; crowded nests and lymphocytes much.
@@ -68,9 +68,9 @@ def _programmes(names: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_counts(
-    rng: np.random.Generator, tissue: Tissue, xy_um: np.ndarray, names: list[str], *, batch: float
+    rng: np.random.Generator, tissue: TissueMap, xy_um: np.ndarray, names: list[str], *, batch: float
 ) -> sparse.csr_matrix:
-    """Raw counts of the spots at ``xy_um``, float32 CSR ``(n_spots, n_genes)``.
+    """Draw raw counts of the spots at ``xy_um``, float32 CSR ``(n_spots, n_genes)``.
 
     Parameters
     ----------

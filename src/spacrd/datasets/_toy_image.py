@@ -9,7 +9,19 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from ._toy_nuclei import NUCLEI, Nuclei, ring, scatter_nuclei, stamp_nuclei
-from ._toy_tissue import BLAND, FAT, GRID_UM, IMMUNE, IN_SITU, INVASIVE, OUTSIDE, STROMA, Tissue, smooth_noise, stretch
+from ._toy_tissue import (
+    BLAND,
+    FAT,
+    GRID_UM,
+    IMMUNE,
+    IN_SITU,
+    INVASIVE,
+    OUTSIDE,
+    STROMA,
+    TissueMap,
+    smooth_noise,
+    stretch,
+)
 
 _HEMATOXYLIN = np.array([0.61, 0.72, 0.33])
 _EOSIN = np.array([0.15, 0.88, 0.46])
@@ -29,7 +41,7 @@ def _ramp(values: np.ndarray, low: float, high: float) -> np.ndarray:
 def _fibres(
     rng: np.random.Generator, shape: tuple[int, int], grid: tuple[int, int], mpp: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Wavy strands (float32, unit variance, in pixels) and their direction (radians, on the class-map grid)."""
+    """Draw wavy strands (float32, unit variance, in pixels) and their direction (radians, on the class-map grid)."""
     side = 1024
     strands = rng.standard_normal((side, side), dtype=np.float32)
     coarse = ndimage.gaussian_filter(strands, (3.2 / mpp, 20 / mpp), mode="wrap", truncate=2.5)
@@ -47,7 +59,7 @@ def _fibres(
 
 
 def _fat_walls(rng: np.random.Generator, where: np.ndarray, mpp: float) -> np.ndarray:
-    """How far each pixel of ``where`` is from the wall between two fat cells, um; 0 elsewhere."""
+    """Measure how far each pixel of ``where`` is from the wall between two fat cells, um; 0 elsewhere."""
     step = max(1, round(2 / mpp))
     coarse = where[::step, ::step]
     pixels = np.argwhere(coarse) * (step * mpp)
@@ -64,7 +76,7 @@ def _fat_walls(rng: np.random.Generator, where: np.ndarray, mpp: float) -> np.nd
     return stretch(walls, (len(coarse) * step, coarse.shape[1] * step))[: where.shape[0], : where.shape[1]]
 
 
-def paint(rng: np.random.Generator, tissue: Tissue, shape: tuple[int, int], mpp: float) -> np.ndarray:
+def paint(rng: np.random.Generator, tissue: TissueMap, shape: tuple[int, int], mpp: float) -> np.ndarray:
     """Draw the section, uint8 RGB ``(height, width, 3)``.
 
     Parameters
@@ -108,8 +120,8 @@ def paint(rng: np.random.Generator, tissue: Tissue, shape: tuple[int, int], mpp:
     return _develop(rng, hematoxylin, eosin)
 
 
-def _holes(rng: np.random.Generator, tissue: Tissue) -> np.ndarray:
-    """Lumens of glands and ducts (white) and dead cores of ducts (pink): x, y, radius in um, how pink (0 to 1)."""
+def _holes(rng: np.random.Generator, tissue: TissueMap) -> np.ndarray:
+    """Place lumens (white) and dead cores of ducts (pink): x, y, radius in um, how pink (0 to 1)."""
     holes = [(x, y, radius - 14.0, 0.0) for x, y, radius in tissue.acini]
     for x, y, radius in tissue.ducts:
         if rng.random() < 0.5:
@@ -149,13 +161,13 @@ def _fill(
 
 def _nuclei(
     rng: np.random.Generator,
-    tissue: Tissue,
+    tissue: TissueMap,
     holes: np.ndarray,
     membrane: np.ndarray,
     direction: np.ndarray,
     mpp: float,
 ) -> np.ndarray:
-    """Optical density of hematoxylin in the nuclei, float32, of the shape of ``membrane``."""
+    """Draw the optical density of hematoxylin in the nuclei, float32, of the shape of ``membrane``."""
     ink = np.zeros(membrane.shape, dtype=np.float32)
     drawn = tissue.drawn.copy()
     down, across = np.mgrid[: drawn.shape[0], : drawn.shape[1]] * GRID_UM

@@ -49,7 +49,7 @@ NUCLEI = {
 
 
 def scatter_nuclei(rng: np.random.Generator, classes: np.ndarray, number: int, look: Nuclei) -> np.ndarray:
-    """Centres of the nuclei of one class on a jittered grid, um, float ``(n, 2)`` as x, y."""
+    """Scatter the centres of the nuclei of one class on a jittered grid, um, float ``(n, 2)`` as x, y."""
     height, width = (n * GRID_UM for n in classes.shape)
     y, x = np.meshgrid(np.arange(0, height, look.spacing), np.arange(0, width, look.spacing), indexing="ij")
     x = x + (np.arange(x.shape[0])[:, None] % 2) * look.spacing / 2
@@ -96,7 +96,7 @@ def stamp_nuclei(
 
 
 def ring(rng: np.random.Generator, circles: np.ndarray, spacing: float) -> tuple[np.ndarray, np.ndarray]:
-    """Places at even steps around circles (um) and the direction outwards there."""
+    """Return positions at even steps around circles (um) and the direction outwards there."""
     places, angles = [], []
     for x, y, radius in circles:
         n = max(5, int(2 * np.pi * radius / spacing))

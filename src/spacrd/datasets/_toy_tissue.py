@@ -25,7 +25,7 @@ GRID_UM = 4.0
 
 
 @dataclass(frozen=True)
-class Tissue:
+class TissueMap:
     """Class map of a section and the round structures drawn into it.
 
     Attributes
@@ -46,7 +46,7 @@ class Tissue:
     ducts: np.ndarray
 
     def fractions(self, xy_um: np.ndarray, sigma_um: float) -> np.ndarray:
-        """Share of each class around each point, float ``(n, n_classes)``; rows sum to 1 inside the tissue."""
+        """Compute class shares around each point, float ``(n, n_classes)``; rows sum to 1 inside the tissue."""
         step = max(1, int(sigma_um / GRID_UM / 4))
         classes = self.classes[::step, ::step]
         rows, columns = np.clip((xy_um[:, ::-1] / (GRID_UM * step)).astype(int), 0, np.array(classes.shape) - 1).T
@@ -64,7 +64,7 @@ def stretch(field: np.ndarray, shape: tuple[int, int], *, smooth: bool = False) 
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> np.ndarray:
-    """Gaussian random field with unit variance, float32; ``sigma`` in grid cells."""
+    """Draw a Gaussian random field with unit variance, float32; ``sigma`` in grid cells."""
     step = max(1, int(sigma / 4))
     small = (shape[0] // step + 2, shape[1] // step + 2)
     field = ndimage.gaussian_filter(rng.standard_normal(small, dtype=np.float32), sigma / step, mode="wrap")
@@ -73,14 +73,14 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float)
 
 
 def _top(field: np.ndarray, where: np.ndarray, share: float) -> np.ndarray:
-    """Cells of ``where`` whose field is among the highest ``share`` of it."""
+    """Mark the cells of ``where`` whose field is among the highest ``share`` of it."""
     if not where.any():
         return where
     return where & (field > np.quantile(field[where], 1.0 - share))
 
 
 def _discs(shape: tuple[int, int], circles: np.ndarray, wobble: np.ndarray) -> np.ndarray:
-    """Cells inside any of the circles (um), their outlines bent by ``wobble`` (um)."""
+    """Mark the cells inside any of the circles (um), their outlines bent by ``wobble`` (um)."""
     inside = np.zeros(shape, dtype=bool)
     for x, y, radius in circles:
         reach = radius + 60
@@ -97,7 +97,7 @@ def _discs(shape: tuple[int, int], circles: np.ndarray, wobble: np.ndarray) -> n
 def _scatter(
     rng: np.random.Generator, where: np.ndarray, n: int, radius: tuple[float, float], gap: float
 ) -> np.ndarray:
-    """Up to ``n`` circles (um) centred in ``where`` that keep ``gap`` um from each other."""
+    """Place up to ``n`` circles (um) centred in ``where`` that keep ``gap`` um from each other."""
     cells = np.argwhere(where)
     circles: list[tuple[float, float, float]] = []
     if len(cells):
@@ -111,7 +111,7 @@ def _scatter(
     return np.array(circles, dtype=float).reshape(-1, 3)
 
 
-def grow_tissue(rng: np.random.Generator, width_um: float, height_um: float, *, tumour: bool) -> Tissue:
+def grow_tissue(rng: np.random.Generator, width_um: float, height_um: float, *, tumour: bool) -> TissueMap:
     """Draw the class map of one section.
 
     Parameters
@@ -171,4 +171,4 @@ def grow_tissue(rng: np.random.Generator, width_um: float, height_um: float, *, 
     loose = (classes == INVASIVE) & (noise(190) > 0.3)
     drawn[loose & (np.abs(noise(13)) > 0.55)] = STROMA
     drawn[dense & (noise(16) > -0.7)] = BLAND
-    return Tissue(classes, drawn, acini, ducts)
+    return TissueMap(classes, drawn, acini, ducts)

@@ -1,4 +1,4 @@
-"""Encoders: what turns a patch into a vector."""
+"""Encoders: models that turn a patch into a vector."""
 
 from ._registry import available, get, load, register
 from ._spec import Encoder, EncoderSpec

@@ -1,4 +1,8 @@
-"""Colour and texture of the separated stains: no weights, no network, the same numbers everywhere."""
+"""Handcrafted encoder: colour and texture of the separated stains, without weights.
+
+Stains are separated as by Ruifrok and Johnston (Anal Quant Cytol Histol 23, 2001); local binary patterns are the
+rotation-invariant uniform ones of Ojala, Pietikäinen and Mäenpää (IEEE TPAMI 24, 2002).
+"""
 
 from __future__ import annotations
 
@@ -36,7 +40,7 @@ SPEC = EncoderSpec("handcrafted", "handcrafted", len(NAMES), SIZE, revision="1",
 
 @functools.cache
 def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Optical density of a byte, stain separation, and bins of local binary patterns."""
+    """Make tables: optical density of a byte, stain separation, and bins of local binary patterns."""
     from skimage.color import hed_from_rgb
 
     density = -np.log10(np.maximum(np.arange(256), 1) / 255).astype(np.float32)
@@ -99,7 +103,7 @@ def _std(values: np.ndarray) -> np.ndarray:
 
 
 def _half(image: np.ndarray) -> np.ndarray:
-    """Half the resolution, by averaging."""
+    """Halve the resolution by averaging."""
     b, h, w = image.shape
     return image[:, : h // 2 * 2, : w // 2 * 2].reshape(b, h // 2, 2, w // 2, 2).mean(axis=(2, 4))
 
@@ -128,7 +132,7 @@ def _fractions(hematoxylin: np.ndarray, eosin: np.ndarray, density: np.ndarray) 
 
 
 def _gradients(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Central differences along x and y of the inner pixels."""
+    """Compute central differences along x and y of the inner pixels."""
     return (image[:, 1:-1, 2:] - image[:, 1:-1, :-2]) / 2, (image[:, 2:, 1:-1] - image[:, :-2, 1:-1]) / 2
 
 
@@ -145,7 +149,7 @@ def _texture(image: np.ndarray) -> list[np.ndarray]:
 
 
 def _structure(hematoxylin: np.ndarray, density: np.ndarray) -> list[np.ndarray]:
-    """How aligned the fibres are, and how many nuclei stand out."""
+    """Measure how aligned the fibres are, and how many nuclei stand out."""
     gx, gy = _gradients(_half(density))
     xx, yy, xy = _mean(gx * gx), _mean(gy * gy), _mean(gx * gy)
     coherence = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / (xx + yy + 1e-6)
@@ -162,7 +166,7 @@ def _structure(hematoxylin: np.ndarray, density: np.ndarray) -> list[np.ndarray]
 
 
 def _local_binary_patterns(image: np.ndarray, bins: np.ndarray) -> list[np.ndarray]:
-    """Shares of the rotation-invariant uniform patterns of the eight neighbours."""
+    """Count the shares of the rotation-invariant uniform patterns of the eight neighbours."""
     inner = image[:, 1:-1, 1:-1]
     h, w = inner.shape[1:]
     code = np.zeros(inner.shape, np.uint8)

@@ -1,4 +1,4 @@
-"""Which encoders there are and how one is loaded."""
+"""Registry of the encoders, and how one is loaded."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_choice, check_positive_int, quote_names
+from .._hardware import FULL_PRECISION
+from .._hub import HUB_PREFIXES
 from ._memory import Halving
-from ._spec import FULL, PRECISIONS, Encoder, EncoderSpec
+from ._spec import ENCODER_PRECISIONS, LOCAL_PREFIX, Encoder, EncoderSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TIMM_PREFIXES = ("hf-hub:", "hf_hub:", "local-dir:")
-
+TIMM_PREFIXES = (*HUB_PREFIXES, LOCAL_PREFIX)
 
 _registered: dict[str, EncoderSpec] = {}
 
@@ -39,7 +40,7 @@ def register(
     licence: str = "",
     overwrite: bool = False,
 ) -> EncoderSpec:
-    """Make your own function an encoder.
+    """Register your own function as an encoder.
 
     Parameters
     ----------
@@ -67,8 +68,14 @@ def register(
 
     Raises
     ------
+    TypeError
+        If the name is no string, ``function`` cannot be called, or a size is no whole number.
     ValueError
-        If the name is taken.
+        If the name is taken or that of a model of timm, or a size is below 1.
+
+    See Also
+    --------
+    spacrd.pp.extract_patches : Runs it: ``encoder="name"``.
 
     Examples
     --------
@@ -102,7 +109,9 @@ def register(
 
 
 def available() -> pd.DataFrame:
-    """Named encoders. Every model name of timm, ``hf-hub:org/name`` and ``local-dir:/path`` work as well.
+    """List the encoders that have a name.
+
+    Every model name of timm, ``hf-hub:org/name`` and ``local-dir:/path`` work as well.
 
     Returns
     -------
@@ -123,7 +132,7 @@ def available() -> pd.DataFrame:
 
 
 def get(name: str | EncoderSpec) -> EncoderSpec:
-    """Entry of an encoder by name.
+    """Look up the entry of an encoder.
 
     Parameters
     ----------
@@ -137,6 +146,8 @@ def get(name: str | EncoderSpec) -> EncoderSpec:
 
     Raises
     ------
+    TypeError
+        If ``name`` is neither a string nor an entry.
     KeyError
         If there is no such encoder.
 
@@ -155,7 +166,7 @@ def get(name: str | EncoderSpec) -> EncoderSpec:
         return specs[name]
     if name.startswith(TIMM_PREFIXES):
         # The same encoder, whichever commit of it: what is recorded must not depend on how it was asked for.
-        model, _, revision = (name, "", "") if name.startswith("local-dir:") else name.partition("@")
+        model, _, revision = (name, "", "") if name.startswith(LOCAL_PREFIX) else name.partition("@")
         return EncoderSpec(model, "timm", 0, 0, model=model, revision=revision)
     from ._timm import is_timm_model
 
@@ -172,7 +183,7 @@ def load(
     *,
     weights: str | Path | bool | None = None,
     device: str | None = None,
-    precision: str = FULL,
+    precision: str = FULL_PRECISION,
 ) -> Encoder:
     """Load an encoder.
 
@@ -195,6 +206,8 @@ def load(
 
     Raises
     ------
+    TypeError
+        If ``weights`` is neither a path nor False nor None.
     KeyError
         If there is no such encoder.
     FileNotFoundError
@@ -206,6 +219,11 @@ def load(
     ConnectionError
         If the hub cannot be reached.
 
+    See Also
+    --------
+    spacrd.encoders.available : Names of encoders.
+    spacrd.pp.extract_patches : Cuts patches and embeds them.
+
     Examples
     --------
     >>> import numpy as np, spacrd
@@ -214,12 +232,12 @@ def load(
     True
     """
     spec = get(name)
-    check_choice(precision, PRECISIONS, "precision")
+    check_choice(precision, ENCODER_PRECISIONS, "precision")
     if spec.kind == "timm":
         from ._timm import load_timm
 
         return load_timm(spec, weights=weights, device=device, precision=precision)
-    if precision != FULL:
+    if precision != FULL_PRECISION:
         raise ValueError(f"Encoder {spec.name!r} is not run by torch and has no precision: leave `precision` out.")
     if weights is not None:
         raise ValueError(f"Encoder {spec.name!r} takes no weights: leave `weights` out.")
@@ -231,7 +249,7 @@ def load(
 
 
 def _checked(spec: EncoderSpec) -> Callable[[np.ndarray], np.ndarray]:
-    """The user's function, with its answers checked."""
+    """Wrap the user's function so that its embeddings are checked."""
     function = spec.function
     if function is None:
         raise ValueError(f"Encoder {spec.name!r} has no function. Register it with `spacrd.encoders.register`.")

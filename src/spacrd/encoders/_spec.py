@@ -1,4 +1,4 @@
-"""What an encoder is."""
+"""Records of an encoder, before and after it is loaded."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from typing import Any, Literal
 
 import numpy as np
 
+from .._hardware import FULL_PRECISION, PRECISIONS
+
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-FULL = "32-true"
-PRECISIONS = {FULL: "float32", "bf16-mixed": "bfloat16", "16-mixed": "float16"}
-"""Names of Lightning, and the type of torch that autocast computes in."""
+LOCAL_PREFIX = "local-dir:"
+"""In front of the folder of a model, in names of encoders."""
+ENCODER_PRECISIONS = {**PRECISIONS, "16-mixed": "float16"}
+"""Precisions that an encoder can run in: half precision too, as nothing is trained."""
 
 
 @dataclass(frozen=True)
 class EncoderSpec:
-    """What is known about an encoder before it is loaded.
+    """Description of an encoder before it is loaded.
 
     Attributes
     ----------
@@ -111,4 +114,4 @@ class Encoder:
     encode: Callable[[np.ndarray], np.ndarray]
     weights: str = ""
     weights_sha256: str = ""
-    precision: str = FULL
+    precision: str = FULL_PRECISION

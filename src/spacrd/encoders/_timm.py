@@ -12,41 +12,33 @@ from typing import Any
 
 import numpy as np
 
-from .._hub import answer
+from .._hardware import FULL_PRECISION
+from .._hub import HUB_PREFIX, HUB_PREFIXES, answer
 from .._settings import logger, settings
-from ._hub import HUB_PREFIXES, check_access, hub_error, hub_repository, what_was_loaded
+from .._torchvision import import_torchvision
+from ._hub_weights import check_access, hub_error, hub_repository, what_was_loaded
 from ._memory import Halving
-from ._spec import FULL, PRECISIONS, Encoder, EncoderSpec
+from ._spec import ENCODER_PRECISIONS, LOCAL_PREFIX, Encoder, EncoderSpec
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
 WEIGHT_ENDINGS = (".safetensors", ".bin", ".pth", ".pt")
-_fragments: list[Any] = []
 
 
 def import_timm() -> Any:
     """Import timm, also where the compiled part of torchvision does not match torch."""
-    try:
-        return importlib.import_module("timm")
-    except RuntimeError as error:
-        if "torchvision::nms does not exist" not in str(error):
-            raise
-    # timm imports torchvision, whose Python part only wants these two operators declared; no encoder calls them.
-    import torch
+    import_torchvision()
+    import timm
 
-    fragment = torch.library.Library("torchvision", "FRAGMENT")
-    for name in ("nms", "qnms"):
-        fragment.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    _fragments.append(fragment)
-    return importlib.import_module("timm")
+    return timm
 
 
 def is_timm_model(name: str) -> bool:
-    """Whether timm has an architecture of this name."""
+    """Tell whether timm has an architecture of this name."""
     return bool(import_timm().is_model(name.split(".")[0]))
 
 
 def load_timm(
-    spec: EncoderSpec, *, weights: str | Path | bool | None, device: str | None, precision: str = FULL
+    spec: EncoderSpec, *, weights: str | Path | bool | None, device: str | None, precision: str = FULL_PRECISION
 ) -> Encoder:
     """Create the model, fill it, and put it on the device; see :func:`spacrd.encoders.load`."""
     if weights is True or not isinstance(weights, str | Path | bool | None):
@@ -60,8 +52,8 @@ def load_timm(
     elif weights is not None:
         file = _weights_file(Path(weights))
         model, source, sha256 = _from_file(timm, spec, file), file.name, _sha256(file)
-    elif spec.model.startswith("local-dir:"):
-        folder = Path(spec.model.removeprefix("local-dir:"))
+    elif spec.model.startswith(LOCAL_PREFIX):
+        folder = Path(spec.model.removeprefix(LOCAL_PREFIX))
         file = _weights_file(folder)
         model, source, sha256 = _from_folder(timm, spec, folder, file), file.name, _sha256(file)
     else:
@@ -74,7 +66,7 @@ def load_timm(
 
 
 def _arguments(spec: EncoderSpec, *, architecture: bool) -> dict[str, Any]:
-    """Arguments of ``timm.create_model``, with layers looked up by name."""
+    """Return the arguments of ``timm.create_model``, with layers looked up by name."""
     arguments = {**spec.model_kwargs, **(spec.architecture_kwargs if architecture else {})}
     for name in ("mlp_layer", "act_layer"):
         if isinstance(arguments.get(name), str):
@@ -104,9 +96,9 @@ def _weights_file(path: Path) -> Path:
     if chosen is None and len(files) == 1:
         chosen = files[0]
     if chosen is None:
-        found = ", ".join(file.name for file in files) or "none"
+        names = ", ".join(file.name for file in files) or "none"
         raise FileNotFoundError(
-            f"Folder {str(path)!r} holds no single weights file. Weights files in it: {found}. "
+            f"Folder {str(path)!r} holds no single weights file. Weights files in it: {names}. "
             f"Expected one of {', '.join(WEIGHT_FILES)}, or pass the file itself."
         )
     return chosen
@@ -118,7 +110,7 @@ def _sha256(file: Path) -> str:
 
 
 def _read_state(file: Path) -> dict[str, Any]:
-    """Tensors of a weights file; nothing in it is executed."""
+    """Read the tensors of a weights file; nothing in it is executed."""
     import torch
 
     try:
@@ -150,12 +142,14 @@ def _fill(model: Any, spec: EncoderSpec, file: Path) -> Any:
     state = _read_state(file)
     heads = model.pretrained_cfg.get("classifier") or ("head", "head.fc", "fc", "classifier")
     heads = {heads} if isinstance(heads, str) else set(heads)
-    own = set(model.state_dict())
+    expected = set(model.state_dict())
     translate = getattr(importlib.import_module(type(model).__module__), "checkpoint_filter_fn", None)
 
     def load(values: dict[str, Any]) -> None:
-        kept = {key: value for key, value in values.items() if key in own or key.rpartition(".")[0] not in heads}
-        model.load_state_dict(kept, strict=True)
+        without_head = {
+            key: value for key, value in values.items() if key in expected or key.rpartition(".")[0] not in heads
+        }
+        model.load_state_dict(without_head, strict=True)
 
     try:
         load(state)
@@ -187,23 +181,23 @@ def _from_folder(timm: Any, spec: EncoderSpec, folder: Path, file: Path) -> Any:
     if not (folder / "config.json").is_file():
         raise FileNotFoundError(f"{spec.name!r} needs a config.json beside its weights; {str(folder)!r} has none.")
     try:
-        model = timm.create_model(f"local-dir:{folder}", pretrained=False, num_classes=0)
+        model = timm.create_model(f"{LOCAL_PREFIX}{folder}", pretrained=False, num_classes=0)
     except Exception as error:
         raise ValueError(f"The model that {str(folder / 'config.json')!r} describes cannot be made: {error}") from error
     return _fill(model, spec, file)
 
 
 def _from_hub(timm: Any, spec: EncoderSpec) -> tuple[Any, str, str]:
-    """Model, the commit it is of, and the SHA-256 of its weights."""
+    """Load the model; return it with its commit and the SHA-256 of its weights."""
     repository, revision = hub_repository(timm, spec.model)
     revision = revision or spec.revision or None
     if repository:
         check_access(spec, repository, revision)
-    wanted = f"{repository}@{revision}" if revision else repository
-    name, overlay = spec.model, {"hf_hub_id": wanted} if revision else {}
+    full_name = f"{repository}@{revision}" if revision else repository
+    name, overlay = spec.model, {"hf_hub_id": full_name} if revision else {}
     if name.startswith(HUB_PREFIXES):
         # A repository may name a file of its own, which earlier versions of timm unpickle.
-        name, overlay = f"hf-hub:{wanted}", {"hf_hub_filename": ""}
+        name, overlay = f"{HUB_PREFIX}{full_name}", {"hf_hub_filename": ""}
     create = functools.partial(
         timm.create_model,
         name,
@@ -242,7 +236,10 @@ def _encode(
     import torch
 
     kind = torch.device(device).type
-    with torch.inference_mode(), torch.autocast(kind, getattr(torch, PRECISIONS[precision]), precision != FULL):
+    with (
+        torch.inference_mode(),
+        torch.autocast(kind, getattr(torch, ENCODER_PRECISIONS[precision]), precision != FULL_PRECISION),
+    ):
         pixels = torch.from_numpy(np.ascontiguousarray(patches)).to(device).permute(0, 3, 1, 2).float() / 255
         mean, std = (torch.tensor(v, device=device).view(1, 3, 1, 1) for v in (spec.mean, spec.std))
         tokens = model((pixels - mean) / std)

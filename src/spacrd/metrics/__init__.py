@@ -1,4 +1,4 @@
-"""How well likelihoods agree with labels."""
+"""Metrics: agreement of likelihoods with labels."""
 
 from __future__ import annotations
 

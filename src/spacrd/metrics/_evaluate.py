@@ -20,12 +20,12 @@ COLUMNS = (*COUNTS, "prevalence", "auc", "ap", "f1", "precision", "recall", "thr
 
 
 def _values(value: Any) -> list[Any]:
-    """One label value or several, as a list."""
+    """Return one label value or several as a list."""
     return [value] if np.isscalar(value) else list(value)
 
 
 def _is_one_of(labels: pd.Series, values: list[Any]) -> pd.Series:
-    """Whether labels equal one of the values, as they are or as text."""
+    """Tell which labels equal one of the values, as they are or as text."""
     return labels.isin(values) | (labels.notna() & labels.astype(str).isin([str(value) for value in values]))
 
 
@@ -72,13 +72,26 @@ def evaluate(
     ------
     KeyError
         If the result or the label column does not exist.
+    TypeError
+        If ``positive`` or ``ignore`` is None.
     ValueError
-        If no label is one of ``positive``.
+        If no label is one of ``positive``, or a class is both positive and ignored.
+
+    See Also
+    --------
+    spacrd.metrics.scores : The same metrics of plain arrays.
+    spacrd.metrics.severity : Likelihoods by class.
+    spacrd.tl.cross_validate : Metrics on sections that the model has not seen.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> training, section = (
+    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
+    ... )
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> table = spacrd.metrics.evaluate(section, "pathologist", positive=positive)
     >>> table.columns.to_list()[:5]
     ['n', 'n_positive', 'n_left_out', 'prevalence', 'auc']
@@ -92,26 +105,27 @@ def evaluate(
     labels = table.obs[label_key]
     if positive is None or ignore is None:
         raise TypeError("positive and ignore must be label values or lists of them, got None.")
-    wanted, skipped = _values(positive), _values(ignore)
-    is_positive = _is_one_of(labels, wanted).to_numpy()
+    cancer, ignored = _values(positive), _values(ignore)
+    is_positive = _is_one_of(labels, cancer).to_numpy()
     if not is_positive.any():
         raise ValueError(
-            f"No spot of .obs[{label_key!r}] is labelled {quote_names(wanted)}. "
+            f"No spot of .obs[{label_key!r}] is labelled {quote_names(cancer)}. "
             f"Labels found: {quote_names(labels.dropna().unique())}. Set positive= to the cancer label(s)."
         )
-    if clash := [value for value in wanted if value in skipped]:
+    if clash := [value for value in cancer if value in ignored]:
         raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
-    usable = (labels.notna() & ~_is_one_of(labels, skipped)).to_numpy()
+    usable = (labels.notna() & ~_is_one_of(labels, ignored)).to_numpy()
 
     rows: dict[str, dict[str, float]] = {}
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
-        keep = usable[scored.section.rows] & np.isfinite(scored.likelihood)
-        y = is_positive[scored.section.rows][keep]
+        section = scored.section
+        compared = usable[section.rows] & np.isfinite(scored.likelihood)
+        y = is_positive[section.rows][compared]
         # By the threshold, not by region: spots called uncertain lie on one side of it too.
-        cut = any(value is not None for value in scored.region[keep]) and np.isfinite(scored.threshold)
-        called = scored.likelihood[keep] >= scored.threshold if cut else None
-        row = scores(y, scored.likelihood[keep], called)
-        rows[scored.section.name] = row | {"n_left_out": int((~keep).sum()), "threshold": scored.threshold}
+        cut = any(value is not None for value in scored.region[compared]) and np.isfinite(scored.threshold)
+        called = scored.likelihood[compared] >= scored.threshold if cut else None
+        row = scores(y, scored.likelihood[compared], called)
+        rows[section.name] = row | {"n_left_out": int((~compared).sum()), "threshold": scored.threshold}
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS)).rename_axis(index="section")
     if len(frame) > 1:
         mean = frame.drop(columns=list(COUNTS)).mean()

@@ -9,6 +9,7 @@ from .._checks import warn
 
 
 def _checked(y: ArrayLike, p: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels as booleans and likelihoods as float64, checked."""
     labels, likelihood = np.asarray(y), np.asarray(p, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != likelihood.shape:
         raise ValueError(
@@ -26,7 +27,7 @@ def _checked(y: ArrayLike, p: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 
 
 def expected_calibration_error(y: ArrayLike, p: ArrayLike, *, n_bins: int = 10) -> float:
-    """Gap between predicted likelihood and observed frequency, averaged over spots.
+    """Compute the gap between predicted likelihood and observed frequency, averaged over spots.
 
     Likelihoods fall into ``n_bins`` equally wide bins of [0, 1]; the absolute gap between their mean and the fraction
     of positives is weighted by the number of spots of the bin.
@@ -43,6 +44,16 @@ def expected_calibration_error(y: ArrayLike, p: ArrayLike, *, n_bins: int = 10) 
     Returns
     -------
     The error between 0 (calibrated) and 1; NaN without spots.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, labels are not 0/1 or likelihoods lie outside [0, 1].
+
+    References
+    ----------
+    Naeini MP, Cooper GF, Hauskrecht M (2015). Obtaining well calibrated probabilities using Bayesian binning.
+    Proceedings of the AAAI Conference on Artificial Intelligence 29.
 
     Examples
     --------
@@ -82,44 +93,62 @@ def scores(y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None) -> dict[
     ValueError
         If lengths differ, labels are not 0/1 or likelihoods lie outside [0, 1].
 
+    See Also
+    --------
+    spacrd.metrics.evaluate : The same metrics of scored sections.
+
+    Notes
+    -----
+    scikit-learn computes AUC, average precision, F1, precision, recall and the Brier score, scipy the
+    Kolmogorov-Smirnov statistic.
+
     Examples
     --------
     >>> import spacrd
     >>> spacrd.metrics.scores([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])["auc"]
     0.75
     """
-    from scipy.stats import ks_2samp
-    from sklearn.metrics import average_precision_score, roc_auc_score
-
     labels, likelihood = _checked(y, p)
     n, n_positive = labels.size, int(labels.sum())
     nan = float("nan")
-    result: dict[str, float] = {
-        "n": n,
-        "n_positive": n_positive,
-        "prevalence": n_positive / n if n else nan,
-        "auc": nan,
-        "ap": nan,
-        "f1": nan,
-        "precision": nan,
-        "recall": nan,
-        "ks": nan,
-        "brier": float(np.mean((labels - likelihood) ** 2)) if n else nan,
-        "ece": expected_calibration_error(labels, likelihood),
-    }
+    result: dict[str, float] = {"n": n, "n_positive": n_positive, "prevalence": n_positive / n if n else nan}
+    result |= dict.fromkeys(("auc", "ap", "f1", "precision", "recall", "ks", "brier"), nan)
+    result["ece"] = expected_calibration_error(labels, likelihood)
+    if n:
+        from sklearn.metrics import brier_score_loss
+
+        result["brier"] = float(brier_score_loss(labels, likelihood, pos_label=True))
     if 0 < n_positive < n:
-        result["auc"] = float(roc_auc_score(labels, likelihood))
-        result["ap"] = float(average_precision_score(labels, likelihood))
-        result["ks"] = float(ks_2samp(likelihood[labels], likelihood[~labels]).statistic)
+        result |= _ranking(labels, likelihood)
     else:
-        found = "no labelled spot" if n == 0 else f"{n} spots, all {'positive' if n_positive else 'negative'}"
-        warn(f"AUC, AP and KS need both classes, found {found}: they are NaN.")
+        present = "no labelled spot" if n == 0 else f"{n} spots, all {'positive' if n_positive else 'negative'}"
+        warn(f"AUC, AP and KS need both classes, found {present}: they are NaN.")
     if called is not None:
         cut = np.asarray(called, dtype=bool)
         if cut.shape != labels.shape:
             raise ValueError(f"called {cut.shape} and labels {labels.shape} must have the same length.")
-        hits, n_called = int((cut & labels).sum()), int(cut.sum())
-        result["precision"] = hits / n_called if n_called else nan
-        result["recall"] = hits / n_positive if n_positive else nan
-        result["f1"] = 2 * hits / (n_called + n_positive) if n_called + n_positive else nan
+        if n:
+            result |= _agreement(labels, cut)
     return result
+
+
+def _ranking(labels: np.ndarray, likelihood: np.ndarray) -> dict[str, float]:
+    """Compute how well likelihoods tell two classes apart, whatever the threshold."""
+    from scipy.stats import ks_2samp
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    return {
+        "auc": float(roc_auc_score(labels, likelihood)),
+        "ap": float(average_precision_score(labels, likelihood)),
+        "ks": float(ks_2samp(likelihood[labels], likelihood[~labels]).statistic),
+    }
+
+
+def _agreement(labels: np.ndarray, called: np.ndarray) -> dict[str, float]:
+    """Compute how well calls agree with labels; NaN where no spot is called, or none is positive."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, called, average="binary", pos_label=True, zero_division=np.nan
+    )
+    return {"precision": float(precision), "recall": float(recall), "f1": float(f1)}

@@ -25,7 +25,7 @@ def severity(
     library_key: str | None = None,
     table_key: str = "table",
 ) -> pd.DataFrame:
-    """Likelihoods of each annotated class, such as normal, in situ and invasive.
+    """Summarise the likelihoods of each annotated class, such as normal, in situ and invasive.
 
     The paper shows that mean scores grow from normal over in situ to invasive (section 3.4). Spots without label or
     likelihood are left out.
@@ -58,10 +58,24 @@ def severity(
     ValueError
         If a class of ``order`` does not occur.
 
+    See Also
+    --------
+    spacrd.pl.distribution : Draws the same, with ``label_key``.
+
+    Notes
+    -----
+    ``above`` is the Mann-Whitney U statistic divided by the number of pairs, the area under the ROC curve of the two
+    classes.
+
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> training, section = (
+    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
+    ... )
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> table = spacrd.metrics.severity(section, "pathologist", order=["connective tissue", "invasive cancer"])
     >>> table.index.get_level_values("class").to_list()
     ['connective tissue', 'invasive cancer']
@@ -73,9 +87,11 @@ def severity(
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
-    found = table.obs[label_key].dropna().astype(str).unique()
-    if order is not None and (absent := [name for name in map(str, order) if name not in found]):
-        raise ValueError(f"obs[{label_key!r}] has no class {quote_names(absent)}. It has {quote_names(sorted(found))}.")
+    classes = table.obs[label_key].dropna().astype(str).unique()
+    if order is not None and (absent := [name for name in map(str, order) if name not in classes]):
+        raise ValueError(
+            f"obs[{label_key!r}] has no class {quote_names(absent)}. It has {quote_names(sorted(classes))}."
+        )
     rows = []
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
         kept = np.isfinite(scored.likelihood)

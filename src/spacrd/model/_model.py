@@ -237,7 +237,7 @@ class SpaCRD:
             parts = name.split("/")
             if len(parts) != 2 or not all(parts) or name.startswith((".", "~")) or "\\" in name:
                 raise FileNotFoundError(f"There is no model folder {name!r}.")
-            from ._io._hub import download
+            from ._io._hub_models import download
 
             folder, commit = download(name, revision=revision, token=token)
             source = f"{name}@{commit}"
@@ -270,6 +270,6 @@ class SpaCRD:
         --------
         >>> model.push_to_hub("lab/model")  # doctest: +SKIP
         """
-        from ._io._hub import upload
+        from ._io._hub_models import upload
 
         return upload(self.save, repo_id, private=private, token=token)

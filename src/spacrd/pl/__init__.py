@@ -1,4 +1,4 @@
-"""Images of likelihoods, thresholds, explanations, training. Each returns Axes and shows nothing unless asked."""
+"""Plots of likelihoods, thresholds, explanations, training. Each returns Axes and shows nothing unless asked."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ BARS = "#B8B8B8"
 
 
 def _expected(p: np.ndarray, width: float, mean: float, sd: float) -> np.ndarray:
-    """Probability that a component, Gaussian on the logit scale, puts a likelihood within ``width / 2`` of ``p``."""
+    """Compute how probable a likelihood within ``width / 2`` of ``p`` is for a component, Gaussian in the logit."""
     from scipy.special import logit
     from scipy.stats import norm
 
@@ -35,34 +35,34 @@ def _expected(p: np.ndarray, width: float, mean: float, sd: float) -> np.ndarray
 
 
 def caveat_of(method: str) -> str:
-    """What a recorded threshold method says in brackets: why it is not the plain mixture's; empty if it is."""
+    """Return what a recorded threshold method says in brackets: why it is not the mixture's own; empty if it is."""
     return method.partition("(")[2].removesuffix(")").partition("; was ")[0]
 
 
 def draw_histogram(ax: Axes, scored: ScoredSection, bins: int) -> None:
-    """Likelihoods of a section in bars, its mixture as curves, its threshold as a line."""
+    """Draw likelihoods of a section as bars, its mixture as curves, its threshold as a line."""
     from matplotlib.colors import to_hex
     from matplotlib.ticker import MaxNLocator
 
-    known = scored.likelihood[np.isfinite(scored.likelihood)]
+    likelihoods = scored.likelihood[np.isfinite(scored.likelihood)]
     edge = to_hex(ax.get_facecolor(), keep_alpha=True)  # four numbers would be a colour for each data set
-    heights, _, _ = ax.hist(known, bins=bins, range=(0, 1), color=BARS, edgecolor=edge, linewidth=0.5)
+    heights, _, _ = ax.hist(likelihoods, bins=bins, range=(0, 1), color=BARS, edgecolor=edge, linewidth=0.5)
     top = max(float(np.max(heights)), 1.0)
     report = scored.report
     means = np.ravel(report.get("mixture_means", []))
-    if not known.size:
+    if not likelihoods.size:
         ax.text(0.5, 0.5, "no spot has\na likelihood", ha="center", va="center", transform=ax.transAxes)
     elif means.size == 2:
         width = 1 / bins
         grid = np.linspace(width / 2, 1 - width / 2, 20 * bins)  # middles of bars, of their full width
         for name, i in zip((NORMAL, CANCER), np.argsort(means), strict=True):
             curve = _expected(grid, width, means[i], float(np.ravel(report["mixture_sds"])[i]))
-            curve = curve * float(np.ravel(report["mixture_weights"])[i]) * known.size
+            curve = curve * float(np.ravel(report["mixture_weights"])[i]) * likelihoods.size
             ax.plot(grid, curve, color=REGION_COLORS[name], linewidth=1.8, label=f"{name} component")
             top = max(top, float(curve.max()))
     ax.set_ylim(0, top * 1.35)  # the room on top keeps the labels off the bars
     ax.set_xlim(0, 1)
-    if known.size and np.isfinite(scored.threshold):
+    if likelihoods.size and np.isfinite(scored.threshold):
         right = scored.threshold > 0.5
         label = f"threshold {scored.threshold:.2f}"
         if caveat := caveat_of(str(report.get("threshold_method", ""))):
@@ -79,7 +79,7 @@ def draw_histogram(ax: Axes, scored: ScoredSection, bins: int) -> None:
         )
     ax.set_title(plain(scored.section.name))
     ax.set_xlabel("cancer likelihood")
-    ax.set_ylabel(f"spots (of {known.size:,})")
+    ax.set_ylabel(f"spots (of {likelihoods.size:,})")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter("{x:,.0f}")
     open_spines(ax)
@@ -134,11 +134,23 @@ def distribution(
     ------
     KeyError
         If the result, the column or a class does not exist.
+    ValueError
+        If ``ax`` holds another number of Axes than there are panels.
+
+    See Also
+    --------
+    spacrd.pl.likelihood : The same likelihoods on the tissue.
+    spacrd.tl.threshold : Cut them at another threshold.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> training, section = (
+    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
+    ... )
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> ax = spacrd.pl.distribution(section)
     >>> ax = spacrd.pl.distribution(section, label_key="pathologist")
     """

@@ -29,7 +29,7 @@ PANEL = 10.0
 
 
 def _laid_out(latent: np.ndarray, n_neighbors: int, seed: int) -> AnnData:
-    """UMAP of the rows, as scanpy does it."""
+    """Lay the rows out by UMAP, as scanpy does it."""
     import scanpy as sc
     from anndata import AnnData
 
@@ -92,13 +92,26 @@ def embedding(
     ------
     KeyError
         If the latent code or a column does not exist.
+    TypeError
+        If ``n_neighbors`` or ``max_spots`` is no whole number.
     ValueError
-        If fewer than three spots have a latent code.
+        If fewer than three spots have a latent code, a number is too small, or ``ax`` holds another number of Axes than
+        there are colours.
+
+    References
+    ----------
+    McInnes L, Healy J, Melville J (2018). UMAP: uniform manifold approximation and projection for dimension reduction.
+    arXiv:1802.03426.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> training, section = (
+    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
+    ... )
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> axes = spacrd.pl.embedding(section, color=["spacrd_likelihood", "pathologist"])
     """
     check_positive_int(max_spots, "max_spots", minimum=3)

@@ -28,7 +28,7 @@ BLACK_ABOVE = 0.6
 
 
 def _runs(result: CrossValidation, model: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Labels and likelihoods of every seed and section of a model that the metrics are computed from."""
+    """Yield labels and likelihoods of every seed and section of a model that the metrics are computed from."""
     spots = result.likelihoods
     spots = spots[spots["model"] == model]
     label = spots["label"].astype(object)
@@ -41,7 +41,7 @@ def _runs(result: CrossValidation, model: str) -> Iterator[tuple[np.ndarray, np.
 
 
 def _roc(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Recall at every false positive rate of the grid."""
+    """Compute recall at every false positive rate of the grid."""
     from sklearn.metrics import roc_curve
 
     false, true, _ = roc_curve(y, p, drop_intermediate=False)
@@ -51,7 +51,7 @@ def _roc(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _precision_recall(y: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """Precision at the first threshold that reaches every recall of the grid: steps, whose area is the AP."""
+    """Compute precision at the first threshold that reaches every recall of the grid: steps, whose area is the AP."""
     from sklearn.metrics import precision_recall_curve
 
     precision, recall, _ = precision_recall_curve(y, p, drop_intermediate=False)
@@ -60,17 +60,17 @@ def _precision_recall(y: np.ndarray, p: np.ndarray) -> np.ndarray:
 
 
 def _calibration(runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Mean likelihood, fraction of cancer and number of spots of every bin that has some, (bins, 3)."""
+    """Compute mean likelihood, fraction of cancer and number of spots of every filled bin, (bins, 3)."""
     y = np.concatenate([run[0] for run in runs])
     p = np.concatenate([run[1] for run in runs])
-    place = np.minimum((p * N_BINS).astype(int), N_BINS - 1)
-    sums = np.stack([np.bincount(place, weights=values, minlength=N_BINS) for values in (p, y, np.ones(len(p)))], 1)
+    bin_of = np.minimum((p * N_BINS).astype(int), N_BINS - 1)
+    sums = np.stack([np.bincount(bin_of, weights=values, minlength=N_BINS) for values in (p, y, np.ones(len(p)))], 1)
     filled = sums[sums[:, 2] > 0]
     return np.column_stack([filled[:, :2] / filled[:, 2:], filled[:, 2]])
 
 
 def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]) -> None:
-    """ROC, precision-recall and calibration: means over sections, or over all spots, one line per model."""
+    """Draw ROC, precision-recall and calibration: means over sections, or over all spots, one line per model."""
     roc, precision, calibration = axes
     prevalence = []
     for number, model in enumerate(models):
@@ -102,7 +102,7 @@ def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]
 
 
 def _table(ax: Axes, table: pd.DataFrame, metric: str) -> None:
-    """Numbers of models by sections, on a colour that tells the same."""
+    """Draw the numbers of models by sections, on a colour scale."""
     values = table.to_numpy(float)
     image: Any = ax.imshow(values, cmap="viridis", vmin=LOWEST.get(metric, 0.0), vmax=1, aspect="auto")
     size = "medium" if table.shape[1] <= 8 else "x-small"
@@ -165,15 +165,22 @@ def evaluation(
     KeyError
         If it has no such model.
     ValueError
-        If the metric is not known, or no section has spots of both classes.
+        If the metric is not known, no section has spots of both classes, ``models`` is empty, or ``ax`` does not hold
+        four Axes.
+
+    See Also
+    --------
+    spacrd.tl.CrossValidation.per_section : The numbers of the table.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> result = spacrd.tl.cross_validate(
-    ...     sections, "pathologist", positive=positive, modality="expression", members=1, max_epochs=2
-    ... )
+    >>> import spacrd
+    >>> sections = [
+    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, library_id=name, seed=seed)
+    ...     for seed, name in enumerate(["one", "two", "three"])
+    ... ]
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> result = spacrd.tl.cross_validate(sections, "pathologist", positive=positive, members=1, max_epochs=2)
     >>> axes = spacrd.pl.evaluation(result, save="evaluation.png")
     """
     if not all(hasattr(result, name) for name in ("likelihoods", "per_section", "positive")):

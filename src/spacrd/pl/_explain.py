@@ -1,4 +1,4 @@
-"""Bars of what the calls of a region rest on."""
+"""Bars of the contributions of modalities and genes to the scores of a region."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AGAINST, TOWARDS = PALETTE[0], PALETTE[1]
 
 
 def _bars(ax: Axes, values: pd.Series, rows: np.ndarray) -> None:
-    """One bar for each value; the sign shows as side and as colour."""
+    """Draw one bar for each value; the sign shows as side and as colour."""
     colors = np.where(values > 0, TOWARDS, AGAINST)
     ax.barh(rows, values, color=np.where(values.index == "base", MISSING_COLOR, colors), height=0.72)
     ax.locator_params(axis="x", nbins=6)
@@ -31,16 +31,16 @@ def _bars(ax: Axes, values: pd.Series, rows: np.ndarray) -> None:
 
 
 def _align(axes: list[Axes], values: list[pd.Series]) -> None:
-    """Limits of scales of their own with nought at the same place."""
-    longest = [max(float(part.abs().max()), 1e-12) if len(part) else 1.0 for part in values]
-    shares = np.concatenate([part.to_numpy(float) / most for part, most in zip(values, longest, strict=True)])
+    """Set limits of separate scales so that their zeros coincide."""
+    longest = [max(float(bars.abs().max()), 1e-12) if len(bars) else 1.0 for bars in values]
+    shares = np.concatenate([bars.to_numpy(float) / most for bars, most in zip(values, longest, strict=True)])
     low, high = min(shares.min(), 0.0) - 0.04, max(shares.max(), 0.0) + 0.04
     for ax, most in zip(axes, longest, strict=True):
         ax.set_xlim(low * most, high * most)
 
 
 def _top(genes: pd.Series, n_genes: int) -> pd.Series:
-    """The genes of the largest and of the lowest contributions, half and half as far as there are, largest first."""
+    """Return the genes of the largest and the lowest contributions, half of each as far as there are, largest first."""
     import pandas as pd
 
     up, down = genes[genes > 0].nlargest(n_genes), genes[genes < 0].nsmallest(n_genes)
@@ -60,7 +60,7 @@ def explain(
     show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> Axes:
-    """Draw what the logits of a region rest on: modalities above, the strongest genes below.
+    """Draw the contributions to the logits of a region: modalities above, the strongest genes below.
 
     Bars to the right speak for cancer, bars to the left against it; lengths are mean differences of the logit to the
     section's mean spot. Modalities and single genes have scales of their own.
@@ -92,11 +92,24 @@ def explain(
     ------
     KeyError
         If the result or the region does not exist.
+    TypeError
+        If ``n_genes`` is no whole number.
+    ValueError
+        If ``n_genes`` is below 1, or ``ax`` holds several Axes.
+
+    See Also
+    --------
+    spacrd.tl.explain : Computes the contributions.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> training, section = (
+    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
+    ... )
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> spacrd.tl.explain(section, model, n_steps=4)
     >>> axes = spacrd.pl.explain(section, region="cancer", save="genes.png")
     """
@@ -108,7 +121,7 @@ def explain(
     regions = record["regions"]
     check_key(region, regions.index, "region")
     spots, means = regions.loc[region, "n_spots"], regions.loc[region].drop("n_spots")
-    # What no input adds is nought where nothing is missing, and says nothing then.
+    # The base is 0 where nothing is missing, and says nothing then.
     modalities = means if record.get("attention") == "votes" or not record.get("calibrated") else means.drop("base")
     stored = table.varm.get(Keys.contributions(key))
     genes = None if stored is None else _top(stored[region].dropna(), n_genes)

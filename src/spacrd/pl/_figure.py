@@ -1,4 +1,4 @@
-"""What all plots share: panels, saving and showing, colours that colour-blind readers tell apart."""
+"""Helpers of all plots: panels, saving and showing, colours that colour-blind readers tell apart."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ MISSING_COLOR = "#8C8C8C"
 
 
 def ink() -> str:
-    """Colour of the text, which is seen on the background of the style in use, light or dark."""
+    """Return the colour of the text, which is seen on the background of the style in use, light or dark."""
     import matplotlib as mpl
 
     return str(mpl.rcParams["text.color"])
 
 
 def plain(text: object) -> str:
-    """A user's name as it stands: matplotlib would set what is between dollars as mathematics."""
+    """Escape a user's name: matplotlib would set what is between dollars as mathematics."""
     return str(text).replace("$", r"\$")
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Colour and dashes of the ``number``-th line; both differ, so that a print without colours can be read too."""
+    """Return colour and dashes of the ``number``-th line; both differ, to be read without colours too."""
     color = PALETTE[number % len(PALETTE)]
     dashes = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))[number % 4]
     return {"color": ink() if color == "#000000" else color, "linestyle": dashes}
@@ -45,7 +45,7 @@ def panels(
     ncols: int | None = None,
     layout: str = "constrained",
 ) -> list[Axes]:
-    """``n`` Axes: the ones given, or those of a new figure of panels of ``size`` inches, about as wide as high."""
+    """Return ``n`` Axes: the given ones, or those of a new figure of panels of ``size`` inches."""
     import matplotlib.pyplot as plt
     import numpy as np
 

@@ -33,14 +33,14 @@ def _records(source: Any) -> list[Mapping[str, Any]]:
 
 
 def _draw(ax: Axes, frame: pd.DataFrame, styles: Mapping[str, dict[str, Any]]) -> None:
-    """Lines of one stage: every network thin, their mean thick; a loss looks the same in all stages."""
+    """Draw the lines of one stage: every network thin, their mean thick; a loss looks the same in all stages."""
     from matplotlib.ticker import MaxNLocator
 
     marker = "o" if frame["epoch"].nunique() == 1 else None  # a line needs two epochs
     for name, style in styles.items():
-        members = [part for _, part in frame.groupby("member") if frame["member"].nunique() > 1]
-        for part in members:
-            ax.plot(part["epoch"] + 1, part[name], linewidth=0.7, alpha=0.4, **style)
+        members = [losses for _, losses in frame.groupby("member") if frame["member"].nunique() > 1]
+        for losses in members:
+            ax.plot(losses["epoch"] + 1, losses[name], linewidth=0.7, alpha=0.4, **style)
         mean = frame.groupby("epoch")[name].mean()
         ax.plot(mean.index + 1, mean, linewidth=1.8, marker=marker, markersize=3, label=name, **style)
     ax.set_title(frame["stage"].iloc[0])
@@ -85,11 +85,15 @@ def history(
         If ``model`` is neither a model nor a history.
     KeyError
         If a loss was not recorded.
+    ValueError
+        If the history is empty, or ``ax`` holds another number of Axes than there are stages.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> section = spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60)
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(section, "pathologist", positive=positive, members=1, max_epochs=2)
     >>> axes = spacrd.pl.history(model)
     """
     import pandas as pd
@@ -98,18 +102,18 @@ def history(
     if "member" not in frame:
         frame["member"] = 0
     recorded = [name for name in frame if name not in _NOT_LOSSES]
-    wanted = recorded if losses is None else [check_key(name, recorded, "loss") for name in losses]
+    chosen = recorded if losses is None else [check_key(name, recorded, "loss") for name in losses]
     stages = [
-        (part, drawn)
-        for _, part in frame.groupby("stage", sort=False)
-        if (drawn := [name for name in wanted if part[name].notna().any()])
+        (stage, drawn)
+        for _, stage in frame.groupby("stage", sort=False)
+        if (drawn := [name for name in chosen if stage[name].notna().any()])
     ]
     axes = panels(len(stages), ax, size=(4.8, 3.2))
-    styles = {name: line_style(number) for number, name in enumerate(wanted)}
+    styles = {name: line_style(number) for number, name in enumerate(chosen)}
     lines: dict[str, Any] = {}
-    for panel, (part, drawn) in zip(axes, stages, strict=True):
-        _draw(panel, part, {name: styles[name] for name in drawn})
+    for panel, (stage, drawn) in zip(axes, stages, strict=True):
+        _draw(panel, stage, {name: styles[name] for name in drawn})
         lines = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True)) | lines
-    shown = [name for name in wanted if name in lines]
+    shown = [name for name in chosen if name in lines]
     axes[-1].legend([lines[name] for name in shown], shown, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return finish(axes, show=show, save=save)

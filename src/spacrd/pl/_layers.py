@@ -1,4 +1,4 @@
-"""What a map can show of the spots of a section: numbers or classes, with their colours."""
+"""Layers of a map: numbers or classes of spots, with their colours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ON_TISSUE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#F0E442", "#CC79A7")
 """Okabe and Ito's colours, pink last, as it is not seen on H&E, and without black, which is not seen on black."""
-OWN = ("likelihood", "uncertainty", "region")
+SCORED = ("likelihood", "uncertainty", "region")
 """Names of what scoring wrote; any other name is a column of obs."""
 
 
@@ -33,38 +33,39 @@ class Layer:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Numbers at the ends of the colour map, the same for every section."""
+        """Return the numbers at the ends of the colour map, the same for every section."""
         return (0.0, 0.5) if self.name == "uncertainty" else (0.0, 1.0)
 
     @property
     def title(self) -> str:
-        """What it is called above a panel."""
+        """Return the title of a panel."""
         return {None: "image", "likelihood": "cancer likelihood", "region": "called region"}.get(
             self.name, str(self.name)
         )
 
     def values(self, scored: ScoredSection) -> np.ndarray:
-        """Numbers or names of classes of the spots of a section."""
+        """Return numbers or names of classes of the spots of a section."""
         if self.name == "likelihood":
             return scored.likelihood
         if self.name == "uncertainty":
             return scored.uncertainty
         if self.name == "region":
             return scored.region
-        column = scored.section.table.obs[self.column].iloc[scored.section.rows]
-        known = column.notna().to_numpy()
+        section = scored.section
+        column = section.table.obs[self.column].iloc[section.rows]
+        labelled = column.notna().to_numpy()
         names = np.full(len(column), None, dtype=object)
-        names[known] = column[known].astype(str).to_numpy(dtype=object)
+        names[labelled] = column[labelled].astype(str).to_numpy(dtype=object)
         return names
 
 
 def classes_in(layer: Layer, sections: Sequence[ScoredSection]) -> set[str]:
-    """Classes that the spots of the sections have."""
+    """Return the classes that the spots of the sections have."""
     return {name for scored in sections for name in set(layer.values(scored)) if name is not None}
 
 
 def class_colors(table: AnnData, column: str) -> dict[str, Any]:
-    """Colours of the classes of a column: those stored with the data, else those of regions, else ours."""
+    """Return the colours of the classes of a column: those stored with the data, else those of regions, else ours."""
     classes = [str(name) for name in table.obs[column].astype("category").cat.categories]
     stored = list(table.uns.get(f"{column}_colors", []))
     if len(stored) == len(classes):
@@ -79,7 +80,7 @@ def class_colors(table: AnnData, column: str) -> dict[str, Any]:
 
 
 def layers_of(table: AnnData, color: str | Sequence[str | None] | None, key: str) -> list[Layer]:
-    """The layers that a user named, each checked."""
+    """Return the layers that a user named, each checked."""
     names = [color] if color is None or isinstance(color, str) else list(color)
     if not names:
         raise ValueError("color is empty: name at least one, or None for the image alone.")
@@ -96,7 +97,7 @@ def _layer(table: AnnData, name: str | None, key: str) -> Layer:
         if column not in table.obs:
             raise KeyError(f"There is no .obs[{column!r}]: run spacrd.tl.score or spacrd.tl.threshold first.")
     else:
-        column = check_key(name, [*OWN, *table.obs.columns], "colour")
+        column = check_key(name, [*SCORED, *table.obs.columns], "colour")
         if table.obs[column].dtype.kind in "iufc":
             raise TypeError(
                 f"color={name!r}: obs[{name!r}] holds numbers ({table.obs[column].dtype}). A map shows classes, "

@@ -38,7 +38,7 @@ def _draw_layer(ax: Axes, layer: Layer, scored: ScoredSection, tissue: SectionVi
 
 
 def _label_grid(axes: list[Axes], sections: list[ScoredSection], layers: list[Layer]) -> None:
-    """Titles of the panels, which are sections by layers; where there is one of either, the other is the title."""
+    """Title the panels, which are sections by layers; where there is one of either, the other is the title."""
     for number, panel in enumerate(axes):
         row, column = divmod(number, len(layers))
         if len(layers) == 1:
@@ -50,7 +50,7 @@ def _label_grid(axes: list[Axes], sections: list[ScoredSection], layers: list[La
 
 
 def _below(ax: Axes, points: float) -> Any:
-    """Coordinates of the axes, moved down by so many points, whatever the size of the panel."""
+    """Return the coordinates of the axes, moved down by so many points, whatever the size of the panel."""
     from matplotlib.transforms import ScaledTranslation
 
     figure: Any = ax.get_figure(root=True)
@@ -63,9 +63,9 @@ def _color_bar(axes: list[Axes], drawn: Any, layer: Layer, below: float | None) 
     if below is None:
         bar = figure.colorbar(drawn, ax=axes, label=label, fraction=0.05, shrink=0.8)
     else:
-        place = axes[-1].inset_axes((0.05, -0.04, 0.9, 0.04), transform=_below(axes[-1], below))
-        bar = figure.colorbar(drawn, cax=place, orientation="horizontal")
-        place.tick_params(labelsize="small")
+        bar_axes = axes[-1].inset_axes((0.05, -0.04, 0.9, 0.04), transform=_below(axes[-1], below))
+        bar = figure.colorbar(drawn, cax=bar_axes, orientation="horizontal")
+        bar_axes.tick_params(labelsize="small")
     bar.solids.set(alpha=1)
 
 
@@ -157,11 +157,24 @@ def likelihood(
         If the result, the column, the image or the coordinate system does not exist.
     TypeError
         If a column to colour by holds numbers.
+    ValueError
+        If ``color`` is empty, no spot has coordinates, or ``ax`` holds another number of Axes than there are panels.
+
+    See Also
+    --------
+    spacrd.pl.distribution : The same likelihoods as a histogram, with the threshold.
+    spacrd.pl.patches : Patches of the highest, lowest and most uncertain spots.
+    spacrd.tl.regions : Outlines of called cancer as polygons.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> training, section = (
+    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
+    ... )
+    >>> positive = ["invasive cancer", "cancer in situ"]
+    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> ax = spacrd.pl.likelihood(section, save="map.png")
     >>> image, labels, map = spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"], outline=True)
     """
@@ -184,20 +197,20 @@ def likelihood(
     for column, layer in enumerate(layers):
         # One scale bar in a line of panels, which all have its scale.
         style = Style(layer.colors, layer.limits, cmap, size, alpha, scale_bar and column == 0)
-        own = axes[column :: len(layers)]
+        column_axes = axes[column :: len(layers)]
         barred = style.scale_bar and np.isfinite(tissues[-1].um_per_unit)
         below = None if not several else SCALE_BAR if barred else GAP
         drawn = [
             _draw_layer(panel, layer, scored, tissue, style)
-            for panel, scored, tissue in zip(own, sections, tissues, strict=True)
+            for panel, scored, tissue in zip(column_axes, sections, tissues, strict=True)
         ]
         if outline:
-            for panel, scored, tissue in zip(own, sections, tissues, strict=True):
+            for panel, scored, tissue in zip(column_axes, sections, tissues, strict=True):
                 draw_outline(panel, scored, tissue)
         if layer.colors is not None:
             seen = classes_in(layer, sections)
-            _legend(own[-1], {name: shade for name, shade in layer.colors.items() if name in seen}, below)
+            _legend(column_axes[-1], {name: shade for name, shade in layer.colors.items() if name in seen}, below)
         elif layer.name is not None:
-            _color_bar(own, drawn[0], layer, below)
+            _color_bar(column_axes, drawn[0], layer, below)
     _label_grid(axes, sections, layers)
     return finish(axes, show=show, save=save)

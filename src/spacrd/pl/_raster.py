@@ -24,7 +24,7 @@ Extent = tuple[float, float, float, float]
 
 
 def cell_size(low: np.ndarray, high: np.ndarray, spacing: Spacing) -> float:
-    """Side of a cell: wide enough that a lattice of spots leaves none empty, and scattered ones few."""
+    """Return the side of a cell: wide enough that a lattice of spots leaves none empty, and scattered ones few."""
     # Six scattered spots to a cell leave one in 400 empty; six others lie within the distance of the sixth.
     side = np.sqrt(np.pi) * spacing.sixth if spacing.scattered else 1.5 * spacing.nearest
     return max(float(side), float((high - low).max()) / MAX_CELLS)
@@ -33,13 +33,13 @@ def cell_size(low: np.ndarray, high: np.ndarray, spacing: Spacing) -> float:
 def mean_raster(
     xy: np.ndarray, values: np.ndarray, low: np.ndarray, high: np.ndarray, cell: float
 ) -> tuple[np.ndarray, Extent]:
-    """Mean of the finite values in every cell, (rows, columns), NaN where there are none; and its extent for imshow."""
+    """Average the finite values in every cell, (rows, columns), NaN without any; return the extent for imshow too."""
     columns, rows = np.maximum(np.ceil((high - low) / cell).astype(int), 1)
-    kept = np.isfinite(values) & np.isfinite(xy).all(axis=1)
-    place = np.floor((xy[kept] - low) / cell).astype(int)
-    flat = np.clip(place[:, 1], 0, rows - 1) * columns + np.clip(place[:, 0], 0, columns - 1)
+    finite = np.isfinite(values) & np.isfinite(xy).all(axis=1)
+    cell_of = np.floor((xy[finite] - low) / cell).astype(int)
+    flat = np.clip(cell_of[:, 1], 0, rows - 1) * columns + np.clip(cell_of[:, 0], 0, columns - 1)
     number = np.bincount(flat, minlength=rows * columns)
-    total = np.bincount(flat, weights=values[kept], minlength=rows * columns)
+    total = np.bincount(flat, weights=values[finite], minlength=rows * columns)
     mean = np.divide(total, number, out=np.full(len(total), np.nan), where=number > 0)
     right, bottom = low + cell * np.array([columns, rows])
     return mean.reshape(rows, columns), (float(low[0]), float(right), float(bottom), float(low[1]))
@@ -48,9 +48,10 @@ def mean_raster(
 def outline_field(
     xy: np.ndarray, inside: np.ndarray, spacing: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Abscissae, ordinates and field (rows, columns) whose zero line encloses the spots inside; None without any.
+    """Compute abscissae, ordinates and field (rows, columns) whose zero line encloses the spots inside.
 
-    The line runs midway between spots inside and outside, and :data:`REACH` spacings off the outermost spots.
+    None without any spot inside. The line runs midway between spots inside and outside, and :data:`REACH` spacings off
+    the outermost spots.
     """
     from scipy.spatial import cKDTree
 
@@ -73,7 +74,7 @@ def outline_field(
 def outline_of_shares(
     xy: np.ndarray, inside: np.ndarray, low: np.ndarray, high: np.ndarray, cell: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """The same for scattered or many spots: the zero line encloses places where most of the spots around are inside.
+    """Compute the same for scattered or many spots: the zero line encloses places where most spots around are inside.
 
     Single cells among others would each have a line of their own, that nobody could see.
     """

@@ -29,19 +29,21 @@ def _named(column: pd.Series) -> np.ndarray:
 def class_order(
     sections: Sequence[ScoredSection], classes: Sequence[pd.Series], order: Sequence[str] | None
 ) -> list[str]:
-    """Names of the classes to draw, the same for all sections: as asked, else highest mean likelihood first."""
+    """Return the classes to draw, the same for all sections: as asked, else highest mean likelihood first."""
     names = np.concatenate([_named(column) for column in classes])
     likelihood = np.concatenate([scored.likelihood for scored in sections])
-    kept = np.isfinite(likelihood)
-    found = {str(name): float(likelihood[kept & (names == name)].mean()) for name in np.unique(names[kept].astype(str))}
+    finite = np.isfinite(likelihood)
+    means = {
+        str(name): float(likelihood[finite & (names == name)].mean()) for name in np.unique(names[finite].astype(str))
+    }
     if order is not None:
-        return [check_key(str(name), found, "class") for name in ([order] if isinstance(order, str) else order)]
-    last = [UNLABELLED] if UNLABELLED in found else []
-    return sorted(found.keys() - set(last), key=lambda name: -found[name]) + last
+        return [check_key(str(name), means, "class") for name in ([order] if isinstance(order, str) else order)]
+    last = [UNLABELLED] if UNLABELLED in means else []
+    return sorted(means.keys() - set(last), key=lambda name: -means[name]) + last
 
 
 def _density(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Likelihoods from the lowest to the highest, and the density there, 1 at its mode."""
+    """Return likelihoods from the lowest to the highest, and the density there, 1 at its mode."""
     from scipy.stats import gaussian_kde
 
     if len(values) > ENOUGH:
@@ -52,7 +54,7 @@ def _density(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_classes(ax: Axes, scored: ScoredSection, column: pd.Series, names: Sequence[str]) -> None:
-    """One violin per class, first on top, with quartiles; few spots as dots; the threshold across all."""
+    """Draw one violin per class, first on top, with quartiles; few spots as dots; the threshold across all."""
     named, finite = _named(column), np.isfinite(scored.likelihood)
     ticks = []
     for row, name in enumerate(names):

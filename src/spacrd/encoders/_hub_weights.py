@@ -1,4 +1,4 @@
-"""Access to weights on the Hugging Face hub, and what a user can do where there is none."""
+"""Weights of encoders on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .._hub import answer, check_hash, reason, without_token
+from .._hub import HUB_PREFIXES, accept_terms, answer, check_hash, reason, without_token
 from ._spec import EncoderSpec
 
-HUB_PREFIXES = ("hf-hub:", "hf_hub:")
 WEIGHTS = ("model.safetensors", "pytorch_model.safetensors", "pytorch_model.bin")
 """Names of weights files, in the order in which timm looks for them."""
 
 
 def hub_repository(timm: Any, model: str) -> tuple[str, str | None]:
-    """``org/name`` on the hub of what timm would load, and its revision; empty if it comes from elsewhere."""
+    """Return ``org/name`` on the hub of what timm would load, and its revision; empty if it comes from elsewhere."""
     for prefix in HUB_PREFIXES:
         if model.startswith(prefix):
             repository, _, revision = model.removeprefix(prefix).partition("@")
@@ -39,7 +38,7 @@ def check_access(spec: EncoderSpec, repository: str, revision: str | None) -> No
 
 
 def what_was_loaded(repository: str, revision: str | None) -> tuple[str, str]:
-    """Commit and SHA-256 of the weights in the hub's cache, compared with the hub's hash; empty if they lie elsewhere.
+    """Return commit and SHA-256 of the weights in the hub's cache, compared with the hub's hash; empty without any.
 
     Raises
     ------
@@ -52,22 +51,19 @@ def what_was_loaded(repository: str, revision: str | None) -> tuple[str, str]:
 
 
 def _cached(repository: str, revision: str | None) -> Path | None:
-    """The weights file in the hub's cache."""
+    """Return the weights file in the hub's cache."""
     import huggingface_hub
 
-    found = (huggingface_hub.try_to_load_from_cache(repository, name, revision=revision) for name in WEIGHTS)
-    return next((Path(file) for file in found if isinstance(file, str)), None)
+    cached = (huggingface_hub.try_to_load_from_cache(repository, name, revision=revision) for name in WEIGHTS)
+    return next((Path(file) for file in cached if isinstance(file, str)), None)
 
 
 def hub_error(error: Exception, spec: EncoderSpec, repository: str) -> Exception:
-    """What the user can do about an error of the hub, without the token that may be in it."""
+    """Explain what the user can do about an error of the hub, without the token that may be in it."""
     elsewhere = "or pass weights='/path/to/file' (or a folder) that you have already."
     match reason(error, gated=spec.gated):
         case "gated":
-            return PermissionError(
-                f"The weights of {spec.name!r} are gated. Accept the terms at https://huggingface.co/{repository} and "
-                f"log in with `hf auth login` (or set HF_TOKEN), {elsewhere}"
-            )
+            return PermissionError(f"The weights of {spec.name!r} are gated. {accept_terms(repository)}, {elsewhere}")
         case "unreachable":
             return ConnectionError(
                 f"The weights of {spec.name!r} are not on this computer and the hub ({repository or spec.model}) "

@@ -31,7 +31,7 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("kind", LAYOUTS, ids=lambda kind: kind.name)
-def test_output_folders(kind: Kind, tmp_path: Path) -> None:
+def test_output_folders_of_instruments_are_told_apart(kind: Kind, tmp_path: Path) -> None:
     for name in LAYOUTS[kind]:
         touch(tmp_path / "patient" / "outs" / name)
     for given in (tmp_path / "patient" / "outs", tmp_path / "patient"):
@@ -39,13 +39,13 @@ def test_output_folders(kind: Kind, tmp_path: Path) -> None:
         assert (found.kind, found.name, found.path) == (kind, "patient", tmp_path / "patient" / "outs")
 
 
-def test_stores_and_files(toys: Path, tmp_path: Path) -> None:
+def test_stores_and_files_are_told_apart(toys: Path, tmp_path: Path) -> None:
     assert find_input(str(toys / "toy_1.zarr")).kind is Kind.SPATIALDATA
     assert find_input(str(toys / "toy_3.h5ad")).kind is Kind.H5AD
     assert find_input(str(toys / "toy_1.zarr" / "tables" / "table")).kind is Kind.ANNDATA
 
 
-def test_names_of_results(toys: Path, tmp_path: Path, monkeypatch) -> None:
+def test_results_are_named_after_their_input(toys: Path, tmp_path: Path, monkeypatch) -> None:
     for link in ("patient.1", "patient.2.zarr"):
         (tmp_path / link).symlink_to(toys / "toy_1.zarr")
         assert find_input(str(tmp_path / link)).name == link.removesuffix(".zarr")
@@ -97,7 +97,7 @@ def text(folder: Path) -> None:
         (lambda folder: None, "no file or folder"),
     ],
 )
-def test_what_is_not_read(make, says: str, tmp_path: Path, cli) -> None:
+def test_what_is_no_section_is_refused_in_one_line(make, says: str, tmp_path: Path, cli) -> None:
     make(tmp_path)
     path = next(tmp_path.iterdir(), tmp_path / "x.zarr")
     said = cli("evaluate", path, "--label-key", "k", "--positive", "p")

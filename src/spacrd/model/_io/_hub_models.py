@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._checks import quote_names
-from ..._hub import answer, check_hash, reason, without_token
+from ..._hub import accept_terms, answer, check_hash, reason, without_token
 from ..._settings import logger
 from ._folder import CONFIG, FILES, HISTORY, WEIGHTS
 from ._json import MAX_JSON
@@ -95,10 +95,7 @@ def _explained(
     at = f" at {without_token(revision, token)!r}" if revision else ""
     match reason(error):
         case "gated":
-            return PermissionError(
-                f"The model {repo_id!r} is gated. Accept the terms at https://huggingface.co/{repo_id} and log in with "
-                "`hf auth login` (or set HF_TOKEN)."
-            )
+            return PermissionError(f"The model {repo_id!r} is gated. {accept_terms(repo_id)}.")
         case "unreachable":
             return ConnectionError(
                 f"There is no local folder {repo_id!r}, and the hub cannot be reached. Check the path, or the network "
