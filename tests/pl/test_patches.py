@@ -73,6 +73,16 @@ def test_fewer_spots_than_asked_for(section: SpatialData) -> None:
         pl.patches(sdata)
 
 
+def test_spots_are_shown_before_they_are_scored(section: SpatialData) -> None:
+    sdata = spacrd._sections.copy_data(section)
+    table = sdata["table"]
+    del table.obs["spacrd_likelihood"], table.uns["spacrd"]["spacrd"]
+    axes = pl.patches(sdata, n=4)
+    assert len(axes) == 4 and {panel.get_title() for panel in axes} == {""}
+    with pytest.raises(KeyError, match="no result 'mine'"):
+        pl.patches(sdata, key="mine")
+
+
 def test_errors(section: SpatialData) -> None:
     with pytest.raises(ValueError, match=r"spacrd\.pp\.extract_patches"):
         pl.patches(scored_adata(image=True))

@@ -71,9 +71,9 @@ def _stored_images(section: Section) -> Mapping[str, Any]:
     if not isinstance(spatial, Mapping) or not spatial:
         raise NoImageError(no_image)
     if section.name not in spatial and len(spatial) > 1:
-        raise KeyError(
-            f"uns['spatial'] has no entry {section.name!r}. Available: {quote_names(spatial)}. "
-            "Name the obs column of section names with `library_key`."
+        raise NoImageError(
+            f"uns['spatial'] has no entry {section.name!r}, but {quote_names(spatial)}. Name the obs column that holds "
+            "these names with `library_key`, or rename the entries after the sections."
         )
     if section.name not in spatial and _overlaps_others(section):
         raise NoImageError(

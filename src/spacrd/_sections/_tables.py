@@ -52,9 +52,8 @@ def embedding(section: Section, key: str) -> np.ndarray | Stored:
 
 
 def labels(section: Section, label_key: str) -> pd.Series:
-    """Return the labels of a section as objects: strings, or NaN where unlabelled."""
+    """Return the labels of a section as they are stored."""
     check_key(
         label_key, section.table.obs.columns, "obs column", hint="It should hold the annotated class of each spot."
     )
-    column = section.table.obs[label_key].iloc[section.rows]
-    return column.astype(object).where(column.notna(), np.nan)
+    return section.table.obs[label_key].iloc[section.rows]

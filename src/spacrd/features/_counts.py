@@ -51,7 +51,7 @@ class CountFaults:
         self.empty += int((np.asarray(block.sum(axis=1)).ravel() == 0).sum())
 
 
-def check_counts(counts: Any, section: str) -> Any:
+def check_counts(counts: Any, section: str, hint: str = _HINT) -> Any:
     """Refuse what are not counts; warn about what can only be a mistake.
 
     Parameters
@@ -60,6 +60,8 @@ def check_counts(counts: Any, section: str) -> Any:
         Spots by genes, in memory or on disk.
     section
         Name for the messages.
+    hint
+        What to do about values that are no counts.
 
     Returns
     -------
@@ -78,11 +80,11 @@ def check_counts(counts: Any, section: str) -> Any:
     for rows in blocks(counts.shape[0]):
         seen.add(counts[rows])
     if seen.bad:
-        raise ValueError(f"Section {section!r}: {seen.bad} counts are NaN or infinite. {_HINT}")
+        raise ValueError(f"Section {section!r}: {seen.bad} counts are NaN or infinite. {hint}")
     if seen.negative:
         raise ValueError(
             f"Section {section!r}: {seen.negative} counts are negative (lowest {seen.lowest:.3g}); "
-            f"these look scaled. {_HINT}"
+            f"these look scaled. {hint}"
         )
     if seen.doubled:
         raise ValueError(
@@ -90,17 +92,17 @@ def check_counts(counts: Any, section: str) -> Any:
             "they are meant to be added, call `adata.X.sum_duplicates()`."
         )
     if not seen.highest:
-        raise ValueError(f"Section {section!r} has not one count. {_HINT}")
+        raise ValueError(f"Section {section!r} has not one count. {hint}")
     if seen.fractions:
         # log1p of counts per 10,000 cannot pass 9.3; counts per cell that are fractions go far beyond.
         if seen.highest < 15:
             raise ValueError(
                 f"Section {section!r}: the values look log-transformed already (fractions, highest "
-                f"{seen.highest:.3g}). {_HINT}"
+                f"{seen.highest:.3g}). {hint}"
             )
         warn(
             f"Section {section!r}: {100 * seen.fractions / seen.stored:.0f} % of the counts are not whole numbers. "
-            f"They are used as they are. {_HINT}",
+            f"They are used as they are. {hint}",
         )
     if seen.empty:
         warn(

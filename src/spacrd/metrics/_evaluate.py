@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import check_key, quote_names
+from .._classes import class_name, class_names, warn_of_missing_text
 from ._metrics import scores
 
 if TYPE_CHECKING:
@@ -19,14 +20,18 @@ COUNTS = ("n", "n_positive", "n_left_out")
 COLUMNS = (*COUNTS, "prevalence", "auc", "ap", "f1", "precision", "recall", "threshold", "ks", "brier", "ece")
 
 
-def _values(value: Any) -> list[Any]:
-    """Return one label value or several as a list."""
-    return [value] if np.isscalar(value) else list(value)
+def summary_name(sections: Iterable[str], summary: str = "mean") -> str:
+    """Return a name for the row or column of a summary that no section has."""
+    names = set(sections)
+    while summary in names:
+        summary = f"{summary} of sections"
+    return summary
 
 
-def _is_one_of(labels: pd.Series, values: list[Any]) -> pd.Series:
-    """Tell which labels equal one of the values, as they are or as text."""
-    return labels.isin(values) | (labels.notna() & labels.astype(str).isin([str(value) for value in values]))
+def _names(value: Any) -> list[str]:
+    """Return one label value, or a sequence of them, as class names."""
+    listed = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+    return [class_name(item) for item in listed]
 
 
 def evaluate(
@@ -65,8 +70,9 @@ def evaluate(
     -------
     One row per section (index ``section``): ``n`` and ``n_positive`` spots compared, ``n_left_out``, ``prevalence``,
     ``auc``, ``ap``, ``f1``, ``precision``, ``recall``, ``threshold``, ``ks``, ``brier`` and ``ece``
-    (:func:`spacrd.metrics.scores`). With several sections a last row ``mean`` holds the total counts and the plain
-    mean of every metric over the sections that have it; its threshold is NaN.
+    (:func:`spacrd.metrics.scores`). With several sections a last row ``mean`` (``mean of sections`` if a section
+    is called so) holds the total counts and the plain mean of every metric over the sections that have it; its
+    threshold is NaN.
 
     Raises
     ------
@@ -102,19 +108,20 @@ def evaluate(
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
-    labels = table.obs[label_key]
     if positive is None or ignore is None:
         raise TypeError("positive and ignore must be label values or lists of them, got None.")
-    cancer, ignored = _values(positive), _values(ignore)
-    is_positive = _is_one_of(labels, cancer).to_numpy()
+    cancer, ignored = _names(positive), _names(ignore)
+    warn_of_missing_text([table.obs[label_key]], label_key, [*cancer, *ignored])
+    classes = class_names(table.obs[label_key], [*cancer, *ignored])
+    is_positive = classes.isin(cancer).to_numpy()
     if not is_positive.any():
         raise ValueError(
             f"No spot of .obs[{label_key!r}] is labelled {quote_names(cancer)}. "
-            f"Labels found: {quote_names(labels.dropna().unique())}. Set positive= to the cancer label(s)."
+            f"Labels found: {quote_names(classes.dropna().unique())}. Set positive= to the cancer label(s)."
         )
     if clash := [value for value in cancer if value in ignored]:
         raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
-    usable = (labels.notna() & ~_is_one_of(labels, ignored)).to_numpy()
+    usable = (classes.notna() & ~classes.isin(ignored)).to_numpy()
 
     rows: dict[str, dict[str, float]] = {}
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
@@ -130,5 +137,5 @@ def evaluate(
     if len(frame) > 1:
         mean = frame.drop(columns=list(COUNTS)).mean()
         mean["threshold"] = np.nan
-        frame.loc["mean"] = pd.concat([frame[list(COUNTS)].sum(), mean])
+        frame.loc[summary_name(frame.index)] = pd.concat([frame[list(COUNTS)].sum(), mean])
     return frame.astype(dict.fromkeys(COUNTS, int))

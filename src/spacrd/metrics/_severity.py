@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import check_key, quote_names
+from .._classes import class_name, class_names, warn_of_missing_text
 from .._keys import CANCER
 
 if TYPE_CHECKING:
@@ -87,18 +88,19 @@ def severity(
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
-    classes = table.obs[label_key].dropna().astype(str).unique()
-    if order is not None and (absent := [name for name in map(str, order) if name not in classes]):
+    order = None if order is None else [class_name(name) for name in order]
+    warn_of_missing_text([table.obs[label_key]], label_key, order or ())
+    classes = class_names(table.obs[label_key], order or ()).dropna().unique()
+    if order is not None and (absent := [name for name in order if name not in classes]):
         raise ValueError(
             f"obs[{label_key!r}] has no class {quote_names(absent)}. It has {quote_names(sorted(classes))}."
         )
     rows = []
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
         kept = np.isfinite(scored.likelihood)
-        annotated = labels(scored.section, label_key)
-        text = annotated.where(annotated.isna(), annotated.astype(str)).to_numpy()
-        groups = {name: kept & (text == name) for name in (order or sorted(set(text[annotated.notna().to_numpy()])))}
-        groups = {str(name): rows_of for name, rows_of in groups.items() if rows_of.any()}
+        names = class_names(labels(scored.section, label_key), order or ())
+        groups = {name: kept & (names == name).to_numpy() for name in order or sorted(names.dropna().unique())}
+        groups = {name: rows_of for name, rows_of in groups.items() if rows_of.any()}
         if order is None:
             groups = dict(sorted(groups.items(), key=lambda item: scored.likelihood[item[1]].mean()))
         before: np.ndarray | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_key
+from .._classes import class_names
 from .._keys import CANCER, NORMAL, REGION_COLORS
 from .._sections import ScoredSection, Selection, get_table, labels, scored_sections
 from ._figure import finish, ink, open_spines, panels, plain
@@ -157,7 +158,7 @@ def distribution(
     sections = scored_sections(data, key, Selection(table_key=table_key, library_key=library_key))
     if label_key is not None:
         check_key(label_key, get_table(data, table_key).obs.columns, "obs column of classes")
-        classes = [labels(scored.section, label_key) for scored in sections]
+        classes = [class_names(labels(scored.section, label_key)) for scored in sections]
         names = class_order(sections, classes, order)
         axes = panels(len(sections), ax, size=(5.0, 1.2 + 0.42 * len(names)))
         for panel, scored, column in zip(axes, sections, classes, strict=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import check_key
+from .._classes import is_labelled
 from .._keys import REGION_COLORS, Keys
 from .._sections import ScoredSection
 
@@ -53,7 +54,7 @@ class Layer:
             return scored.region
         section = scored.section
         column = section.table.obs[self.column].iloc[section.rows]
-        labelled = column.notna().to_numpy()
+        labelled = is_labelled(column).to_numpy()
         names = np.full(len(column), None, dtype=object)
         names[labelled] = column[labelled].astype(str).to_numpy(dtype=object)
         return names

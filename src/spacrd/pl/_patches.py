@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +14,12 @@ from .._sections import (
     ScoredSection,
     Section,
     Selection,
+    get_table,
     place_on_image,
     recorded_embeddings,
     result_record,
     scored_sections,
+    split_sections,
     with_scale,
 )
 from ..image import Cutter
@@ -68,17 +70,38 @@ def _usable(scored: ScoredSection, rep: str) -> np.ndarray:
         return np.zeros(len(scored.likelihood), bool)
     in_image = section.table.obs.get(Keys.IN_IMAGE)
     on_image = True if in_image is None else in_image.to_numpy(bool)[section.rows]
-    return np.isfinite(scored.likelihood) & on_image
+    return np.ones(len(scored.likelihood), bool) & on_image
+
+
+def _sections(data: Any, key: str, selection: Selection) -> list[ScoredSection]:
+    """Return the sections with their scores; without any if they were not scored and no result was named."""
+    table = get_table(data, selection.table_key)
+    if key != Keys.DEFAULT or Keys.likelihood(key) in table.obs:
+        return scored_sections(data, key, selection)
+    return [
+        ScoredSection(section, missing, missing, np.full(len(missing), None, dtype=object), {})
+        for section in split_sections(data, selection)
+        for missing in [np.full(len(section.rows), np.nan)]
+    ]
 
 
 def _groups(sections: Sequence[ScoredSection], rep: str, n: int) -> dict[str, list[Spot]]:
-    """Choose the spots to show, best first: highest and lowest likelihood, and the most uncertain ones."""
+    """Choose the spots to show, best first: highest and lowest likelihood, and the most uncertain ones.
+
+    Without scores, choose spots evenly over the rows.
+    """
     usable = [_usable(scored, rep) for scored in sections]
+    scores_exist = any(len(scored.report) for scored in sections)
+    if scores_exist:
+        usable = [mask & np.isfinite(scored.likelihood) for mask, scored in zip(usable, sections, strict=True)]
     spots = np.concatenate(
         [np.column_stack([np.full(mask.sum(), i), np.flatnonzero(mask)]) for i, mask in enumerate(usable)]
     )
     if not len(spots):
         raise ValueError("No scored spot lies on an image, so there is no patch to show.")
+    if not scores_exist:
+        chosen = spots[np.linspace(0, len(spots) - 1, min(n, len(spots))).round().astype(int)]
+        return {"spots": [(int(i), int(row)) for i, row in chosen]}
     likelihood, uncertainty, threshold = (
         np.concatenate([values[mask] for values, mask in zip(arrays, usable, strict=True)])
         for arrays in (
@@ -99,7 +122,7 @@ def _groups(sections: Sequence[ScoredSection], rep: str, n: int) -> dict[str, li
 
 
 def _title(scored: ScoredSection, row: int, several: bool) -> str:
-    text = f"{scored.likelihood[row]:.2f}"
+    text = f"{scored.likelihood[row]:.2f}" if np.isfinite(scored.likelihood[row]) else ""
     if np.isfinite(scored.uncertainty[row]):
         text += f" ± {scored.uncertainty[row]:.2f}"
     return f"{plain(scored.section.name)}\n{text}" if several else text
@@ -121,12 +144,12 @@ def patches(
 
     Patches are cut from the image again, at the place, level and size that :func:`spacrd.pp.extract_patches`
     recorded. Above each stands its likelihood, and its uncertainty if the model is calibrated; if it is not, the third
-    row shows the spots nearest to the threshold.
+    row shows the spots nearest to the threshold. Before scoring, one row shows spots of the whole table.
 
     Parameters
     ----------
     data
-        Sections with patches, scored by :func:`spacrd.tl.score`. Spots of all sections are ranked together.
+        Sections with patches. Spots of all sections are ranked together.
     n
         Patches of a row; fewer if there are fewer spots.
     key
@@ -138,7 +161,7 @@ def patches(
     table_key
         Table of a SpatialData.
     ax
-        Axes to draw on, three rows of ``n``; a new figure by default.
+        Axes to draw on, three rows of ``n``, or one before scoring; a new figure by default.
     show
         Whether to show the figure. It is returned either way.
     save
@@ -162,7 +185,7 @@ def patches(
     >>> ax = spacrd.pl.patches(section, n=4, save="patches.png")
     """
     check_positive_int(n, "n")
-    sections = scored_sections(data, key, Selection(table_key=table_key, library_key=library_key))
+    sections = _sections(data, key, Selection(table_key=table_key, library_key=library_key))
     rep = _choose_rep(sections, image_rep)
     groups = _groups(sections, rep, n)
     shown = [spot for spots in groups.values() for spot in spots]
@@ -173,7 +196,7 @@ def patches(
             cut = _cut(scored.section, rep, np.array(rows))
             pixels |= {(number, row): patch for row, patch in zip(rows, cut, strict=True)}
     n = len(next(iter(groups.values())))
-    axes = panels(3 * n, ax, size=(1.3, 1.55), ncols=n)
+    axes = panels(len(groups) * n, ax, size=(1.3, 1.55), ncols=n)
     for panel, spot in zip(axes, shown, strict=True):
         panel.imshow(pixels[spot], interpolation="nearest")
         panel.set_title(_title(sections[spot[0]], spot[1], len(sections) > 1), fontsize="small")

@@ -69,9 +69,13 @@ class Call:
         }
 
 
-def call_section(likelihood: np.ndarray, interval: np.ndarray, method: str | float) -> Call:
-    """Judge a section and call its spots; where there is no tumour, a mixture is not forced to find one."""
-    judged = verdict(likelihood, interval)
+def call_section(likelihood: np.ndarray, interval: np.ndarray, method: str | float, *, calibrated: bool = True) -> Call:
+    """Judge a section and call its spots.
+
+    Where there is no tumour, a mixture is not forced to find one. A model that is not calibrated cannot tell whether
+    there is one: the verdict is then ``"unclear"``.
+    """
+    judged = verdict(likelihood, interval) if calibrated else UNCLEAR
     threshold = find_threshold(likelihood, method)
     if judged == NO_TUMOUR and threshold.method.startswith("gmm"):
         method_used = f"0.5 (no tumour, so nothing to cut; was {threshold.method})"

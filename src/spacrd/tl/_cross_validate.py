@@ -179,7 +179,7 @@ def cross_validate(
         scale=settings.fit.max_distance_um is not None,
         unique_names=True,
     )
-    pieces = fold_sections(read, label_key, group_key)
+    pieces = fold_sections(read, labels, group_key)
     folds = make_folds(pieces, label_key)
     available = {name for name in ("expression", "image") if any(_has(piece.arrays, name) for piece in pieces)}
     models = [SPACRD, *_chosen(baselines, available)]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import quote_names, warn
+from .._classes import class_name, class_names, warn_of_doubtful, warn_of_missing_text, warn_of_spellings
 from .._sections import Section, labels
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -47,37 +51,70 @@ class ClassLabels:
             None if negative is None else _listed(negative, "negative"),
         )
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All classes that the caller named."""
+        return (*self.positive, *(self.negative or ()))
+
+    def read(self, section: Section) -> pd.Series:
+        """Read the class of each spot, NaN where it is unlabelled."""
+        return class_names(labels(section, self.label_key), self.named)
+
     def target(self, section: Section) -> np.ndarray:
         """Read 1 for cancer, 0 for what is not, and NaN for unlabelled spots, (n,) float32."""
-        values = labels(section, self.label_key)
-        text = values.where(values.isna(), values.astype(str))
-        target = np.where(text.isin(self.positive), 1.0, 0.0).astype(np.float32)
-        unlabelled = text.isna() if self.negative is None else ~text.isin([*self.positive, *self.negative])
+        classes = self.read(section)
+        target = np.where(classes.isin(self.positive), 1.0, 0.0).astype(np.float32)
+        unlabelled = classes.isna() if self.negative is None else ~classes.isin(self.named)
         target[unlabelled.to_numpy()] = np.nan
         return target
 
     def check(self, sections: Sequence[Section], targets: Sequence[np.ndarray]) -> None:
-        """Raise ValueError unless the labels of all sections together have both kinds; warn of classes none has."""
-        columns = [section.table.obs[self.label_key].iloc[section.rows] for section in sections]
-        present = sorted({str(value) for column in columns for value in column.dropna().unique()})
-        for kind, classes in (("positive", self.positive), ("negative", self.negative or ())):
-            absent = [name for name in classes if name not in present]
+        """Compare the labels of all sections with the classes that were named.
+
+        Raises
+        ------
+        ValueError
+            If no section has a positive class, or none a negative one; or if a class is both.
+        """
+        if both := set(self.positive) & set(self.negative or ()):
+            raise ValueError(f"{quote_names(sorted(both))} cannot be positive and negative at once.")
+        stored = [labels(section, self.label_key) for section in sections]
+        warn_of_missing_text(stored, self.label_key, self.named)
+        classes = [self.read(section) for section in sections]
+        present = sorted({name for column in classes for name in column.dropna().unique()})
+        for kind, names in (("positive", self.positive), ("negative", self.negative or ())):
+            absent = [name for name in names if name not in present]
             text = (
                 f"{kind} class {quote_names(absent)} does not occur in obs[{self.label_key!r}]. It has "
                 f"{quote_names(present)}."
             )
-            if absent and len(absent) == len(classes):
+            if absent and len(absent) == len(names):
                 raise ValueError(text)
             if absent:  # sections often lack one of several classes, but it may also be a misspelling
                 warn(text)
-        if both := set(self.positive) & set(self.negative or ()):
-            raise ValueError(f"{quote_names(sorted(both))} cannot be positive and negative at once.")
+        if self.negative is None:
+            warn_of_doubtful(stored, self.label_key, self.named)
+        warn_of_spellings(list(zip((section.name for section in sections), classes, strict=True)), self.label_key)
+        self._check_target(sections, targets)
+
+    def _check_target(self, sections: Sequence[Section], targets: Sequence[np.ndarray]) -> None:
+        """Raise if all labelled spots are positive; warn of sections that have labels but no positive spot."""
         target = np.concatenate(targets)
         if not (target == 0).any():
             raise ValueError(
                 f"obs[{self.label_key!r}] has one class only: all {int((target == 1).sum())} labelled spots are "
                 f"positive ({quote_names(self.positive)}). Fitting needs spots that are not cancer too. Where all "
                 "cancer was drawn, `default` of spacrd.pp.annotate labels the other spots."
+            )
+        without = [
+            section.name
+            for section, own in zip(sections, targets, strict=True)
+            if np.isfinite(own).any() and not (own == 1).any()
+        ]
+        if without:
+            warn(
+                f"Section {quote_names(without)} has labels but no spot of {quote_names(self.positive)}: all its "
+                "labelled spots count as not cancer. If it holds cancer, check how its classes are spelled."
             )
 
 
@@ -88,4 +125,4 @@ def _listed(value: Any, argument: str) -> tuple[str, ...]:
     listed = [value] if np.isscalar(value) else list(value)
     if not listed:
         raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
-    return tuple(str(item) for item in listed)
+    return tuple(dict.fromkeys(map(class_name, listed)))

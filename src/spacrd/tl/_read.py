@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import quote_names, warn
+from .._keys import Keys
 from .._sections import (
     Section,
     Selection,
@@ -27,6 +28,13 @@ from .._sections import (
 from ..features import EmbeddingRecord, SectionArrays, blocks, check_counts
 from ..model import SpaCRD
 from ._labels import ClassLabels
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+OF_EXPRESSION = {"X_pca", "X_umap", "X_tsne", "X_diffmap", "X_pca_harmony", "X_scVI", Keys.latent()}
+"""Slots of obsm that hold no embedding of patches."""
 
 
 def read_training(
@@ -66,7 +74,12 @@ def read_training(
         for section, target, name in zip(sections, targets, names, strict=True)
     ]
     if modality != "expression" and all(section.image is None for section in arrays):
-        _report_no_embedding(rep, modality)
+        _report_no_embedding(sections, rep, modality)
+    elif rep is not None and all(one.embedding.encoder == "" and one.embedding.patch_um is None for one in arrays):
+        warn(
+            f"obsm[{rep!r}] has no record of the encoder and patch size that made it, so the model cannot check that "
+            "the embeddings of other sections were made in the same way."
+        )
     return list(zip(sections, arrays, strict=True))
 
 
@@ -81,15 +94,29 @@ def make_unique(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def _report_no_embedding(image_rep: str | None, modality: str | None) -> None:
+def _report_no_embedding(sections: Sequence[Section], image_rep: str | None, modality: str | None) -> None:
     """Raise if an embedding was asked for; else warn that there is none."""
-    where = "No section has a patch embedding" if image_rep is None else f"No section has {image_rep!r} in obsm"
+    slots = [str(key) for section in sections for key in section.table.obsm if _may_be_embedding(section, str(key))]
+    remedy = "call `spacrd.pp.extract_patches` first"
+    if image_rep is not None:
+        where = f"No section has {image_rep!r} in obsm"
+    elif slots:
+        names = quote_names(dict.fromkeys(slots))
+        where = f"`spacrd.pp.extract_patches` recorded no embedding, but obsm has {names}"
+        remedy = f"name the embedding, for example image_rep={slots[0]!r}"
+    else:
+        where = "No section has a patch embedding"
     if modality == "image" or image_rep is not None:
-        raise ValueError(f"{where}. Make one with `spacrd.pp.extract_patches`.")
+        raise ValueError(f"{where}. To use one, {remedy}.")
     warn(
-        f"{where}: the model is fitted on expression alone. For both, call `spacrd.pp.extract_patches` first; to say "
-        "that this is wanted, pass modality='expression'."
+        f"{where}: the model is fitted on expression alone. For both, {remedy}; to say that this is wanted, pass "
+        "modality='expression'."
     )
+
+
+def _may_be_embedding(section: Section, key: str) -> bool:
+    """Tell whether a slot of obsm looks like an embedding of patches, and not like one of expression."""
+    return key.startswith("X_") and key not in OF_EXPRESSION and len(np.shape(section.table.obsm[key])) == 2
 
 
 def choose_image_rep(sections: Sequence[Section], image_rep: str | None) -> str | None:
@@ -148,7 +175,7 @@ def read_section(section: Section, request: ArrayRequest, name: str | None = Non
         genes, source = gene_names(section.table, request.genes)
         if source is not None:
             warn(f"Section {name!r}: genes are matched by var[{source!r}], as var_names are of another kind.")
-        matrix = check_counts(_loaded(counts(section, request.layer), request.load), name)
+        matrix = check_counts(_loaded(counts(section, request.layer), request.load), name, _counts_hint(section.table))
     record, key = EmbeddingRecord(), request.image_rep
     if key is not None and key in section.table.obsm:
         image = _checked_embedding(_loaded(embedding(section, key), request.load), name, key)
@@ -163,6 +190,15 @@ def read_section(section: Section, request: ArrayRequest, name: str | None = Non
         target=np.full(len(section.rows), np.nan, dtype=np.float32),
         embedding=record,
     )
+
+
+def _counts_hint(table: AnnData) -> str:
+    """Say where raw counts may be."""
+    if table.layers:
+        return f"Pass raw counts with `layer`: the table has the layers {quote_names(table.layers)}."
+    if table.raw is not None:
+        return "Pass raw counts: if `.raw` holds them, pass `adata.raw.to_adata()`, with obsm and uns copied."
+    return "Pass raw counts, for example with `layer='counts'`."
 
 
 def read_for_model(section: Section, model: SpaCRD, layer: str | None, *, load: bool) -> SectionArrays:

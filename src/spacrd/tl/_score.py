@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .._checks import check_result_key
+from .._interrupt import uninterrupted
 from .._keys import Keys
-from .._sections import Selection, get_table, split_sections, write_scores
+from .._sections import Selection, as_list, get_table, split_sections, write_scores
 from ..model import Prediction, SpaCRD
 from ._call import Call
 from ._match import check_model
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def score(
-    data: AnnData | SpatialData,
+    data: AnnData | SpatialData | Sequence[AnnData | SpatialData],
     model: SpaCRD,
     *,
     key_added: str = Keys.DEFAULT,
@@ -36,7 +37,7 @@ def score(
     device: str | None = None,
     precision: Literal["32-true", "bf16-mixed"] = "32-true",
     copy: bool = False,
-) -> AnnData | SpatialData | None:
+) -> AnnData | SpatialData | list[AnnData | SpatialData] | None:
     """Score every spot with the likelihood of cancer and call regions.
 
     Labels are never read. Genes are matched by name: their order, missing genes and further genes do not matter,
@@ -45,7 +46,8 @@ def score(
     Parameters
     ----------
     data
-        One section or several; several are told apart by ``library_key``, or by the regions of a SpatialData.
+        One object or a list of them. An object may hold several sections, told apart by ``library_key`` or by the
+        regions of a SpatialData.
     model
         A fitted or loaded model.
     key_added
@@ -69,11 +71,11 @@ def score(
         ``"bf16-mixed"`` for autocast to bfloat16: faster where the device has it, and likelihoods change in the third
         digit.
     copy
-        Return a copy instead of writing into ``data``.
+        Return a copy (for a list, a list of copies) instead of writing into ``data``.
 
     Returns
     -------
-    The copy if ``copy``, else None. Written:
+    The copy if ``copy``, else None. Written, when all objects are scored:
 
     - ``.obs["spacrd_likelihood"]``: float32 probability; NaN where a spot has no modality.
     - ``.obs["spacrd_uncertainty"]``: float32, 0 to 0.5: half the width of an interval of one standard error around the
@@ -103,30 +105,45 @@ def score(
     check_model(model)
     check_result_key(key_added)
     options = ScoreOptions.resolve(threshold, on_mismatch, batch_size, device, precision)
-    table = get_table(data, table_key)
-    _check_free(table, key_added)
+    items = as_list(data)
+    selection = Selection(table_key=table_key, library_key=library_key, layer=layer)
+    for item in items:
+        _check_free(get_table(item, table_key), key_added)
+    results = [_score_table(item, model, selection, options, Keys.latent(key_added)) for item in items]
+    with uninterrupted():
+        copies = [
+            write_scores(item, key_added, table_key=table_key, copy=copy, **result)
+            for item, result in zip(items, results, strict=True)
+        ]
+    if not copy:
+        return None
+    return copies if isinstance(data, Sequence) else copies[0]
+
+
+def _score_table(
+    data: AnnData | SpatialData, model: SpaCRD, selection: Selection, options: ScoreOptions, latent_key: str
+) -> dict[str, Any]:
+    """Score the sections of one object; return what is to be written."""
+    table = get_table(data, selection.table_key)
     likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
     region = np.full(table.n_obs, np.nan, dtype=object)
     uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
     latent = np.full((table.n_obs, model.config.network.latent_width), np.nan, dtype=np.float32)
     reports = {}
-    for section in split_sections(data, Selection(table_key=table_key, library_key=library_key)):
-        arrays = read_for_model(section, model, layer, load=False)
+    for section in split_sections(data, selection):
+        arrays = read_for_model(section, model, selection.layer, load=False)
         prediction, call = score_section(arrays, model, options)
         likelihood[section.rows], latent[section.rows] = prediction.likelihood, prediction.latent
         uncertainty[section.rows], region[section.rows] = prediction.uncertainty, call.region
         reports[Keys.section(section.name)] = _report(prediction, call)
-    return write_scores(
-        data,
-        key_added,
-        table_key=table_key,
-        region=region,
-        likelihood=likelihood,
-        uncertainty=uncertainty,
-        obsm={Keys.latent(key_added): latent},
-        record={**_model_record(model), "library_key": library_key or "", "sections": reports},
-        copy=copy,
-    )
+    record = {**_model_record(model), "library_key": selection.library_key or "", "sections": reports}
+    return {
+        "region": region,
+        "likelihood": likelihood,
+        "uncertainty": uncertainty,
+        "obsm": {latent_key: latent},
+        "record": record,
+    }
 
 
 def _report(prediction: Prediction, call: Call) -> dict[str, Any]:

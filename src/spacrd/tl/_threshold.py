@@ -67,8 +67,9 @@ def threshold(
     table = get_table(data, table_key)
     region = np.full(table.n_obs, np.nan, dtype=object)
     sections: dict[str, Any] = {}
+    calibrated = int(result_record(table, key).get("calibrated_on", 1)) > 0
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
-        call = call_section(scored.likelihood, scored.interval(), method)
+        call = call_section(scored.likelihood, scored.interval(), method, calibrated=calibrated)
         region[scored.section.rows] = call.region
         sections[Keys.section(scored.section.name)] = {**scored.report, **call.record()}
     stored = dict(result_record(table, key))

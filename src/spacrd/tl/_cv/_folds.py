@@ -10,8 +10,9 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from ..._checks import check_key, quote_names
-from ..._sections import Section, labels
+from ..._sections import Section
 from ...features import SectionArrays
+from .._labels import ClassLabels
 
 PATIENT_COLUMNS = ("patient", "patient_id", "donor", "donor_id", "subject", "subject_id", "individual")
 """``obs`` columns, in any case, in which equal values of two sections mean one person."""
@@ -75,7 +76,7 @@ class Fold:
 
 
 def fold_sections(
-    sections: Sequence[tuple[Section, SectionArrays]], label_key: str, group_key: str | Mapping[str, str] | None
+    sections: Sequence[tuple[Section, SectionArrays]], labels: ClassLabels, group_key: str | Mapping[str, str] | None
 ) -> list[FoldSection]:
     """Find the group of each section; their arrays have names that differ."""
     groups = _groups([section for section, _ in sections], [arrays.name for _, arrays in sections], group_key)
@@ -84,15 +85,10 @@ def fold_sections(
             arrays=arrays,
             group=group,
             spots=section.table.obs.index[section.rows].to_numpy(dtype=object),
-            labels=_label_text(section, label_key),
+            labels=labels.read(section).to_numpy(dtype=object),
         )
         for (section, arrays), group in zip(sections, groups, strict=True)
     ]
-
-
-def _label_text(section: Section, label_key: str) -> np.ndarray:
-    values = labels(section, label_key)
-    return values.where(values.isna(), values.astype(str)).to_numpy(dtype=object)
 
 
 def _groups(sections: Sequence[Section], unique: list[str], group_key: str | Mapping[str, str] | None) -> list[str]:

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..._checks import SpacrdWarning, check_choice, quote_names, warn
-from ...metrics import COLUMNS, COUNTS, scores
+from ..._classes import class_name
+from ...metrics import COLUMNS, COUNTS, scores, summary_name
 from ._folds import FoldSection
 
 QUALITY = tuple(column for column in COLUMNS if column not in (*COUNTS, "prevalence", "threshold"))
@@ -97,7 +98,7 @@ class CrossValidation:
         Models (rows, in the order of :meth:`summary`) by sections, and a last column ``mean``.
         """
         table = self._by_section(check_choice(metric, (*QUALITY, "prevalence", "threshold"), "metric"))
-        return table.assign(mean=table.mean(axis=1)).loc[self.summary().index]
+        return table.assign(**{summary_name(table.columns): table.mean(axis=1)}).loc[self.summary().index]
 
     def _by_section(self, metric: str) -> pd.DataFrame:
         table = self.metrics.pivot_table(
@@ -117,7 +118,7 @@ class CrossValidation:
 
 def ignore_values(ignore: str | Sequence[str], positive: Sequence[str]) -> tuple[str, ...]:
     """Ignored labels as text; one of ``positive`` among them is refused."""
-    listed = (ignore,) if isinstance(ignore, str) else tuple(map(str, ignore))
+    listed = tuple(class_name(value) for value in ((ignore,) if isinstance(ignore, str) else ignore))
     if clash := [value for value in listed if value in positive]:
         raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
     return listed

@@ -1,0 +1,120 @@
+"""Names of annotated classes: one spelling for each, and nothing where a label is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._checks import quote_names, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MISSING = frozenset({"", "nan", "none", "<na>", "na", "n/a", "#n/a", "null", "nat"})
+"""Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
+DOUBTFUL = re.compile(
+    r"(un|not[ _-])(labell?ed|annotated|assigned|classified|determinable)|unknown|ignored?\*?|excluded?|art[ei]fact"
+)
+"""Text, in lower case, that often marks spots without an annotation."""
+_WHOLE = re.compile(r"-?\d+\.0+")
+
+
+def class_name(value: Any) -> str:
+    """Return the one spelling of a class.
+
+    Numbers and truth values that are equal are one class, also as text: 1, 1.0, True, "1.0" and "true" are ``"1"``.
+    Blanks around a name do not count. Case does.
+    """
+    text = str(value).strip()
+    lower = text.casefold()
+    if lower in {"true", "false"}:
+        return str(int(lower == "true"))
+    return text.split(".")[0] if _WHOLE.fullmatch(text) else text
+
+
+def is_labelled(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:
+    """Tell which rows have a label: neither NaN nor text such as ``"nan"``, unless ``asked`` names it a class."""
+    labels = column.astype(object)
+    missing = {
+        value
+        for value in labels.dropna().unique()
+        if class_name(value).casefold() in MISSING and class_name(value) not in asked
+    }
+    return labels.notna() & ~labels.isin(missing)
+
+
+def class_names(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:
+    """Return the class of each row as text, NaN where a label is missing or text such as ``"nan"`` says so.
+
+    Parameters
+    ----------
+    column
+        Labels of any type.
+    asked
+        Names that are classes in any case, since the caller named them.
+    """
+    labels = column.astype(object)
+    return labels.map(class_name, na_action="ignore").astype(object).where(is_labelled(column, asked), np.nan)
+
+
+def warn_of_missing_text(columns: Iterable[pd.Series], label_key: str, asked: Collection[str] = ()) -> None:
+    """Warn once of labels that are missing but for a text such as ``"nan"``."""
+    counts = _counts(columns, lambda name: name.casefold() in MISSING and name not in asked)
+    if counts:
+        warn(
+            f"obs[{label_key!r}] holds {_listed(counts)}: these spots count as unlabelled. Store missing labels as "
+            "NaN to silence this; if one of these is a class, name it with `positive` or `negative`."
+        )
+
+
+def warn_of_doubtful(columns: Iterable[pd.Series], label_key: str, asked: Collection[str]) -> None:
+    """Warn once of classes whose names say that spots are not annotated, but that count as not cancer."""
+    counts = _counts(columns, lambda name: bool(DOUBTFUL.fullmatch(name.casefold())) and name not in asked)
+    if counts:
+        warn(
+            f"obs[{label_key!r}] holds {_listed(counts)}, which count as not cancer. If these spots are not annotated, "
+            "name the classes that are not cancer with `negative`, or set the others to NaN."
+        )
+
+
+def warn_of_spellings(columns: Iterable[tuple[str, pd.Series]], label_key: str) -> None:
+    """Warn once of classes whose names differ in case, blanks, hyphens or underscores alone.
+
+    Parameters
+    ----------
+    columns
+        Name and class names, as :func:`class_names` returns them, of each section.
+    label_key
+        Name of the column.
+    """
+    spellings: dict[str, dict[str, str]] = {}
+    for section, column in columns:
+        for name in column.dropna().unique():
+            spellings.setdefault(re.sub(r"[\s_-]+", " ", name.casefold()), {}).setdefault(name, section)
+    texts = [
+        ", ".join(f"{name!r} (section {section!r})" for name, section in names.items())
+        for names in spellings.values()
+        if len(names) > 1
+    ]
+    if texts:
+        warn(
+            f"obs[{label_key!r}] spells a class in several ways: {'; '.join(texts)}. Each spelling is a class of its "
+            "own; rename them if they are one."
+        )
+
+
+def _counts(columns: Iterable[pd.Series], counted: Any) -> dict[str, int]:
+    """Count the values whose names are ``counted``, by the text they are stored as."""
+    counts: dict[str, int] = {}
+    for column in columns:
+        for value, number in column.dropna().astype(object).value_counts().items():
+            if number and counted(class_name(value)):
+                counts[str(value)] = counts.get(str(value), 0) + int(number)
+    return counts
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{quote_names([name])} ({number} spots)" for name, number in counts.items())
