@@ -9,7 +9,7 @@ from spatialdata.transformations import Scale, Sequence, get_transformation, set
 from spacrd import pl
 from spacrd._sections import Selection, split_sections
 from spacrd.pl._view import view_section
-from tests.image.sections import make_sdata
+from tests.making.image_sections import make_sdata
 
 
 def test_a_coordinate_system_in_millimetres_has_a_scale_bar() -> None:

@@ -9,12 +9,12 @@ from ._geojson import CLASS, polygons_only, write_geojson
 from ._images import NoImageError
 from ._placement import Placement, place_on_image, place_rows, place_spots, with_scale
 from ._records import embedding_record, recorded_embeddings, result_record
-from ._results import write_results, write_scores
+from ._results import Scores, write_results, write_scores
 from ._scale import kind_of, um_per_unit
 from ._scored import ScoredSection, scored_sections
 from ._section import Section, split_sections
 from ._selection import Selection
-from ._shapes import outlines, store_shapes, transform_polygons
+from ._shapes import outlines, square_shapes, store_shapes, transform_polygons
 from ._stored import Stored
 from ._tables import counts, embedding, labels
 
@@ -23,6 +23,7 @@ __all__ = [
     "NoImageError",
     "Placement",
     "ScoredSection",
+    "Scores",
     "Section",
     "Selection",
     "Stored",
@@ -49,6 +50,7 @@ __all__ = [
     "result_record",
     "scored_sections",
     "split_sections",
+    "square_shapes",
     "store_shapes",
     "transform_polygons",
     "transformations",

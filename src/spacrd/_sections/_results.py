@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,15 +47,32 @@ def write_results(
     return target if copy else None
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Scores of the rows of a table.
+
+    Attributes
+    ----------
+    region
+        Called region, object (n_obs,); NaN where none was called.
+    likelihood, uncertainty
+        (n_obs,); None leaves those that are there.
+    latent
+        Latent embedding, (n_obs, width); None leaves the one that is there.
+    """
+
+    region: np.ndarray
+    likelihood: np.ndarray | None = None
+    uncertainty: np.ndarray | None = None
+    latent: np.ndarray | None = None
+
+
 def write_scores(
     data: Any,
     key: str,
     *,
     table_key: str,
-    region: np.ndarray,
-    likelihood: np.ndarray | None = None,
-    uncertainty: np.ndarray | None = None,
-    obsm: Mapping[str, Any] | None = None,
+    scores: Scores,
     record: Mapping[str, Any],
     copy: bool,
 ) -> Any:
@@ -68,14 +86,8 @@ def write_scores(
         Name of the result, prefix of everything written.
     table_key
         Table of a SpatialData.
-    region
-        Called region of each row, object (n_obs,); NaN where none was called.
-    likelihood
-        Likelihood of each row, (n_obs,); None leaves those that are there.
-    uncertainty
-        Uncertainty of each row, (n_obs,); None leaves those that are there.
-    obsm
-        Further arrays of the rows.
+    scores
+        What to write about the rows.
     record
         What is recorded under ``.uns["spacrd"][key]``.
     copy
@@ -85,13 +97,13 @@ def write_scores(
     -------
     The copy if ``copy``, else None.
     """
-    columns = {Keys.likelihood(key): likelihood, Keys.uncertainty(key): uncertainty}
+    columns = {Keys.likelihood(key): scores.likelihood, Keys.uncertainty(key): scores.uncertainty}
     obs = {name: np.asarray(values, np.float32) for name, values in columns.items() if values is not None}
     return write_results(
         data,
         table_key=table_key,
-        obs={**obs, Keys.region(key): pd.Categorical(region, categories=list(REGION_COLORS))},
-        obsm=obsm or {},
+        obs={**obs, Keys.region(key): pd.Categorical(scores.region, categories=list(REGION_COLORS))},
+        obsm={} if scores.latent is None else {Keys.latent(key): scores.latent},
         uns={key: record},
         colors={Keys.region_colors(key): list(REGION_COLORS.values())},
         copy=copy,

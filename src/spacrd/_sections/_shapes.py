@@ -46,6 +46,17 @@ def outlines(section: Section, system: str | None) -> np.ndarray:
     return shapely.buffer(shapely.points(coordinates(section)), diameter / 2)
 
 
+def square_shapes(xy: np.ndarray, side: float, names: np.ndarray | None, system: str) -> GeoDataFrame:
+    """Make a shapes element of squares around centres (n, 2) in a coordinate system."""
+    import geopandas
+    import shapely
+    from spatialdata.models import ShapesModel
+    from spatialdata.transformations import Identity
+
+    boxes = shapely.box(*(xy - side / 2).T, *(xy + side / 2).T)
+    return ShapesModel.parse(geopandas.GeoDataFrame(geometry=boxes, index=names), transformations={system: Identity()})
+
+
 def store_shapes(section: Section, name: str, frame: GeoDataFrame, system: str | None) -> None:
     """Keep polygons as shapes with all transformations of the annotated element; nothing, if there are none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,22 @@ _CHUNK = 1024
 _LEVELS = 5
 
 
+@dataclass(frozen=True)
+class ImageElements:
+    """Images of a section.
+
+    Attributes
+    ----------
+    elements
+        Elements by their name.
+    downscaled
+        Pixels of a reduced image (``"hires"``, ``"lowres"``) per full-resolution pixel.
+    """
+
+    elements: Mapping[str, Any]
+    downscaled: Mapping[str, float] = field(default_factory=dict)
+
+
 def build_section(
     name: str,
     counts: sparse.csr_matrix,
@@ -24,8 +41,7 @@ def build_section(
     xy: np.ndarray,
     *,
     diameter: float,
-    images: Mapping[str, Any],
-    downscaled: Mapping[str, float],
+    images: ImageElements,
     chemistry: str,
 ) -> SpatialData:
     """Build the SpatialData object of one section.
@@ -44,9 +60,7 @@ def build_section(
     diameter
         Spot diameter in full-resolution pixels.
     images
-        Elements by their name.
-    downscaled
-        Pixels of a reduced image (``"hires"``, ``"lowres"``) per full-resolution pixel.
+        Its images.
     chemistry
         What the counts are, kept where the reader keeps it.
     """
@@ -62,7 +76,7 @@ def build_section(
     described = {"spatial": {name: {"metadata": {"chemistry_description": chemistry}}}}
     table = ad.AnnData(counts, obs=obs, var=var, obsm={"spatial": xy}, uns=described)
     table = TableModel.parse(table, region=name, region_key="region", instance_key="spot_id")
-    scales = {f"{name}_downscaled_{key}": Scale([f, f], axes=("y", "x")) for key, f in downscaled.items()}
+    scales = {f"{name}_downscaled_{key}": Scale([f, f], axes=("y", "x")) for key, f in images.downscaled.items()}
     circles = ShapesModel.parse(
         xy,
         geometry=0,
@@ -70,7 +84,7 @@ def build_section(
         index=table.obs["spot_id"].copy(),
         transformations={name: Identity(), **scales},
     )
-    return SpatialData(images=dict(images), shapes={name: circles}, tables={"table": table})
+    return SpatialData(images=dict(images.elements), shapes={name: circles}, tables={"table": table})
 
 
 def gene_table(symbols: Iterable[str]) -> pd.DataFrame:

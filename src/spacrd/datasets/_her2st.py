@@ -174,8 +174,7 @@ def _build(folder: _Folder, section: str, labels: bool) -> SpatialData:
         _container.gene_table(counts.columns),
         xy,
         diameter=_SPOT_DIAMETER_UM / _PITCH_UM * _pitch(spots, xy),
-        images=images,
-        downscaled={},
+        images=_container.ImageElements(images),
         chemistry="Spatial Transcriptomics",
     )
 

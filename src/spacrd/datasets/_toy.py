@@ -11,6 +11,8 @@ from .._checks import check_positive_int
 if TYPE_CHECKING:
     from spatialdata import SpatialData
 
+    from ._container import ImageElements
+
 _PITCH_UM = 100.0
 _SPOT_DIAMETER_UM = 65.0
 _MARGIN_UM = 220.0
@@ -34,7 +36,7 @@ def _barcodes(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.array(["".join(row) + "-1" for row in spelled])
 
 
-def _images(pixels: np.ndarray, name: str, factors: dict[str, float], *, full: bool) -> dict[str, Any]:
+def _images(pixels: np.ndarray, name: str, *, full: bool) -> ImageElements:
     """Make the image elements of a section from (height, width, 3) pixels: reduced ones, and the full one if asked."""
     from PIL import Image
     from spatialdata.transformations import Identity
@@ -42,6 +44,7 @@ def _images(pixels: np.ndarray, name: str, factors: dict[str, float], *, full: b
     from . import _container
 
     height, width = pixels.shape[:2]
+    factors = {"hires": min(0.5, 2000 / max(pixels.shape)), "lowres": min(0.15, 600 / max(pixels.shape))}
     images: dict[str, Any] = {}
     if full:
         images[f"{name}_full_image"] = _container.full_image(
@@ -51,7 +54,7 @@ def _images(pixels: np.ndarray, name: str, factors: dict[str, float], *, full: b
         size = (round(width * factor), round(height * factor))
         reduced = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
         images[f"{name}_{key}_image"] = _container.reduced_image(reduced, name, key, factor)
-    return images
+    return _container.ImageElements(images, factors)
 
 
 def _check_range(argument: str, value: float, least: float, most: float) -> None:
@@ -158,7 +161,6 @@ def toy_visium(
     labels = np.array(CLASSES, dtype=object)[tissue.fractions(xy_um[in_tissue], 22.0).argmax(axis=1)]
     labels[biology.permutation(len(in_tissue))[: round(unlabelled * len(in_tissue))]] = None
     pixels = paint(stain, tissue, (int(height_um / mpp), int(width_um / mpp)), mpp)
-    factors = {"hires": min(0.5, 2000 / max(pixels.shape)), "lowres": min(0.15, 600 / max(pixels.shape))}
     obs = pd.DataFrame(
         {
             "in_tissue": np.ones(len(in_tissue), dtype=np.int64),
@@ -175,7 +177,6 @@ def toy_visium(
         _container.gene_table(genes),
         xy_um[in_tissue] / mpp,
         diameter=_SPOT_DIAMETER_UM / mpp,
-        images=_images(pixels, library_id, factors, full=full_image),
-        downscaled=factors,
+        images=_images(pixels, library_id, full=full_image),
         chemistry="simulated",
     )

@@ -112,7 +112,7 @@ def paint(rng: np.random.Generator, tissue: TissueMap, shape: tuple[int, int], m
 
     holes = _holes(rng, tissue)
     for x, y, radius, pink in holes:
-        _fill(rng, eosin, hematoxylin, (x, y, radius), 0.62 * pink, 0.16 * pink, mpp)
+        _fill(rng, eosin, hematoxylin, (x, y, radius), pink=0.62 * pink, blue=0.16 * pink, mpp=mpp)
     ink = _nuclei(rng, tissue, holes, membrane, direction, mpp)
     inside = 1 - soft(OUTSIDE)
     hematoxylin = np.maximum(hematoxylin, ink) * inside
@@ -139,6 +139,7 @@ def _fill(
     eosin: np.ndarray,
     hematoxylin: np.ndarray,
     circle: tuple[float, float, float],
+    *,
     pink: float,
     blue: float,
     mpp: float,

@@ -132,7 +132,7 @@ def embedding(
     rows = np.random.default_rng(seed).permutation(rows)[:max_spots]
     axes = panels(len(columns), ax, size=(4.6, 3.8))
     layout = _laid_out(latent[rows], n_neighbors, seed)
-    _draw(axes, layout, table, rows, columns, cmap, Keys.likelihood(key))
+    _draw(axes, layout, table, rows, columns, cmap=cmap, likelihood=Keys.likelihood(key))
     if total > len(rows):
         axes[0].set_xlabel(f"UMAP1 ({len(rows)} of {total} spots)")
     return finish(axes, show=show, save=save)
@@ -144,6 +144,7 @@ def _draw(
     table: AnnData,
     rows: np.ndarray,
     columns: Sequence[str],
+    *,
     cmap: Any,
     likelihood: str,
 ) -> None:

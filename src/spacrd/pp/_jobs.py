@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import warn
-from .._sections import Placement, Section, Selection, kind_of, place_on_image, with_scale
+from .._sections import Placement, Section, Selection, kind_of, place_on_image, square_shapes, with_scale
 from ..image import Cutter, check_placement, patch_positions
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
 
 FEW_PIXELS = 32
 CELL_FIELD_UM = 112.0
@@ -172,16 +175,8 @@ def section_record(job: PatchJob) -> dict[str, Any]:
     }
 
 
-def squares_of(job: PatchJob) -> Any:
+def squares_of(job: PatchJob) -> GeoDataFrame:
     """Return the patches as polygons in the coordinate system, named like the spots."""
-    import geopandas
-    import shapely
-    from spatialdata.models import ShapesModel
-    from spatialdata.transformations import Identity
-
-    xy, half = job.placement.xy[job.inside], job.side / 2
-    boxes = shapely.box(*(xy - half).T, *(xy + half).T)
     instances = job.section.instance_ids
-    index = None if instances is None else np.asarray(instances)[job.inside]
-    frame = geopandas.GeoDataFrame(geometry=boxes, index=index)
-    return ShapesModel.parse(frame, transformations={str(job.placement.coordinate_system): Identity()})
+    names = None if instances is None else np.asarray(instances)[job.inside]
+    return square_shapes(job.placement.xy[job.inside], job.side, names, str(job.placement.coordinate_system))

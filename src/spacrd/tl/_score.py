@@ -11,7 +11,7 @@ import numpy as np
 from .._checks import check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
-from .._sections import Selection, as_list, get_table, split_sections, write_scores
+from .._sections import Scores, Selection, as_list, get_table, split_sections, write_scores
 from ..model import Prediction, SpaCRD
 from ._call import Call
 from ._match import check_model
@@ -109,11 +109,11 @@ def score(
     selection = Selection(table_key=table_key, library_key=library_key, layer=layer)
     for item in items:
         _check_free(get_table(item, table_key), key_added)
-    results = [_score_table(item, model, selection, options, Keys.latent(key_added)) for item in items]
+    results = [_score_table(item, model, selection, options) for item in items]
     with uninterrupted():
         copies = [
-            write_scores(item, key_added, table_key=table_key, copy=copy, **result)
-            for item, result in zip(items, results, strict=True)
+            write_scores(item, key_added, table_key=table_key, scores=scores, record=record, copy=copy)
+            for item, (scores, record) in zip(items, results, strict=True)
         ]
     if not copy:
         return None
@@ -121,9 +121,9 @@ def score(
 
 
 def _score_table(
-    data: AnnData | SpatialData, model: SpaCRD, selection: Selection, options: ScoreOptions, latent_key: str
-) -> dict[str, Any]:
-    """Score the sections of one object; return what is to be written."""
+    data: AnnData | SpatialData, model: SpaCRD, selection: Selection, options: ScoreOptions
+) -> tuple[Scores, dict[str, Any]]:
+    """Score the sections of one object; return what to write about its rows and to record."""
     table = get_table(data, selection.table_key)
     likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
     region = np.full(table.n_obs, np.nan, dtype=object)
@@ -137,13 +137,7 @@ def _score_table(
         uncertainty[section.rows], region[section.rows] = prediction.uncertainty, call.region
         reports[Keys.section(section.name)] = _report(prediction, call)
     record = {**_model_record(model), "library_key": selection.library_key or "", "sections": reports}
-    return {
-        "region": region,
-        "likelihood": likelihood,
-        "uncertainty": uncertainty,
-        "obsm": {latent_key: latent},
-        "record": record,
-    }
+    return Scores(region, likelihood, uncertainty, latent), record
 
 
 def _report(prediction: Prediction, call: Call) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from .._keys import Keys
-from .._sections import Selection, get_table, result_record, scored_sections, write_scores
+from .._sections import Scores, Selection, get_table, result_record, scored_sections, write_scores
 from ._call import call_section
 from ._mixture import find_threshold
 
@@ -76,5 +76,5 @@ def threshold(
     if library_key is not None:
         stored["library_key"] = library_key
     return write_scores(
-        data, key, table_key=table_key, region=region, record={**stored, "sections": sections}, copy=copy
+        data, key, table_key=table_key, scores=Scores(region), record={**stored, "sections": sections}, copy=copy
     )

@@ -10,6 +10,7 @@ from .._checks import check_key
 from .._keys import Keys
 from .._sections import (
     ScoredSection,
+    Scores,
     Section,
     Selection,
     get_table,
@@ -115,9 +116,7 @@ def to_cells(
         data,
         key,
         table_key=table_key,
-        region=region,
-        likelihood=likelihood,
-        uncertainty=uncertainty,
+        scores=Scores(region, likelihood, uncertainty),
         record={**result_record(get_table(spots), key), "library_key": library_key or "", "sections": reports},
         copy=copy,
     )
