@@ -19,7 +19,7 @@ from tests.making.image_sections import make_adata, make_sdata
 UM = 100.0 / 60.0
 """Micrometres per coordinate unit of these sections: spots 60 units apart are 100 um apart."""
 TILE_MM2 = np.sqrt(3) / 2 * 0.1**2
-"""TissueMap of one spot of a hexagonal lattice of 100 um."""
+"""Tissue of one spot of a hexagonal lattice of 100 um."""
 
 
 def called(data, cancer: np.ndarray, section: str = "one"):
