@@ -23,6 +23,7 @@ from tests.making.models import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
 RECIPE = small_recipe(members=1, min_steps=0, calibrated=False, alignment_epochs=1, vae_epochs=1, fusion_epochs=2)
+pytestmark = pytest.mark.filterwarnings("ignore:Section .* lies outside")  # of three sections one always does
 CHEAP = ["logistic own genes", "concatenation MLP"]
 
 
