@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MAX_PROCESSES) if cores > 1 else 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Here and not in pyproject.toml: the class is imported for it, which must not be before the environment is set.
+    config.addinivalue_line("filterwarnings", "error::spacrd._checks.SpacrdWarning")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -107,3 +113,13 @@ def xenium_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Fol
     from tests.making.platforms.folders import make_xenium
 
     return _made_once(make_xenium, lambda: tmp_path_factory.mktemp("xenium"))
+
+
+@pytest.fixture(scope="session")
+def reference_setup() -> dict[str, Any]:
+    """Names of the setup that the page of the reference shows. Copy what you change."""
+    from tests.making.reference import run_setup
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Section .* lies outside")
+        return run_setup()

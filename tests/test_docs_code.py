@@ -14,12 +14,13 @@ import pytest
 
 import spacrd
 from tests.making.platforms.examples import write_visium_section
+from tests.making.reference import PAGE
 from tests.making.studies import write_study
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 PAGES = [page for page in PAGES if "_build" not in page.parts and "generated" not in page.parts]
-FROM_NOTHING = {"README.md", "docs/start.md", "docs/api/index.md"}
+FROM_NOTHING = {"README.md", "docs/start.md"}
 """Pages that a reader can paste into a fresh Python; others go on with what the setup of the reference made."""
 FENCE = re.compile(
     r"^(?:<!-- (?P<why>[^\n]*) -->\n)?```(?P<kind>python|bash)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
@@ -42,14 +43,13 @@ def blocks(page: Path) -> list[Block]:
 
 
 RUN = [page for page in PAGES if any(block.kind == "python" and not block.reason for block in blocks(page))]
+RUN.remove(PAGE)
 
 
 @pytest.fixture(scope="module")
-def setup(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def setup(reference_setup: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the setup of the reference makes, and a folder of the files that pages read."""
-    (code,) = [block.code for block in blocks(ROOT / "docs" / "api" / "index.md")]
-    names: dict[str, Any] = {}
-    exec(code, names)  # part of this repository
+    names = reference_setup
     folder = tmp_path_factory.mktemp("files")
     square = {"type": "Polygon", "coordinates": [[[0, 0], [500, 0], [500, 500], [0, 500], [0, 0]]]}
     feature = {"type": "Feature", "geometry": square, "properties": {"classification": {"name": "Tumor"}}}
@@ -113,8 +113,18 @@ def run(page: Path, setup: dict[str, Any] | None = None) -> dict[str, Any]:
     return names
 
 
+def test_the_setup_of_the_reference_runs(reference_setup: dict[str, Any]) -> None:
+    (block,) = blocks(PAGE)
+    assert block.kind == "python" and not block.reason
+    assert "spacrd_likelihood" in reference_setup["section"]["table"].obs
+
+
+@pytest.mark.filterwarnings(  # sections are small, and fits short
+    "ignore:Section .* (lies outside|is one that the model was fitted on)",
+    "ignore:The (likelihoods are not calibrated|training sections contradict)",
+)
 @pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
-def test_python_runs(page: Path, small: None, request: pytest.FixtureRequest) -> None:
+def test_python_of_a_page_runs(page: Path, small: None, request: pytest.FixtureRequest) -> None:
     alone = str(page.relative_to(ROOT)) in FROM_NOTHING
     if page.name == "start.md":  # the only files of one's own on a page that starts from nothing
         for seed, name in enumerate(("patient_1", "patient_2", "patient_3"), start=1):

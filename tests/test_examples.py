@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.making.reference import PAGE
 from tests.making.studies import write_study
 
-PAGE = (Path(__file__).parents[1] / "docs" / "api" / "index.md").read_text()
-NAMES = re.findall(r"^   ([\w.]+)$", PAGE, flags=re.MULTILINE)
+NAMES = re.findall(r"^   ([\w.]+)$", PAGE.read_text(), flags=re.MULTILINE)
 MODULES = ("datasets", "encoders", "metrics", "model", "pl", "pp", "tl")
 INSIDE = {"nn.NetworkConfig", "nn.SpaCRDNetwork"}
 """What a public class holds, for those who change it."""
@@ -32,17 +32,8 @@ def _find(name: str) -> Any:
     return value
 
 
-@pytest.fixture(scope="module")
-def prepared() -> dict[str, Any]:
-    """Names of the setup that the page shows, as a reader has them."""
-    (setup,) = re.findall(r"<!-- docs: setup -->\n```python\n(.*?)```", PAGE, flags=re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(setup, names)  # the setup is part of this repository
-    return names
-
-
 @pytest.fixture
-def names(prepared: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def names(reference_setup: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Copies of the sections, in a folder of its own beside real sections in miniature."""
     from spatialdata import deepcopy
 
@@ -50,8 +41,8 @@ def names(prepared: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.chdir(tmp_path)
     write_study(tmp_path / "her2st")
-    sections = [deepcopy(section) for section in prepared["sections"]]
-    yield {**prepared, "sections": sections, "section": sections[2]}
+    sections = [deepcopy(section) for section in reference_setup["sections"]]
+    yield {**reference_setup, "sections": sections, "section": sections[2]}
     encoders._registry._registered.clear()
 
 
@@ -63,8 +54,9 @@ def test_every_public_name_is_on_the_page() -> None:
     assert len(NAMES) == len(set(NAMES))
 
 
+@pytest.mark.filterwarnings("ignore:Section .* lies outside")  # they are small
 @pytest.mark.parametrize("name", NAMES)
-def test_example_runs(name: str, names: dict[str, Any]) -> None:
+def test_the_example_of_every_name_gives_what_it_shows(name: str, names: dict[str, Any]) -> None:
     thing = type(_find(name)) if name == "settings" else _find(name)
     finder = doctest.DocTestFinder(exclude_empty=False)
     examples = [test for test in finder.find(thing, f"spacrd.{name}", module=False, globs={}) if test.examples]

@@ -19,6 +19,19 @@ MAX_BYTES = 1_500_000
 TIMEOUT_S = 600
 EXAMPLES = {"visium": write_visium_example, "xenium": write_xenium_example}
 """What makes the folders that a notebook reads."""
+SIZE_UM = 1400.0
+"""Side of the sections in these folders."""
+
+SMALL = """
+import functools
+import spacrd
+
+toy_visium = spacrd.datasets.toy_visium
+spacrd.datasets.toy_visium = lambda **settings: toy_visium(**{**settings, "n_rows": 14, "n_cols": 14, "mpp": 4.0})
+spacrd.tl.fit = functools.partial(spacrd.tl.fit, members=1)
+spacrd.tl.cross_validate = functools.partial(spacrd.tl.cross_validate, max_epochs=5)
+"""
+"""What a kernel runs first: every cell is executed, on small sections and with small models."""
 
 RUN = """
 import sys, nbformat
@@ -49,8 +62,11 @@ def run_notebook(notebook: Path, folder: Path) -> subprocess.CompletedProcess[st
     (folder / "cwd").mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}  # Agg shows no images
     environment |= {"IPYTHONDIR": str(folder / "ipython"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    startup = folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "small.py").write_text(SMALL)
     if notebook.stem in EXAMPLES:
-        EXAMPLES[notebook.stem](folder / "example")
+        EXAMPLES[notebook.stem](folder / "example", SIZE_UM)
         environment["SPACRD_EXAMPLE"] = str(folder / "example")
     command = [sys.executable, "-c", RUN, str(notebook), str(folder / "run.ipynb")]
     return subprocess.run(

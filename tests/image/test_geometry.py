@@ -49,7 +49,8 @@ def test_bins_have_the_pitch_their_name_says():
 def test_diameter_is_used_without_a_lattice_and_argument_beats_all():
     spots = hexagons(pitch=60)
     xy = spots[["x", "y"]].to_numpy()
-    assert find_scale(xy, spot_diameter=130.0).um_per_unit == pytest.approx(0.5)
+    with pytest.warns(UserWarning, match="taken as 65 um, that of Visium; then the spots are 30 um apart"):
+        assert find_scale(xy, spot_diameter=130.0).um_per_unit == pytest.approx(0.5)
     scale = scale_of(spots, spot_diameter=39.0, mpp=1.7)
     assert scale.um_per_unit == 1.7 and "argument" in scale.source
     assert find_scale(xy, mpp=0.5, pixels_per_unit=0.25).um_per_unit == pytest.approx(0.125)

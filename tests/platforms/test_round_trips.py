@@ -26,7 +26,7 @@ DRAWN = collection(feature(DUCT, "Duct"), feature(box(40, 40, 350, 350), "Tumor"
 
 
 def toy(seed: int):
-    return spacrd.datasets.toy_visium(seed=seed, n_rows=14, n_cols=14, n_genes=60, mpp=4.0)
+    return spacrd.datasets.toy_visium(seed=seed, n_rows=14, n_cols=14, n_genes=60, mpp=2.0)
 
 
 @pytest.fixture(scope="module")

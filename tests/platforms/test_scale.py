@@ -119,7 +119,10 @@ def test_a_coordinate_system_that_stretches_is_said():
 def test_elements_in_micrometres_are_compared(xenium_folder):
     sdata = read_xenium(xenium_folder().path, **LIGHT)
     set_transformation(sdata.shapes["cell_boundaries"], Identity(), "global")
-    with pytest.warns(spacrd.SpacrdWarning, match="disagree.*'cell_boundaries'.*'nucleus_boundaries'"):
+    with (
+        pytest.warns(spacrd.SpacrdWarning, match="disagree.*'cell_boundaries'.*'nucleus_boundaries'"),
+        pytest.warns(spacrd.SpacrdWarning, match="disagree.*'cell_boundaries'.*cells' coordinates in micrometres"),
+    ):
         extract(sdata)
 
 
@@ -130,7 +133,11 @@ def test_own_spots_beside_the_cells_of_a_xenium_have_its_pixel_size(xenium_folde
     del frame.attrs["transform"]
     sdata.shapes["grid"] = ShapesModel.parse(frame.iloc[:40], transformations={"global": Identity()})
     sdata.tables["table"] = own.tables["table"][:40].copy()
-    record = facts(extract(sdata))
+    with (
+        pytest.warns(spacrd.SpacrdWarning, match="disagree.*pixel size.*array lattice"),
+        pytest.warns(spacrd.SpacrdWarning, match="only 17 px wide"),
+    ):
+        record = facts(extract(sdata))
     assert record["mpp"] == pytest.approx(0.5, rel=1e-6) and "pixel size" in record["mpp_source"]
     assert record["patch_um"] == pytest.approx(39.0 * PIXEL_UM, rel=1e-6)
 

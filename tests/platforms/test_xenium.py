@@ -109,7 +109,8 @@ def test_fluorescence_is_no_histology(xenium_folder):
     sdata = read_xenium(xenium_folder().path, aligned_images=False)
     with pytest.raises(ValueError, match=r"no image.*'morphology_focus'.*fluorescence"):
         extract(sdata)
-    table = extract(sdata, image_key="morphology_focus")
+    with pytest.warns(spacrd.SpacrdWarning, match="252 of 252 patches are black or lack a colour"):
+        table = extract(sdata, image_key="morphology_focus")
     assert facts(table)["mpp"] == pytest.approx(PIXEL_UM)
 
 

@@ -104,7 +104,8 @@ def test_by_area_takes_the_class_that_covers_min_share():
     half = box(-10, -10, adata.obsm["spatial"][0, 0] + 5.0, 700)
     discs = shapely.buffer(shapely.points(adata.obsm["spatial"]), 39.0 / 2)
     share = shapely.area(shapely.intersection(discs, half)) / shapely.area(discs)
-    spacrd.pp.annotate(adata, feature(half, "Tumor"), key_added="drawn", by="area", min_share=0.9)
+    with pytest.warns(spacrd.SpacrdWarning, match="no spot lies in any of the 1 regions"):
+        spacrd.pp.annotate(adata, feature(half, "Tumor"), key_added="drawn", by="area", min_share=0.9)
     assert ((share > 0.5) & (share < 0.9)).any()
     assert np.array_equal(classes(adata) == "Tumor", share >= 0.9)
     spacrd.pp.annotate(adata, feature(half, "Tumor"), key_added="drawn", by="area")
@@ -265,7 +266,8 @@ def test_cells_of_a_raster_are_discs_of_their_area():
     spacrd.pp.annotate(sdata, feature(box(0, 0, edge, SIZE), "x"), key_added="drawn", by="area", min_share=0.55)
     first = table.obsm["spatial"][:, 0] < edge
     assert first.any() and np.array_equal(classes(table) == "x", first)
-    spacrd.pp.annotate(sdata, feature(box(0, 0, edge, SIZE), "x"), key_added="drawn", by="area", min_share=0.75)
+    with pytest.warns(spacrd.SpacrdWarning, match="no spot lies in any of the 1 regions"):
+        spacrd.pp.annotate(sdata, feature(box(0, 0, edge, SIZE), "x"), key_added="drawn", by="area", min_share=0.75)
     assert (classes(table)[first] == "").all()
 
 

@@ -104,5 +104,8 @@ def test_the_encoder_is_loaded_once_for_all(monkeypatch):
 def test_unequal_patches_are_warned_of():
     wide = grey()
     wide.uns["spatial"]["one"]["scalefactors"]["spot_diameter_fullres"] = 60.0
-    with pytest.warns(UserWarning, match="65 um wide in one section and 100 in another"):
+    with (
+        pytest.warns(UserWarning, match="65 um wide in one section and 100 in another"),
+        pytest.warns(UserWarning, match="disagree.*array lattice.*stored spot diameter"),
+    ):
         spacrd.pp.extract_patches([make_adata(), wide], encoder="colour")

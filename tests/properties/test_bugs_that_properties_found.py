@@ -49,7 +49,8 @@ def test_a_hole_of_nan_in_an_image_is_black(monkeypatch):
     table = make_adata(hires=pixels)
     table.uns["spatial"]["one"]["scalefactors"]["tissue_hires_scalef"] = 1.0
     register_encoder(monkeypatch, "mean", lambda p: p.mean((1, 2)), dim=3, size=16)
-    spacrd.pp.extract_patches(table, encoder="mean")
+    with pytest.warns(spacrd.SpacrdWarning, match="patches are black"):
+        spacrd.pp.extract_patches(table, encoder="mean")
     right = table.obsm["spatial"][:, 0] > 300
     assert np.unique(table.obsm["X_mean"][right], axis=0).shape[0] == 1
     assert np.isfinite(table.obsm["X_mean"]).all()

@@ -171,7 +171,10 @@ def test_several_embeddings_and_none_named(target):
 
 def test_no_embedding_is_said(target):
     del target.obsm["X_mine"]
-    with pytest.warns(UserWarning, match="expression alone"):
+    with (
+        pytest.warns(UserWarning, match="expression alone"),
+        pytest.warns(UserWarning, match="not calibrated: that takes two annotated sections"),
+    ):
         spacrd.tl.fit(target, "pathologist", positive=POSITIVE, recipe=small_recipe(members=1), max_epochs=1)
 
 
@@ -226,7 +229,10 @@ def test_user_data_in_our_slot_is_not_overwritten(gene_model, target):
 
 
 def test_one_of_several_classes_may_be_absent_with_a_warning(target):
-    with pytest.warns(UserWarning, match="'cancer in situ' does not occur"):
+    with (
+        pytest.warns(UserWarning, match="'cancer in situ' does not occur"),
+        pytest.warns(UserWarning, match="not calibrated: that takes two annotated sections"),
+    ):
         spacrd.tl.fit(
             target,
             "pathologist",

@@ -29,7 +29,8 @@ def test_a_section_without_tumour_is_told_so(model):
     target = make_section(9, n=180)
     healthy = target[target.obs["pathologist"] != POSITIVE].copy()
     spacrd.tl.score(target, model)
-    spacrd.tl.score(healthy, model)
+    with pytest.warns(spacrd.SpacrdWarning, match="lies outside"):
+        spacrd.tl.score(healthy, model)
     assert report(target)["verdict"] == "tumour"
     assert report(healthy)["verdict"] == "no tumour"
     assert report(healthy)["expected_share"] < 0.2 < report(target)["expected_share"]

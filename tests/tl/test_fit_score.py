@@ -181,7 +181,8 @@ def test_spots_off_the_image(training_sections, both_model, target):
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_tiny_sections(both_model, n):
     tiny = make_section(5)[:n].copy()
-    spacrd.tl.score(tiny, both_model)
+    with pytest.warns(spacrd.SpacrdWarning, match="lies outside"):
+        spacrd.tl.score(tiny, both_model)
     assert tiny.obs["spacrd_likelihood"].notna().all()
     assert "only" in tiny.uns["spacrd"]["spacrd"]["sections"]["section"]["threshold_method"]
 

@@ -31,19 +31,19 @@ def by_ensembl(section, *, keep: str | None = "gene_name", twice: bool = False):
 
 @pytest.fixture(scope="module")
 def sections():
-    return [spacrd.datasets.toy_visium(n_rows=12, n_cols=12, n_genes=120, seed=s, mpp=4.0) for s in (0, 1)]
+    return [spacrd.datasets.toy_visium(n_rows=12, n_cols=12, n_genes=120, seed=s, mpp=4.0) for s in (0, 1, 2)]
 
 
 @pytest.fixture(scope="module")
 def model(sections):
-    return spacrd.tl.fit([s["table"] for s in sections], **LABELS, modality="expression", max_epochs=2)
+    return spacrd.tl.fit([s["table"] for s in sections[:2]], **LABELS, modality="expression", max_epochs=2)
 
 
 @pytest.mark.parametrize("twice", [False, True])
 def test_a_table_of_ensembl_ids_is_scored_by_its_symbols(sections, model, twice):
-    expected = sections[1]["table"].copy()
+    expected = sections[2]["table"].copy()
     spacrd.tl.score(expected, model)
-    table = by_ensembl(sections[1], twice=twice)
+    table = by_ensembl(sections[2], twice=twice)
     with pytest.warns(UserWarning, match=r"matched by var\['gene_name'\]"):
         spacrd.tl.score(table, model)
     if not twice:  # a gene whose name is taken counts as average
@@ -53,7 +53,7 @@ def test_a_table_of_ensembl_ids_is_scored_by_its_symbols(sections, model, twice)
 
 
 def test_contributions_lie_at_the_right_genes(sections, model):
-    expected, table = sections[1]["table"].copy(), by_ensembl(sections[1])
+    expected, table = sections[2]["table"].copy(), by_ensembl(sections[2])
     with pytest.warns(UserWarning, match="gene_name"):
         spacrd.tl.score(table, model)
     with pytest.warns(UserWarning, match="gene_name"):
@@ -73,11 +73,11 @@ def test_sections_of_both_kinds_make_the_same_model(sections, model):
 
 def test_without_such_a_column_the_error_says_what_is_wrong(sections, model):
     with pytest.raises(ValueError, match="no gene in common.*ENSG.*symbols or Ensembl ids"):
-        spacrd.tl.score(by_ensembl(sections[1], keep=None), model)
+        spacrd.tl.score(by_ensembl(sections[2], keep=None), model)
 
 
 def test_names_that_match_are_not_looked_for_elsewhere(sections, model, recwarn):
-    table = sections[1]["table"].copy()
+    table = sections[2]["table"].copy()
     table.var["other"] = table.var_names[::-1].to_numpy()
     spacrd.tl.score(table, model)
     assert not [w for w in recwarn if "matched by" in str(w.message)]
@@ -89,21 +89,21 @@ def test_versions_of_ensembl_ids_make_no_other_genes(sections, column):
     trained = [by_ensembl(section, keep=None) for section in sections]
     for table in trained:
         table.var_names = table.var_names + ".5"
-    model = spacrd.tl.fit(trained, **LABELS, modality="expression", max_epochs=2)
-    spacrd.tl.score(trained[1], model)
+    model = spacrd.tl.fit(trained[:2], **LABELS, modality="expression", max_epochs=2)
+    spacrd.tl.score(trained[2], model)
     for version in ("", ".12"):
-        table = by_ensembl(sections[1], keep=None)
+        table = by_ensembl(sections[2], keep=None)
         names = table.var_names + version
         table.var_names = names
         if column:
             table.var[column] = names
             table.var_names = [f"gene{i}" for i in range(table.n_vars)]
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Section .* is one that the model|.*matched by var")
+            warnings.filterwarnings("ignore", ".*matched by var")
             spacrd.tl.score(table, model)
         report = next(iter(table.uns["spacrd"]["spacrd"]["sections"].values()))
         assert report["gene_coverage"] == 1.0
-        assert np.allclose(table.obs["spacrd_likelihood"], trained[1].obs["spacrd_likelihood"], atol=1e-6)
+        assert np.allclose(table.obs["spacrd_likelihood"], trained[2].obs["spacrd_likelihood"], atol=1e-6)
 
 
 def test_of_two_versions_of_a_gene_the_first_counts():

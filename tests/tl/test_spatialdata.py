@@ -11,15 +11,13 @@ from tests.making.recipes import small_recipe
 from tests.making.toys import POSITIVE
 
 
-def toy(seed, **kwargs):
-    return spacrd.datasets.toy_visium(
-        library_id=f"toy{seed}", seed=seed, n_rows=16, n_cols=16, n_genes=200, mpp=2, **kwargs
-    )
+def toy(name, seed, **kwargs):
+    return spacrd.datasets.toy_visium(library_id=name, seed=seed, n_rows=16, n_cols=16, n_genes=200, mpp=2, **kwargs)
 
 
 @pytest.fixture(scope="module")
 def sections():
-    made = [toy(seed) for seed in range(3)]
+    made = [toy("toy0", 1), toy("toy1", 2), toy("toy2", 4)]
     for sdata in made:
         spacrd.pp.extract_patches(sdata)
     return made

@@ -26,30 +26,30 @@ def write_visium_section(folder: Path, seed: int, size_um: float = SIZE_UM) -> p
     return pd.Series(tissue.labels(measured.xy_um), index=barcodes(len(measured.xy_um)))
 
 
-def write_visium_example(folder: Path) -> None:
+def write_visium_example(folder: Path, size_um: float = SIZE_UM) -> None:
     """Three sections of Space Ranger 3: ``one`` and ``two`` with a pathologist's classes, and ``new``."""
     for seed, name in enumerate(["one", "two", "new"], start=1):
-        classes = write_visium_section(folder / name, seed)
+        classes = write_visium_section(folder / name, seed, size_um)
         if name != "new":
             classes.rename("class").rename_axis("barcode").to_csv(folder / name / "pathologist.csv")
 
 
-def write_xenium_example(folder: Path) -> None:
+def write_xenium_example(folder: Path, size_um: float = SIZE_UM) -> None:
     """The Visium sections, and ``xenium``: another tissue with a third of the genes, H&E turned by 4 degrees."""
-    write_visium_example(folder)
-    tissue = Simulated.grow(4, SIZE_UM, mpp=1.5)
-    n = int((SIZE_UM - 2 * MARGIN_UM) / 22.0) + 1
+    write_visium_example(folder, size_um)
+    tissue = Simulated.grow(4, size_um, mpp=1.5)
+    n = int((size_um - 2 * MARGIN_UM) / 22.0) + 1
     xy, array = squares(n, n, 22.0, MARGIN_UM)
     xy = xy + np.random.default_rng(4).uniform(-5, 5, xy.shape)
     measured = tissue.measure(xy, array, 3, depth=0.05)
-    to_pixels, *shape = camera(SIZE_UM, SIZE_UM, tissue.mpp, degrees=4)
+    to_pixels, *shape = camera(size_um, size_um, tissue.mpp, degrees=4)
 
     def colour(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        rows, columns = ((np.clip(v, 0, SIZE_UM - 1e-6) / tissue.mpp).astype(int) for v in (y, x))
+        rows, columns = ((np.clip(v, 0, size_um - 1e-6) / tissue.mpp).astype(int) for v in (y, x))
         limit = len(tissue.image) - 1
         return tissue.image[np.minimum(rows, limit), np.minimum(columns, limit)].T
 
     he = photograph(np.linalg.inv(to_pixels), *shape, colour)
     to_morphology = np.diag([1 / PIXEL_UM, 1 / PIXEL_UM, 1]) @ np.linalg.inv(to_pixels)
     panel = replace(measured, counts=measured.counts[:, ::3].tocsr(), genes=measured.genes[::3])
-    write_xenium(folder / "xenium", panel, SIZE_UM, SIZE_UM, he=he, he_to_pixels=to_morphology)
+    write_xenium(folder / "xenium", panel, size_um, size_um, he=he, he_to_pixels=to_morphology)
