@@ -1,4 +1,4 @@
-"""Where and how precisely networks compute, and what to do when a device runs out of memory."""
+"""Devices and precision of networks, and what to do when a device runs out of memory."""
 
 from __future__ import annotations
 
@@ -14,16 +14,22 @@ PRECISIONS = ("32-true", "bf16-mixed")
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a fit runs on.
+    """Choose the devices and the precision of a fit.
 
     Attributes
     ----------
     device
-        Torch device name.
+        Name of the torch device.
     precision
         ``"32-true"``, or ``"bf16-mixed"`` for autocast to bfloat16.
     devices, strategy
-        Processes on this machine, one per device, and the name of Lightning's way to launch them.
+        Number of processes on this machine, one per device, and the Lightning strategy that launches them.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> spacrd.train.Hardware.resolve("cpu", "bf16-mixed").precision
+    'bf16-mixed'
     """
 
     device: str = "cpu"
@@ -33,12 +39,14 @@ class Hardware:
 
     @classmethod
     def resolve(cls, device: str | None, precision: str, devices: int = 1, strategy: str = "auto") -> Hardware:
-        """From the arguments of a call.
+        """Check the arguments of a call.
 
         Raises
         ------
-        TypeError, ValueError
-            If one is not known, or two contradict each other.
+        TypeError
+            If ``devices`` is not a number.
+        ValueError
+            If ``device`` or ``precision`` is not known, or ``device`` names one device and ``devices`` is more.
         """
         check_choice(precision, PRECISIONS, "precision")
         check_positive_int(devices, "devices")

@@ -1,4 +1,4 @@
-"""Classes that are cancer and classes that are not, and the targets they make of a section's labels."""
+"""Turn the labels of sections into targets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._sections import Section, labels
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """Classes of a label column.
+    """Hold the classes of a label column that are cancer and those that are not.
 
     Attributes
     ----------
@@ -23,7 +23,7 @@ class ClassLabels:
     positive
         Classes that are cancer.
     negative
-        Classes that are not cancer, every other class being unlabelled; None if all others are not cancer.
+        Classes that are not cancer, all others being unlabelled; None if all others are not cancer.
     """
 
     label_key: str
@@ -48,7 +48,7 @@ class ClassLabels:
         )
 
     def target(self, section: Section) -> np.ndarray:
-        """Read 1 for cancer, 0 for what is not, and NaN for unlabelled spots, (n,) float32."""
+        """Return 1 for spots of cancer, 0 for others, and NaN for unlabelled spots, (n,) float32."""
         values = labels(section, self.label_key)
         text = values.where(values.isna(), values.astype(str))
         target = np.where(text.isin(self.positive), 1.0, 0.0).astype(np.float32)
@@ -57,7 +57,7 @@ class ClassLabels:
         return target
 
     def check(self, sections: Sequence[Section], targets: Sequence[np.ndarray]) -> None:
-        """Raise ValueError unless the labels of all sections together have both kinds; warn of classes none has."""
+        """Raise ValueError unless the sections have labels of both kinds; warn of classes that no section has."""
         columns = [section.table.obs[self.label_key].iloc[section.rows] for section in sections]
         present = sorted({str(value) for column in columns for value in column.dropna().unique()})
         for kind, classes in (("positive", self.positive), ("negative", self.negative or ())):
@@ -85,7 +85,7 @@ def _listed(value: Any, argument: str) -> tuple[str, ...]:
     """Return a class, or a list of them, as text."""
     if value is None or isinstance(value, Mapping):
         raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
-    listed = [value] if np.isscalar(value) else list(value)
-    if not listed:
+    classes = [value] if np.isscalar(value) else list(value)
+    if not classes:
         raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
-    return tuple(str(item) for item in listed)
+    return tuple(map(str, classes))
