@@ -19,8 +19,8 @@ from tests.making.studies import write_study
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 PAGES = [page for page in PAGES if "_build" not in page.parts and "generated" not in page.parts]
-FROM_NOTHING = {"README.md", "docs/start.md", "docs/api/index.md"}
-"""Pages that a reader can paste into a fresh Python; others go on with what the setup of the reference made."""
+FROM_NOTHING = {"README.md", "docs/start.md"}
+"""Pages that a reader can paste into a fresh Python; others go on with sections and a model."""
 FENCE = re.compile(
     r"^(?:<!-- (?P<why>[^\n]*) -->\n)?```(?P<kind>python|bash)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
 )
@@ -46,21 +46,25 @@ RUN = [page for page in PAGES if any(block.kind == "python" and not block.reason
 
 @pytest.fixture(scope="module")
 def setup(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the setup of the reference makes, and a folder of the files that pages read."""
-    (code,) = [block.code for block in blocks(ROOT / "docs" / "api" / "index.md")]
-    names: dict[str, Any] = {}
-    exec(code, names)  # part of this repository
+    """Sections, a model, and a folder of the files that pages read."""
+    positive = ["invasive cancer", "cancer in situ"]
+    sections = [
+        spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, library_id=f"toy_{i}", seed=i) for i in range(3)
+    ]
+    spacrd.pp.extract_patches(sections)
+    model = spacrd.tl.fit(sections[:2], "pathologist", positive=positive, members=1, max_epochs=5)
+    spacrd.tl.score(sections[2], model)
     folder = tmp_path_factory.mktemp("files")
     square = {"type": "Polygon", "coordinates": [[[0, 0], [500, 0], [500, 500], [0, 500], [0, 0]]]}
     feature = {"type": "Feature", "geometry": square, "properties": {"classification": {"name": "Tumor"}}}
     (folder / "slide.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    names["section"].write(folder / "section.zarr", update_sdata_path=False)
-    names["section"]["table"].write_h5ad(folder / "xenium.h5ad")
+    sections[2].write(folder / "section.zarr", update_sdata_path=False)
+    sections[2]["table"].write_h5ad(folder / "xenium.h5ad")
     for slide in ("slides/one.zarr", "slides/two.zarr"):
         shutil.copytree(folder / "section.zarr", folder / slide)
     (folder / "scored").mkdir()
     write_study(folder / "her2st")
-    return {**names, "folder": folder}
+    return {"sections": sections, "positive": positive, "model": model, "folder": folder}
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The reference: every public name is in it, and its examples run after the setup that the page shows."""
+"""The reference: every public name is in it, and its examples run as they stand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.making.studies import write_study
 
 PAGE = (Path(__file__).parents[1] / "docs" / "api" / "index.md").read_text()
 NAMES = re.findall(r"^   ([\w.]+)$", PAGE, flags=re.MULTILINE)
-MODULES = ("datasets", "encoders", "metrics", "model", "pl", "pp", "tl")
+MODULES = ("datasets", "encoders", "features", "metrics", "model", "pl", "pp", "tl", "train")
 INSIDE = {"nn.NetworkConfig", "nn.SpaCRDNetwork"}
 """What a public class holds, for those who change it."""
 NOT_RUN = {"spacrd.SpaCRD.push_to_hub": "asks the network"}
@@ -29,26 +29,14 @@ def _find(name: str) -> Any:
     return found
 
 
-@pytest.fixture(scope="module")
-def prepared() -> dict[str, Any]:
-    """Names of the setup that the page shows, as a reader has them."""
-    (setup,) = re.findall(r"<!-- docs: setup -->\n```python\n(.*?)```", PAGE, flags=re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(setup, names)  # the setup is part of this repository
-    return names
-
-
 @pytest.fixture
-def names(prepared: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
-    """Copies of the sections, in a folder of its own beside real sections in miniature."""
-    from spatialdata import deepcopy
-
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run in a folder with real sections in miniature; leave no encoder behind."""
     from spacrd import encoders
 
     monkeypatch.chdir(tmp_path)
     write_study(tmp_path / "her2st")
-    sections = [deepcopy(section) for section in prepared["sections"]]
-    yield {**prepared, "sections": sections, "section": sections[2]}
+    yield
     encoders._registry._registered.clear()
 
 
@@ -60,11 +48,12 @@ def test_every_public_name_is_on_the_page() -> None:
     assert len(NAMES) == len(set(NAMES))
 
 
+@pytest.mark.usefixtures("study")
 @pytest.mark.parametrize("name", NAMES)
-def test_example_runs(name: str, names: dict[str, Any]) -> None:
+def test_example_runs(name: str) -> None:
     thing = type(_find(name)) if name == "settings" else _find(name)
     finder = doctest.DocTestFinder(exclude_empty=False)
-    found = [test for test in finder.find(thing, f"spacrd.{name}", module=False, globs=names) if test.examples]
+    found = [test for test in finder.find(thing, f"spacrd.{name}", module=False, globs={}) if test.examples]
     assert any(test.name == f"spacrd.{name}" for test in found), "there is no example"
     report: list[str] = []
     for test in found:

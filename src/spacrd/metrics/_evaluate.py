@@ -77,9 +77,11 @@ def evaluate(
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> table = spacrd.metrics.evaluate(section, "pathologist", positive=positive)
+    >>> import spacrd
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> spacrd.tl.score(section, model)
+    >>> table = spacrd.metrics.evaluate(section, "pathologist", positive="invasive cancer")
     >>> table.columns.to_list()[:5]
     ['n', 'n_positive', 'n_left_out', 'prevalence', 'auc']
     """

@@ -97,8 +97,10 @@ def embedding(
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> axes = spacrd.pl.embedding(section, color=["spacrd_likelihood", "pathologist"])
     """
     check_positive_int(max_spots, "max_spots", minimum=3)

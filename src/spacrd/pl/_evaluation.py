@@ -169,11 +169,10 @@ def evaluation(
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> result = spacrd.tl.cross_validate(
-    ...     sections, "pathologist", positive=positive, modality="expression", members=1, max_epochs=2
-    ... )
+    >>> import spacrd
+    >>> toys = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3)]
+    >>> fast = {"modality": "expression", "members": 1, "max_epochs": 2}
+    >>> result = spacrd.tl.cross_validate(toys, "pathologist", positive="invasive cancer", **fast)
     >>> axes = spacrd.pl.evaluation(result, save="evaluation.png")
     """
     if not all(hasattr(result, name) for name in ("likelihoods", "per_section", "positive")):
