@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,13 +112,3 @@ def xenium_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Fol
     from tests.making.platforms.folders import make_xenium
 
     return _made_once(make_xenium, lambda: tmp_path_factory.mktemp("xenium"))
-
-
-@pytest.fixture(scope="session")
-def reference_setup() -> dict[str, Any]:
-    """Names of the setup that the page of the reference shows. Copy what you change."""
-    from tests.making.reference import run_setup
-
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Section .* lies outside")
-        return run_setup()

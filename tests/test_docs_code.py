@@ -14,14 +14,16 @@ import pytest
 
 import spacrd
 from tests.making.platforms.examples import write_visium_section
-from tests.making.reference import PAGE
 from tests.making.studies import write_study
+
+# The sections are tiny: what is warned of is not what is shown.
+pytestmark = pytest.mark.filterwarnings("ignore::spacrd.SpacrdWarning")
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 PAGES = [page for page in PAGES if "_build" not in page.parts and "generated" not in page.parts]
 FROM_NOTHING = {"README.md", "docs/start.md"}
-"""Pages that a reader can paste into a fresh Python; others go on with what the setup of the reference made."""
+"""Pages that a reader can paste into a fresh Python; others go on with sections and a model."""
 FENCE = re.compile(
     r"^(?:<!-- (?P<why>[^\n]*) -->\n)?```(?P<kind>python|bash)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE
 )
@@ -43,24 +45,29 @@ def blocks(page: Path) -> list[Block]:
 
 
 RUN = [page for page in PAGES if any(block.kind == "python" and not block.reason for block in blocks(page))]
-RUN.remove(PAGE)
 
 
 @pytest.fixture(scope="module")
-def setup(reference_setup: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the setup of the reference makes, and a folder of the files that pages read."""
-    names = reference_setup
+def setup(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Sections, a model, and a folder of the files that pages read."""
+    positive = ["invasive cancer", "cancer in situ"]
+    sections = [
+        spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, library_id=f"toy_{i}", seed=i) for i in range(3)
+    ]
+    spacrd.pp.extract_patches(sections)
+    model = spacrd.tl.fit(sections[:2], "pathologist", positive=positive, members=1, max_epochs=5)
+    spacrd.tl.score(sections[2], model)
     folder = tmp_path_factory.mktemp("files")
     square = {"type": "Polygon", "coordinates": [[[0, 0], [500, 0], [500, 500], [0, 500], [0, 0]]]}
     feature = {"type": "Feature", "geometry": square, "properties": {"classification": {"name": "Tumor"}}}
     (folder / "slide.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
-    names["section"].write(folder / "section.zarr", update_sdata_path=False)
-    names["section"]["table"].write_h5ad(folder / "xenium.h5ad")
+    sections[2].write(folder / "section.zarr", update_sdata_path=False)
+    sections[2]["table"].write_h5ad(folder / "xenium.h5ad")
     for slide in ("slides/one.zarr", "slides/two.zarr"):
         shutil.copytree(folder / "section.zarr", folder / slide)
     (folder / "scored").mkdir()
     write_study(folder / "her2st")
-    return {**names, "folder": folder}
+    return {"sections": sections, "positive": positive, "model": model, "folder": folder}
 
 
 @pytest.fixture
@@ -113,18 +120,8 @@ def run(page: Path, setup: dict[str, Any] | None = None) -> dict[str, Any]:
     return names
 
 
-def test_the_setup_of_the_reference_runs(reference_setup: dict[str, Any]) -> None:
-    (block,) = blocks(PAGE)
-    assert block.kind == "python" and not block.reason
-    assert "spacrd_likelihood" in reference_setup["section"]["table"].obs
-
-
-@pytest.mark.filterwarnings(  # sections are small, and fits short
-    "ignore:Section .* (lies outside|is one that the model was fitted on)",
-    "ignore:The (likelihoods are not calibrated|training sections contradict)",
-)
 @pytest.mark.parametrize("page", RUN, ids=lambda page: str(page.relative_to(ROOT)))
-def test_python_of_a_page_runs(page: Path, small: None, request: pytest.FixtureRequest) -> None:
+def test_python_runs(page: Path, small: None, request: pytest.FixtureRequest) -> None:
     alone = str(page.relative_to(ROOT)) in FROM_NOTHING
     if page.name == "start.md":  # the only files of one's own on a page that starts from nothing
         for seed, name in enumerate(("patient_1", "patient_2", "patient_3"), start=1):

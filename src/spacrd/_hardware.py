@@ -1,4 +1,4 @@
-"""Device and precision of networks, and smaller batches after a device ran out of memory."""
+"""Devices and precision of networks, and what to do when a device runs out of memory."""
 
 from __future__ import annotations
 
@@ -17,16 +17,22 @@ PRECISIONS = {FULL_PRECISION: "float32", "bf16-mixed": "bfloat16"}
 
 @dataclass(frozen=True)
 class Hardware:
-    """Hardware that a fit runs on.
+    """Choose the devices and the precision of a fit.
 
     Attributes
     ----------
     device
-        Torch device name.
+        Name of the torch device.
     precision
         ``"32-true"``, or ``"bf16-mixed"`` for autocast to bfloat16.
     devices, strategy
-        Processes on this machine, one per device, and the name of Lightning's way to launch them.
+        Number of processes on this machine, one per device, and the Lightning strategy that launches them.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> spacrd.train.Hardware.resolve("cpu", "bf16-mixed").precision
+    'bf16-mixed'
     """
 
     device: str = "cpu"
@@ -41,9 +47,9 @@ class Hardware:
         Raises
         ------
         TypeError
-            If ``devices`` is no whole number.
+            If ``devices`` is not a number.
         ValueError
-            If device or precision is not known, or one device is named but several are asked for.
+            If ``device`` or ``precision`` is not known, or ``device`` names one device and ``devices`` is more.
         """
         check_choice(precision, PRECISIONS, "precision")
         check_positive_int(devices, "devices")

@@ -40,7 +40,7 @@ def diffusion(chain: LinearPath, vote: int, share: float) -> tuple[np.ndarray, n
     """The matrix that propagates a vote, and the spots that have neighbours to walk to."""
     usable = chain.counted[:, vote]
     near = np.zeros((N, N), bool)
-    for spot, (row, real) in enumerate(zip(chain.arrays.neighbours, chain.arrays.mask, strict=True)):
+    for spot, (row, real) in enumerate(zip(chain.inputs.neighbours, chain.inputs.mask, strict=True)):
         near[spot, row[1:][real[1:]]] = True
     near = (near | near.T) & usable[:, None] & usable[None]
     degree = near.sum(axis=1)

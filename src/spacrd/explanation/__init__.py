@@ -1,4 +1,4 @@
-"""What the logits of a fitted model rest on."""
+"""Explain the logits of a fitted model by its inputs."""
 
 from ._explain import SOURCES, Explanation, attention_role, explain_section
 

@@ -1,4 +1,4 @@
-"""What the logits of a section rest on: contributions of modalities, of genes, and of where the evidence lies."""
+"""Divide the logits of a section into contributions of modalities, genes, and the spot and its surroundings."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ SOURCES = ("own", "neighbours", "propagation")
 
 @dataclass(frozen=True)
 class Explanation:
-    """Contributions of one section, in units of the logit and relative to its mean spot.
+    """Hold the contributions of one section, in units of the logit and relative to its mean spot.
 
-    For every spot, ``contributions`` and ``base`` add up to the logit before it is moved to the expected share of
-    cancer and bent (see :class:`spacrd.model.Calibration`); of a model that is not calibrated, to the logit. The three
+    For every spot, ``contributions`` and ``base`` add up to the logit before it is shifted to the expected share of
+    cancer and bounded (see :class:`spacrd.model.Calibration`); without a calibration, to the logit. The three
     ``sources`` add up to the sum of ``contributions``.
 
     Attributes
     ----------
     modalities
-        ``"image"`` and ``"expression"``, as far as the model reads them.
+        Those that the model reads, of ``"image"`` and ``"expression"``.
     contributions
-        Of each modality, (n, len(modalities)) float64; NaN where a spot has no likelihood.
+        Contribution of each modality, (n, len(modalities)) float64; NaN where a spot has no likelihood.
     base
-        What no input adds, (n,) float64: what missing modalities and missing neighbours do to the attention's vote,
-        and, of a model that is not calibrated, the logit of the mean spot.
+        Rest of the logit, (n,) float64: the effect of missing modalities and neighbours on the attention's vote and,
+        without a calibration, the logit of the mean spot.
     sources
-        Evidence of the spot itself, of its neighbourhood, and what propagation brings, (n, 3) float64.
+        Contributions of the spot itself, of its neighbourhood, and of propagation, (n, 3) float64.
     genes
         Contribution of each gene of the model summed over the spots of each region, (n_genes, r) float64.
     error
-        Largest gap, in logits, between a vote and the sum of its parts: the integration has finitely many steps.
+        Largest difference, in logits, between a vote and the sum of its parts, from the steps of the integration.
     """
 
     modalities: tuple[str, ...]
@@ -54,7 +54,7 @@ class Explanation:
 
 
 def attention_role(model: SpaCRD) -> str:
-    """``"votes"``, ``"silent"``: the attention makes the latent code alone, or ``"none"``: there is none."""
+    """Name the role of the attention: ``"votes"``, ``"silent"`` (it makes the latent code only) or ``"none"``."""
     network = model.config.network
     return "none" if not network.fused else "silent" if network.silent else "votes"
 
@@ -68,74 +68,67 @@ def explain_section(
     batch_size: int,
     device: str | None = None,
 ) -> Explanation:
-    """Take the logits of one section apart.
+    """Divide the logits of one section among its inputs.
 
-    Linear votes are sums over their inputs already. The attention's vote is divided by integrated gradients. Averaging
-    over networks, propagation, centring and calibration are linear, and every part goes through them by itself.
+    Linear votes are sums over their inputs. The attention's vote is divided by integrated gradients. Averaging over
+    networks, propagation, centring and calibration are linear and are applied to every part separately.
 
     Parameters
     ----------
-    model
-        Fitted model.
-    section
-        As in :meth:`SpaCRD.predict`; the target is not read.
+    model, section
+        Fitted model, and section to explain; the target is not read.
     regions
         Which spots belong to each region, (n, r) bool.
-    n_steps
-        Points of the integral from the section's mean input to the spot's.
-    batch_size
-        Spots per block; changes speed and memory, not the result.
-    device
-        Torch device; the package setting if None.
+    n_steps, batch_size, device
+        As in :func:`spacrd.tl.explain`.
 
     Returns
     -------
-    The parts of every spot, and the sums over regions.
+    Contributions of every spot, and their sums over regions.
 
     Raises
     ------
     ValueError
-        If the section has nothing the model can read.
+        If the section has none of the modalities that the model reads.
     """
     c = model.config
-    arrays = prepare(
+    inputs = prepare(
         section, expression=c.expression, image=c.image, n_neighbors=c.n_neighbors, max_distance_um=c.max_distance_um
     ).load()
-    if not any(part.valid.any() for part in arrays.features.values()):
+    if not any(features.valid.any() for features in inputs.features.values()):
         raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
-    where = settings.resolve_device(device)
-    scores = score_inputs(model.networks, arrays, batch_size=4096, device=where)
-    chain = LinearPath(model, arrays, scores)
+    device = settings.resolve_device(device)
+    scores = score_inputs(model.networks, inputs, batch_size=4096, device=device)
+    path = LinearPath(model, inputs, scores)
     linear = model.networks[0].modalities if c.network.linear_votes else ()
-    means = {name: mean_input(part) for name, part in arrays.features.items()}
-    n, names = len(arrays.target), model.networks[0].modalities
+    means = {name: mean_input(features) for name, features in inputs.features.items()}
+    n, names = len(inputs.target), model.networks[0].modalities
     # Parts of each vote before propagation: by modality, and whether from the spot itself or its neighbours.
-    parts, bases = np.zeros((n, chain.n_votes, len(names), 2)), np.zeros((n, chain.n_votes))
+    parts, bases = np.zeros((n, path.n_votes, len(names), 2)), np.zeros((n, path.n_votes))
     genes = np.zeros((c.network.n_genes, regions.shape[1]))
-    first = chain.n_votes - len(linear)
+    first = path.n_votes - len(linear)
     if first:
-        found = attention_parts(
+        attention = attention_parts(
             model.networks,
-            arrays,
+            inputs,
             means,
-            chain.adjoint(regions, 0),
+            path.adjoint(regions, 0),
             n_steps=n_steps,
             batch_size=batch_size,
-            device=where,
+            device=device,
             description=f"explain {section.name}",
         )
-        for name, values in found.parts.items():
+        for name, values in attention.parts.items():
             parts[:, 0, names.index(name)] = values
-        bases[:, 0], genes = found.base, genes + found.genes
+        bases[:, 0], genes = attention.base, genes + attention.genes
     for vote, name in enumerate(linear, start=first):
-        mine, bases[:, vote], by_feature = _linear_parts(
-            model.networks, name, arrays, means[name], chain.adjoint(regions, vote)
+        parts[:, vote, names.index(name)], bases[:, vote], by_feature = _linear_parts(
+            model.networks, name, inputs, means[name], path.adjoint(regions, vote)
         )
-        parts[:, vote, names.index(name)] = mine
         if name == "expression":
             genes += by_feature
-    gap = np.abs(scores.votes - bases - parts.sum(axis=(2, 3))) * chain.weight
-    contributions, base, sources = chain.apply(parts, bases)
+    gap = np.abs(scores.votes - bases - parts.sum(axis=(2, 3))) * path.weight
+    contributions, base, sources = path.apply(parts, bases)
     return Explanation(
         modalities=tuple(names),
         contributions=contributions,
@@ -146,99 +139,90 @@ def explain_section(
     )
 
 
-def mean_input(part: Features) -> np.ndarray:
-    """Mean input of the spots of one section that have it, (width,) float64; 0 if none has."""
-    if not part.valid.any():
-        return np.zeros(part.width)
-    return np.asarray(part.matrix[part.valid].mean(axis=0, dtype=np.float64)).ravel() + part.offset[0]
+def mean_input(features: Features) -> np.ndarray:
+    """Compute the mean input of the spots of one section that have the modality, (width,) float64; 0 if none has."""
+    if not features.valid.any():
+        return np.zeros(features.width)
+    return np.asarray(features.matrix[features.valid].mean(axis=0, dtype=np.float64)).ravel() + features.offset[0]
 
 
 def _linear_parts(
-    networks: Sequence[SpaCRDNetwork], name: str, arrays: NetworkInputs, mean: np.ndarray, weights: np.ndarray
+    networks: Sequence[SpaCRDNetwork], name: str, inputs: NetworkInputs, mean: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Parts of a linear vote.
+    """Divide a linear vote among its inputs.
 
-    Of the spot and its neighbours, (n, 2); the vote at the mean input, (n,); and of each feature, summed over spots
-    with ``weights`` (n, r), (width, r).
+    Returns
+    -------
+    Parts of the spot and of its neighbours, (n, 2); the vote at the mean input, (n,); and the part of each feature,
+    summed over spots with ``weights`` (n, r), (width, r).
     """
-    part, index = arrays.features[name], arrays.neighbours
+    features, index = inputs.features[name], inputs.neighbours
     layers = [network.linear[name].weight.detach().cpu().numpy().ravel() for network in networks]
     slope = np.asarray(np.mean(layers, axis=0, dtype=np.float64))
-    shift = part.offset[0] - mean
-    term = np.where(part.valid, part.matrix @ slope + shift @ slope, 0.0)
-    here = arrays.mask & part.valid[index]
-    share = here / np.maximum(here.sum(axis=1, keepdims=True), 1)  # of each token in the neighbourhood mean
-    spread = share * term[index]
-    own = spread[:, 0]
+    shift = features.offset[0] - mean
+    term = np.where(features.valid, features.matrix @ slope + shift @ slope, 0.0)
+    counted = inputs.mask & features.valid[index]
+    share = counted / np.maximum(counted.sum(axis=1, keepdims=True), 1)  # of each token in the neighbourhood mean
+    by_token = share * term[index]
+    from_spot = by_token[:, 0]
     base = np.full(len(index), mean @ slope + np.mean([network.linear_bias[name].item() for network in networks]))
-    # How much each spot's input counts in the weighted sum: features are then summed without a dense matrix.
+    # Weight of each spot's input in the sum: features are then summed without a dense matrix.
     used = np.column_stack(
         [np.bincount(index.ravel(), (share * w[:, None]).ravel(), minlength=len(index)) for w in weights.T]
     )
-    by_feature = slope[:, None] * (part.matrix.T @ used + shift[:, None] * used.sum(axis=0))
-    return np.column_stack([own, spread.sum(axis=1) - own]), base, by_feature
+    by_feature = slope[:, None] * (features.matrix.T @ used + shift[:, None] * used.sum(axis=0))
+    return np.column_stack([from_spot, by_token.sum(axis=1) - from_spot]), base, by_feature
 
 
 class LinearPath:
-    """The linear way of every vote to the logit: propagate, centre over the section, scale, average.
+    """Map votes to the logit: propagate, centre over the section, scale, average. All steps are linear."""
 
-    Parameters
-    ----------
-    model
-        Its settings are read.
-    arrays
-        Neighbourhoods.
-    scores
-        Its votes, and which of them count.
-    """
-
-    def __init__(self, model: SpaCRD, arrays: NetworkInputs, scores: Scores) -> None:
+    def __init__(self, model: SpaCRD, inputs: NetworkInputs, scores: Scores) -> None:
         calibration, counted = model.config.calibration, scores.counted
         self.calibrated = bool(calibration.n_sections)
         self.share = model.config.propagation
-        self.arrays, self.counted, self.n_votes = arrays, counted, counted.shape[1]
-        spread = propagated(scores, arrays, self.share)
+        self.inputs, self.counted, self.n_votes = inputs, counted, counted.shape[1]
+        spread = propagated(scores, inputs, self.share)
         scale = calibration.slope * calibration.weights(spread.votes, counted) if self.calibrated else 1.0
         self.weight = counted * scale / np.maximum(counted.sum(axis=1, keepdims=True), 1)
-        self.degree = np.column_stack([degree(arrays.neighbours, arrays.mask, usable) for usable in counted.T])
+        self.degree = np.column_stack([degree(inputs.neighbours, inputs.mask, usable) for usable in counted.T])
 
     def _spread(self, values: np.ndarray, vote: int) -> np.ndarray:
         usable = self.counted[:, vote]
-        return propagate(np.where(usable, values, 0.0), self.arrays.neighbours, self.arrays.mask, usable, self.share)
+        return propagate(np.where(usable, values, 0.0), self.inputs.neighbours, self.inputs.mask, usable, self.share)
 
     def _mean(self, values: np.ndarray, vote: int) -> float:
         usable = self.counted[:, vote]
         return float(values[usable].mean()) if usable.any() else 0.0
 
     def apply(self, parts: np.ndarray, bases: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Contributions (n, m), base (n,) and sources (n, 3) of parts (n, h, m, 2) and bases (n, h) of votes."""
+        """Turn parts (n, h, m, 2) and bases (n, h) of votes into contributions (n, m), base (n,) and sources (n, 3)."""
         n, _, n_modalities, _ = parts.shape
         contributions, base, sources = np.zeros((n, n_modalities)), np.zeros(n), np.zeros((n, 3))
         for vote in range(self.n_votes):
             weight, offset = self.weight[:, vote], 0.0
             for number in range(n_modalities):
-                through = self._spread(parts[:, vote, number].sum(axis=1), vote)
-                mean = self._mean(through, vote)
-                contributions[:, number] += weight * (through - mean)
+                spread = self._spread(parts[:, vote, number].sum(axis=1), vote)
+                mean = self._mean(spread, vote)
+                contributions[:, number] += weight * (spread - mean)
                 offset += mean
-            through = self._spread(bases[:, vote], vote)
-            mean = self._mean(through, vote)
-            base += weight * (through - mean)
-            if not self.calibrated:  # calibrated votes are centred, and their mean is lost
+            spread = self._spread(bases[:, vote], vote)
+            mean = self._mean(spread, vote)
+            base += weight * (spread - mean)
+            if not self.calibrated:  # calibrated votes are centred
                 base += weight * (offset + mean)
-            # A walk of the diffusion stops where it starts with this probability: evidence that needs no other spot.
+            # Probability that a walk of the diffusion stops where it starts.
             stay = np.where(self.degree[:, vote] > 0, 1.0 - self.share, 1.0)
             for number in range(2):
-                fresh = stay * parts[:, vote, :, number].sum(axis=1)
-                sources[:, number] += weight * (fresh - self._mean(fresh, vote))
+                unspread = stay * parts[:, vote, :, number].sum(axis=1)
+                sources[:, number] += weight * (unspread - self._mean(unspread, vote))
         sources[:, 2] = contributions.sum(axis=1) - sources.sum(axis=1)
-        blind = ~self.counted.any(axis=1)
         for values in (contributions, base, sources):
-            values[blind] = np.nan
+            values[~self.counted.any(axis=1)] = np.nan
         return contributions, base, sources
 
     def adjoint(self, regions: np.ndarray, vote: int) -> np.ndarray:
-        """How much a vote of each spot before propagation adds to the sums over regions (n, r), of the same shape."""
+        """Compute the weight of each spot's vote before propagation in the sums over regions (n, r), same shape."""
         usable, near = self.counted[:, vote], np.maximum(self.degree[:, vote], 1)
         weights = regions * self.weight[:, vote, None]
         weights -= usable[:, None] * weights.sum(axis=0) / max(1, usable.sum())  # centring
@@ -248,7 +232,7 @@ class LinearPath:
 
 
 def degree(neighbours: np.ndarray, mask: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Neighbours of each spot in the graph that :func:`propagate` walks on, (n,)."""
+    """Count the neighbours of each spot in the graph of :func:`spacrd.model.propagate`, (n,)."""
     n, near = len(neighbours), neighbours[:, 1:]
     edge = mask[:, 1:] & usable[near] & usable[:, None]
     one, other = np.nonzero(edge)[0], near[edge]

@@ -1,34 +1,23 @@
 """A section as arrays, and what networks read of it: no AnnData, no networks."""
 
-from ._arrays import NetworkInputs, ReadBlock, gene_coverage, prepare
-from ._blocks import block_sizes, blocks
-from ._composition import Composition
-from ._contract import EXPRESSION_TARGET_SUM, ExpressionContract, ImageContract
-from ._counts import check_counts
-from ._expression import log_normalise, match_genes, select_genes
-from ._scaling import SCALINGS, Features, Matrix, scale
-from ._section import EmbeddingRecord, SectionArrays, contradictions
+from ._arrays import NetworkInputs as NetworkInputs
+from ._arrays import ReadBlock as ReadBlock
+from ._arrays import gene_coverage as gene_coverage
+from ._arrays import prepare as prepare
+from ._blocks import block_sizes as block_sizes
+from ._blocks import blocks as blocks
+from ._composition import Composition as Composition
+from ._contract import EXPRESSION_TARGET_SUM as EXPRESSION_TARGET_SUM
+from ._contract import ExpressionContract, ImageContract
+from ._counts import check_counts as check_counts
+from ._expression import log_normalise as log_normalise
+from ._expression import match_genes as match_genes
+from ._expression import select_genes as select_genes
+from ._scaling import SCALINGS as SCALINGS
+from ._scaling import Features as Features
+from ._scaling import Matrix as Matrix
+from ._scaling import scale as scale
+from ._section import EmbeddingRecord, SectionArrays
+from ._section import contradictions as contradictions
 
-__all__ = [
-    "EXPRESSION_TARGET_SUM",
-    "SCALINGS",
-    "Composition",
-    "EmbeddingRecord",
-    "ExpressionContract",
-    "Features",
-    "ImageContract",
-    "Matrix",
-    "NetworkInputs",
-    "ReadBlock",
-    "SectionArrays",
-    "block_sizes",
-    "blocks",
-    "check_counts",
-    "contradictions",
-    "gene_coverage",
-    "log_normalise",
-    "match_genes",
-    "prepare",
-    "scale",
-    "select_genes",
-]
+__all__ = ["EmbeddingRecord", "ExpressionContract", "ImageContract", "SectionArrays"]

@@ -1,4 +1,4 @@
-"""Sections as the networks read them."""
+"""Turn a section into what the networks read."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from ._section import SectionArrays
 
 @dataclass(frozen=True)
 class NetworkInputs:
-    """Spots of one section, or of several below each other, as the network reads them.
+    """Hold the spots of one section, or of several stacked sections, as the networks read them.
 
     Attributes
     ----------
     features
         ``"expression"`` and ``"image"`` inputs; a modality the model leaves out is absent.
     neighbours, mask
-        Neighbourhoods as row positions, (n, t), and which tokens are real.
+        Neighbourhoods as row positions, (n, t), the spot itself first; and which of them are real, (n, t) bool.
     target
         1 cancer, 0 not, NaN unlabelled; (n,) float32.
     order
-        All rows, spots that lie close together following each other, (n,).
+        All rows, sorted so that nearby spots follow each other, (n,).
     """
 
     features: dict[str, Features]
@@ -39,30 +39,24 @@ class NetworkInputs:
     order: np.ndarray
 
     @classmethod
-    def stack(cls, parts: Sequence[NetworkInputs]) -> NetworkInputs:
-        """Several sections below each other; neighbourhoods never cross from one to another."""
-        starts = np.cumsum([0, *(len(part.target) for part in parts)])
+    def stack(cls, sections: Sequence[NetworkInputs]) -> NetworkInputs:
+        """Stack sections; neighbourhoods stay within their section."""
+        starts = np.cumsum([0, *(len(section.target) for section in sections)])
         return cls(
-            {name: Features.stack([part.features[name] for part in parts]) for name in parts[0].features},
-            np.vstack([part.neighbours + start for part, start in zip(parts, starts, strict=False)]),
-            np.vstack([part.mask for part in parts]),
-            np.concatenate([part.target for part in parts]),
-            np.concatenate([part.order + start for part, start in zip(parts, starts, strict=False)]),
+            {name: Features.stack([section.features[name] for section in sections]) for name in sections[0].features},
+            np.vstack([section.neighbours + start for section, start in zip(sections, starts, strict=False)]),
+            np.vstack([section.mask for section in sections]),
+            np.concatenate([section.target for section in sections]),
+            np.concatenate([section.order + start for section, start in zip(sections, starts, strict=False)]),
         )
 
     def load(self) -> NetworkInputs:
-        """The same with all features in memory."""
-        every = np.arange(len(self.target))
-        return replace(self, features={name: part.take(every) for name, part in self.features.items()})
+        """Load all features into memory."""
+        rows = np.arange(len(self.target))
+        return replace(self, features={name: features.take(rows) for name, features in self.features.items()})
 
     def read_blocks(self, *matrices: Matrix) -> Iterator[ReadBlock]:
-        """Split the spots into blocks that are read together if a matrix lies on disk; else into one block.
-
-        Parameters
-        ----------
-        *matrices
-            Matrices whose rows will be read.
-        """
+        """Split the spots into blocks to read from ``matrices``; one block if none of them lies on disk."""
         widths = [matrix.shape[1] for matrix in matrices if on_disk(matrix)]
         size = max(1, block_sizes.read_bytes // (4 * max(widths))) if widths else len(self.order)
         for rows in blocks(len(self.order), min(size, len(self.order))):
@@ -77,14 +71,14 @@ class NetworkInputs:
 
 @dataclass(frozen=True)
 class ReadBlock:
-    """Neighbourhoods that lie close together and are read at once.
+    """Hold neighbourhoods of nearby spots, which are read at once.
 
     Attributes
     ----------
     centres
         Rows of the section that are centres, (b,).
     index, mask
-        Their neighbourhoods as positions among the rows that are read, (b, t), and which tokens are real.
+        Their neighbourhoods as positions among the rows that are read, and which of them are real, (b, t).
     rows
         Rows of the section that are read; None for all as they are.
     """
@@ -116,8 +110,8 @@ class FiniteRows:
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         block = np.asarray(self.image[rows], dtype=np.float32)
-        there = self.valid[rows]
-        return block if there.all() else np.where(there[:, None], block, np.float32(0))
+        valid = self.valid[rows]
+        return block if valid.all() else np.where(valid[:, None], block, np.float32(0))
 
 
 def finite_rows(image: Matrix) -> np.ndarray:
@@ -137,9 +131,9 @@ def _expression_features(section: SectionArrays, contract: ExpressionContract) -
     if section.counts is None or section.genes is None:
         empty = csr_matrix((n, len(contract.genes)), dtype=np.float32)
         return scale(empty, contract.scaling, np.zeros(n, dtype=bool))
-    depth = match_genes(contract.depth_genes, section.genes)
+    depth_columns = match_genes(contract.depth_genes, section.genes)
     columns = match_genes(contract.genes, section.genes)
-    logged = LogNormalised(section.counts, depth[depth >= 0], columns, contract.target_sum)
+    logged = LogNormalised(section.counts, depth_columns[depth_columns >= 0], columns, contract.target_sum)
     return scale(logged, contract.scaling, np.ones(n, dtype=bool))
 
 
@@ -153,7 +147,7 @@ def _image_features(section: SectionArrays, contract: ImageContract) -> Features
 
 
 def _contents(xy: np.ndarray, features: dict[str, Features]) -> np.ndarray:
-    """Project the features of spots that share their place with another to one number, 0 for all others, (n,).
+    """Project the features of spots that share their coordinates with another to one number; (n,), 0 for the others.
 
     The fixed random direction tells spots apart and does not depend on their row order.
     """
@@ -176,13 +170,13 @@ def prepare(
     n_neighbors: int,
     max_distance_um: float | None,
 ) -> NetworkInputs:
-    """Normalise, scale and connect one section, the same way for fitting and scoring."""
+    """Normalise and scale the features of a section and find its neighbourhoods, alike for fitting and scoring."""
     features = {}
     if image is not None:
         features["image"] = _image_features(section, image)
     if expression is not None:
         features["expression"] = _expression_features(section, expression)
-    reach = None
+    max_distance = None
     if max_distance_um is not None:
         if not np.isfinite(section.um_per_unit):
             raise ValueError(
@@ -190,8 +184,8 @@ def prepare(
                 "section's scale is unknown. Run `spacrd.pp.extract_patches(..., mpp=...)` first, or leave "
                 "`max_distance` out."
             )
-        reach = max_distance_um / section.um_per_unit
+        max_distance = max_distance_um / section.um_per_unit
     contents = _contents(section.xy, features)
-    neighbours, mask = neighbourhoods(section.xy, n_neighbors, max_distance=reach, contents=contents)
+    neighbours, mask = neighbourhoods(section.xy, n_neighbors, max_distance=max_distance, contents=contents)
     order = spatial_order(section.xy)
     return NetworkInputs(features, neighbours, mask, section.target.astype(np.float32), order)

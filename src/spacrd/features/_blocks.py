@@ -1,4 +1,4 @@
-"""How much of a section is held in memory at a time."""
+"""Sizes of the blocks that large sections are read in."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 @dataclass
 class BlockSizes:
-    """Sizes of the blocks that large sections are read in; they change memory and speed, not results.
+    """Set how much of a large section is in memory at a time; this changes memory and speed, not results.
 
     Attributes
     ----------
     rows
         Rows of a matrix.
     read_bytes
-        Dense size of the rows of a matrix on disk that are read together.
+        Bytes, when dense, of the rows that are read together from a matrix on disk.
     column_bytes
-        Dense size of the columns whose quantiles are found together.
+        Bytes, when dense, of the columns whose quantiles are computed together.
     neighbourhoods
         Neighbourhoods whose counts are summed together.
     """

@@ -1,4 +1,4 @@
-"""What a model reads of a section: which genes, which embedding, and how each is scaled."""
+"""Genes and embedding that a model reads of a section, and how they are scaled."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ EXPRESSION_TARGET_SUM = 1e4
 
 @dataclass(frozen=True)
 class ExpressionContract:
-    """Genes and normalisation.
+    """Describe the expression that a model reads.
 
     Attributes
     ----------
     genes
-        Genes the network reads, in order.
+        Genes that the network reads, in order.
     depth_genes
-        Genes whose counts make up a spot's depth: those all training sections share.
+        Genes whose counts are summed to the depth of a spot: those that all training sections share.
     target_sum
         Counts a spot is normalised to before log1p.
     scaling
-        Scaling of each gene within its section.
+        Scaling of each gene within its section: ``"minmax"``, ``"quantile"``, ``"zscore"`` or ``"none"``.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> len(model.config.expression.genes)
-    60
+    >>> import spacrd
+    >>> spacrd.features.ExpressionContract(genes=("ERBB2",), depth_genes=("ERBB2", "KRT8")).target_sum
+    10000.0
     """
 
     genes: Names
@@ -53,7 +52,7 @@ class ExpressionContract:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageContract(EmbeddingRecord):
-    """Patch embedding that a model reads.
+    """Describe the patch embedding that a model reads.
 
     Attributes
     ----------
@@ -62,17 +61,16 @@ class ImageContract(EmbeddingRecord):
     dim
         Width of the embedding.
     scaling
-        Scaling of each dimension within its section.
+        Scaling of each dimension within its section, as in :class:`ExpressionContract`.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> model.config.image.key, model.config.image.encoder
-    ('X_handcrafted', 'handcrafted')
+    >>> import spacrd
+    >>> spacrd.features.ImageContract(key="X_uni", encoder="uni", dim=1024).scaling
+    'minmax'
     """
 
-    key: Name = field()  # here it must be known
+    key: Name = field()  # required here
     dim: Annotated[int, Interval(ge=1, le=1_000_000)]
     scaling: str = "minmax"
 

@@ -1,4 +1,4 @@
-"""What counts must look like before they are used."""
+"""Check counts before they are used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAMAGED = "So a matrix looks when a part of its file is missing: copy the file 
 
 @dataclass
 class CountFaults:
-    """What was found among the counts so far."""
+    """Add up the faults of a matrix of counts, block by block."""
 
     bad: int = 0
     negative: int = 0
@@ -33,7 +33,7 @@ class CountFaults:
     empty: int = 0
 
     def add(self, block: csr_matrix) -> None:
-        """Look at some rows."""
+        """Add the faults of some rows."""
         values = block.data
         bad = ~np.isfinite(values)
         self.bad += int(bad.sum())
@@ -45,14 +45,14 @@ class CountFaults:
             self.fractions += int((values != np.round(values)).sum())
         self.stored += len(values)
         if not block.has_canonical_format:
-            once = block.copy()
-            once.sum_duplicates()
-            self.doubled += block.nnz - once.nnz
+            summed = block.copy()
+            summed.sum_duplicates()
+            self.doubled += block.nnz - summed.nnz
         self.empty += int((np.asarray(block.sum(axis=1)).ravel() == 0).sum())
 
 
 def check_counts(counts: Any, section: str, hint: str = _HINT) -> Any:
-    """Refuse what are not counts; warn about what can only be a mistake.
+    """Refuse values that are not counts, and warn about suspicious ones.
 
     Parameters
     ----------
@@ -65,48 +65,48 @@ def check_counts(counts: Any, section: str, hint: str = _HINT) -> Any:
 
     Returns
     -------
-    The same counts as float32 or float64, never the caller's memory changed.
+    The counts as float32 or float64; the input is not changed.
 
     Raises
     ------
     ValueError
-        NaN, infinite, negative or log-transformed values, a gene twice in a spot, or not one count.
+        If values are NaN, infinite, negative or log-transformed, a spot has a gene twice, or all counts are 0.
     """
     from scipy.sparse import issparse
 
-    seen = CountFaults()
+    faults = CountFaults()
     if issparse(counts) and (np.diff(counts.indptr) < 0).any():
         raise ValueError(f"Section {section!r}: the counts of its spots overlap in the sparse matrix. {_DAMAGED}")
     for rows in blocks(counts.shape[0]):
-        seen.add(counts[rows])
-    if seen.bad:
-        raise ValueError(f"Section {section!r}: {seen.bad} counts are NaN or infinite. {hint}")
-    if seen.negative:
+        faults.add(counts[rows])
+    if faults.bad:
+        raise ValueError(f"Section {section!r}: {faults.bad} counts are NaN or infinite. {hint}")
+    if faults.negative:
         raise ValueError(
-            f"Section {section!r}: {seen.negative} counts are negative (lowest {seen.lowest:.3g}); "
+            f"Section {section!r}: {faults.negative} counts are negative (lowest {faults.lowest:.3g}); "
             f"these look scaled. {hint}"
         )
-    if seen.doubled:
+    if faults.doubled:
         raise ValueError(
-            f"Section {section!r}: {seen.doubled} counts are of a gene that the same spot has already. {_DAMAGED} If "
+            f"Section {section!r}: {faults.doubled} counts are of a gene that the same spot has already. {_DAMAGED} If "
             "they are meant to be added, call `adata.X.sum_duplicates()`."
         )
-    if not seen.highest:
+    if not faults.highest:
         raise ValueError(f"Section {section!r} has not one count. {hint}")
-    if seen.fractions:
+    if faults.fractions:
         # log1p of counts per 10,000 cannot pass 9.3; counts per cell that are fractions go far beyond.
-        if seen.highest < 15:
+        if faults.highest < 15:
             raise ValueError(
                 f"Section {section!r}: the values look log-transformed already (fractions, highest "
-                f"{seen.highest:.3g}). {hint}"
+                f"{faults.highest:.3g}). {hint}"
             )
         warn(
-            f"Section {section!r}: {100 * seen.fractions / seen.stored:.0f} % of the counts are not whole numbers. "
+            f"Section {section!r}: {100 * faults.fractions / faults.stored:.0f} % of the counts are not whole numbers. "
             f"They are used as they are. {hint}",
         )
-    if seen.empty:
+    if faults.empty:
         warn(
-            f"Section {section!r}: {seen.empty} of {counts.shape[0]} spots have no counts. They are kept and take "
+            f"Section {section!r}: {faults.empty} of {counts.shape[0]} spots have no counts. They are kept and take "
             "their evidence from the image and their neighbours. If they lie on tissue, a part of the file may "
             "be missing.",
         )

@@ -1,4 +1,4 @@
-"""Counts to log-normalised expression of the genes a network reads."""
+"""Log-normalise counts and choose genes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ._scaling import Matrix
 
 
-def match_genes(wanted: Sequence[str] | np.ndarray, available: Sequence[str] | np.ndarray) -> np.ndarray:
-    """Column of each wanted gene among the available ones, -1 where there is none; (len(wanted),) int64."""
+def match_genes(genes: Sequence[str] | np.ndarray, available: Sequence[str] | np.ndarray) -> np.ndarray:
+    """Find the position of each gene among the available ones, -1 where it is missing; (len(genes),) int64."""
     import pandas as pd
 
-    return pd.Index(available).get_indexer(pd.Index(wanted)).astype(np.int64)
+    return pd.Index(available).get_indexer(pd.Index(genes)).astype(np.int64)
 
 
 def log_normalise(counts: csr_matrix, depth_columns: np.ndarray, columns: np.ndarray, target_sum: float) -> csr_matrix:
-    """Counts per ``target_sum`` over ``depth_columns``, log1p, of ``columns`` (-1 gives an empty column).
+    """Compute log1p of the counts per ``target_sum`` over ``depth_columns``, for ``columns`` (-1: an empty column).
 
     Returns
     -------
@@ -35,7 +35,7 @@ def log_normalise(counts: csr_matrix, depth_columns: np.ndarray, columns: np.nda
 
 
 class LogNormalised:
-    """Counts that are log-normalised when they are read; see :func:`log_normalise`."""
+    """Log-normalise counts when rows are read; see :func:`log_normalise`."""
 
     def __init__(self, counts: Matrix, depth_columns: np.ndarray, columns: np.ndarray, target_sum: float) -> None:
         self.counts, self.columns = counts, columns
@@ -44,37 +44,37 @@ class LogNormalised:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Spots and genes."""
+        """Return the numbers of spots and genes."""
         return self.counts.shape[0], len(self.columns)
 
     @property
     def on_disk(self) -> bool:
-        """Whether rows are read from disk each time."""
+        """Tell whether rows are read from disk each time."""
         return on_disk(self.counts)
 
     def pick(self, columns: slice) -> LogNormalised:
-        """Some of the columns."""
-        some = copy(self)
-        some.columns = self.columns[columns]
-        return some
+        """Select columns."""
+        selected = copy(self)
+        selected.columns = self.columns[columns]
+        return selected
 
     def __getitem__(self, rows: Any) -> csr_matrix:
-        """Some rows, float32."""
+        """Return some rows, float32."""
         from scipy.sparse import csr_matrix
 
-        here = self.columns >= 0
-        picked = csr_matrix(_columns(self.counts[rows], self.columns[here]))
+        present = self.columns >= 0
+        picked = csr_matrix(_columns(self.counts[rows], self.columns[present]))
         factor = np.repeat(self.factor[rows], np.diff(picked.indptr))
         values = np.log1p(picked.data.astype(np.float64) * factor).astype(np.float32)
         shape = (picked.shape[0], len(self.columns))
-        placed = csr_matrix((values, np.flatnonzero(here)[picked.indices], picked.indptr), shape=shape, copy=True)
-        placed.sort_indices()
-        placed.eliminate_zeros()
-        return placed
+        logged = csr_matrix((values, np.flatnonzero(present)[picked.indices], picked.indptr), shape=shape, copy=True)
+        logged.sort_indices()
+        logged.eliminate_zeros()
+        return logged
 
 
 def _columns(counts: csr_matrix, columns: np.ndarray) -> csr_matrix:
-    """Some columns; a run of them, the usual case, without the search."""
+    """Select columns; consecutive ones, the usual case, as a slice."""
     if len(columns) and (np.diff(columns) == 1).all():
         start, stop = int(columns[0]), int(columns[-1]) + 1
         return counts if (start, stop) == (0, counts.shape[1]) else counts[:, start:stop]
@@ -86,7 +86,7 @@ def _row_sums(counts: csr_matrix, columns: np.ndarray) -> np.ndarray:
 
 
 def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, *, flavor: str) -> np.ndarray:
-    """Names of the most variable genes, in the order of ``genes``.
+    """Select the most variable genes, in the order of ``genes``.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, 
     genes
         Genes that all sections share.
     n_top
-        How many to keep; all if there are not more.
+        Number to select; all if there are not more.
     flavor
         ``"batch"``: scanpy's dispersion ranking within each section, combined over sections;
         ``"first"``: the authors' choice, ``seurat_v3`` on the first section's log-normalised values.
@@ -119,7 +119,7 @@ def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, 
         var=pd.DataFrame(index=genes),
     )
     with warnings.catch_warnings():
-        # seurat_v3 wants counts; the authors give it logarithms, and "first" repeats that knowingly.
+        # seurat_v3 expects counts; "first" passes logarithms, as the authors do.
         warnings.simplefilter("ignore")
         if flavor == "first":
             sc.pp.highly_variable_genes(table, n_top_genes=n_top, flavor="seurat_v3")

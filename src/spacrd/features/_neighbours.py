@@ -1,4 +1,4 @@
-"""The spot and its nearest neighbours within one section."""
+"""Find the nearest neighbours of each spot within its section."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def neighbourhoods(
     xy: np.ndarray, n_neighbors: int, *, max_distance: float | None = None, contents: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest neighbours of each spot, itself first.
+    """Find the nearest neighbours of each spot, the spot itself first.
 
     Ties are broken by coordinates, then by contents, not by row order, so that shuffling the rows of a section does not
     change its neighbourhoods. A spot with fewer neighbours than asked for is padded with itself and masked.
@@ -29,7 +29,7 @@ def neighbourhoods(
     max_distance
         Farthest neighbour, in units of ``xy``.
     contents
-        A number for each spot that tells those at one place apart, (n,).
+        A number for each spot that tells spots with equal coordinates apart, (n,).
 
     Returns
     -------
@@ -37,44 +37,43 @@ def neighbourhoods(
     """
     from scipy.spatial import cKDTree
 
-    n, wanted = len(xy), n_neighbors + 1
-    index = np.repeat(np.arange(n, dtype=np.int64)[:, None], wanted, axis=1)
-    mask = np.zeros((n, wanted), dtype=bool)
+    n, n_tokens = len(xy), n_neighbors + 1
+    index = np.repeat(np.arange(n, dtype=np.int64)[:, None], n_tokens, axis=1)
+    mask = np.zeros((n, n_tokens), dtype=bool)
     mask[:, 0] = True
     if n == 1 or n_neighbors == 0:
         return index, mask
-    # Everything below goes by this order, which is that of no row.
-    place = np.lexsort((np.zeros(n) if contents is None else contents, xy[:, 1], xy[:, 0]))
-    xy = xy[place]
+    # Rows are sorted by coordinates, so that their original order does not matter below.
+    sorting = np.lexsort((np.zeros(n) if contents is None else contents, xy[:, 1], xy[:, 0]))
+    xy = xy[sorting]
     # A few candidates more than needed hold the ties of the last neighbour on hexagonal and square lattices.
-    candidates = min(n, wanted + 12)
+    candidates = min(n, n_tokens + 12)
     tree = cKDTree(xy)
     # Distances equal up to rounding are ties: compare them on a grid far finer than a pixel.
-    step = 1e-6 * (_spacing(tree, xy) or _spacing(cKDTree(places := np.unique(xy, axis=0)), places) or 1.0)
+    step = 1e-6 * (_spacing(tree, xy) or _spacing(cKDTree(distinct := np.unique(xy, axis=0)), distinct) or 1.0)
     for rows in blocks(n):
-        own = np.arange(n)[rows]
-        distance, found = tree.query(xy[rows], k=candidates)
-        rounded = np.where(found == own[:, None], -1.0, np.round(distance / step))
-        order = np.lexsort((found, rounded), axis=1)[:, :wanted]
-        kept = np.take_along_axis(found, order, axis=1)
-        near = np.take_along_axis(distance, order, axis=1)
+        spots = np.arange(n)[rows]
+        distance, candidate = tree.query(xy[rows], k=candidates)
+        rounded = np.where(candidate == spots[:, None], -1.0, np.round(distance / step))
+        order = np.lexsort((candidate, rounded), axis=1)[:, :n_tokens]
+        nearest = np.take_along_axis(candidate, order, axis=1)
         # With many duplicates the spot may be missing among its own candidates: it is token 0 all the same.
-        real = np.ones(kept.shape, dtype=bool) if max_distance is None else near <= max_distance
-        kept[:, 0], real[:, 0] = own, True
-        index[place[rows], : kept.shape[1]] = place[np.where(real, kept, own[:, None])]
-        mask[place[rows], : kept.shape[1]] = real
+        real = np.take_along_axis(distance, order, axis=1) <= (np.inf if max_distance is None else max_distance)
+        nearest[:, 0], real[:, 0] = spots, True
+        index[sorting[rows], : nearest.shape[1]] = sorting[np.where(real, nearest, spots[:, None])]
+        mask[sorting[rows], : nearest.shape[1]] = real
     return index, mask
 
 
 def _spacing(tree: cKDTree, xy: np.ndarray) -> float:
-    """Median distance to the nearest other spot; 0 where most spots share their place, or there is but one."""
+    """Compute the median distance to the nearest other spot; 0 if there is none or most coordinates are shared."""
     if len(xy) < 2:
         return 0.0
     return float(np.median(np.concatenate([tree.query(xy[rows], k=2)[0][:, 1] for rows in blocks(len(xy))])))
 
 
 def spatial_order(xy: np.ndarray) -> np.ndarray:
-    """All spots, those that lie close together following each other, (n,) int64."""
+    """Sort the spots so that nearby ones follow each other, (n,) int64."""
     from scipy.spatial import cKDTree
 
     return np.asarray(cKDTree(xy).indices, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Scaling of features within a section, block by block: nothing is made dense, or read from disk, as a whole."""
+"""Scale features within a section, block by block: no matrix is made dense, or read from disk, as a whole."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ if TYPE_CHECKING:
 
 SCALINGS = ("minmax", "quantile", "zscore", "none")
 TAIL = 0.02
-"""Share of a column's values at each end that ``"quantile"`` holds at its ends."""
+"""Share of a column's values at each end that ``"quantile"`` clips."""
 
 
 class Matrix(Protocol):
-    """Rows in memory or on disk: an array, a scipy matrix, or anything that gives either on indexing."""
+    """Describe rows in memory or on disk: an array, a scipy matrix, or anything that gives either on indexing."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows and columns."""
+        """Return the numbers of rows and columns."""
         ...
 
     def __getitem__(self, rows: Any) -> Any:
-        """Some rows, sparse or dense."""
+        """Return some rows, sparse or dense."""
         ...
 
 
 def on_disk(matrix: Any) -> bool:
-    """Whether rows of a :class:`Matrix` are read from disk each time."""
+    """Tell whether rows of a :class:`Matrix` are read from disk each time."""
     return bool(getattr(matrix, "on_disk", False))
 
 
 @dataclass(frozen=True)
 class Scaled:
-    """Rows of ``matrix`` that are held between two bounds and stretched when they are read.
+    """Clip and scale rows of ``matrix`` when they are read.
 
     Attributes
     ----------
     matrix
-        Rows as they were.
+        Unscaled rows.
     low, high
-        Bounds of each column, (width,) float32; None for none.
+        Bounds of each column, (width,) float32; None for no clipping.
     factor
-        What each column is multiplied with, (width,) float64.
+        Factor of each column, (width,) float64.
     """
 
     matrix: Any  # a Matrix
@@ -57,27 +57,26 @@ class Scaled:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows and columns."""
+        """Return the numbers of rows and columns."""
         return self.matrix.shape
 
     @property
     def on_disk(self) -> bool:
-        """Whether rows are read from disk each time."""
+        """Tell whether rows are read from disk each time."""
         return on_disk(self.matrix)
 
     @property
     def zero(self) -> np.ndarray:
-        """What 0 becomes between the bounds; sparse rows are less by so much, to stay sparse."""
-        width = len(self.factor)
-        nothing = np.zeros(width, np.float32)
-        return nothing if self.low is None else np.clip(nothing, self.low, self.high)
+        """Return the clipped value of 0 of each column; it is subtracted from sparse rows, so that they stay sparse."""
+        zeros = np.zeros(len(self.factor), np.float32)
+        return zeros if self.low is None else np.clip(zeros, self.low, self.high)
 
     def __getitem__(self, rows: Any) -> csr_matrix | np.ndarray:
-        """Scaled rows without the offset, float32."""
+        """Return scaled rows without the offset, float32."""
         block = self.matrix[rows]
         if isinstance(block, np.ndarray):
-            held = block if self.low is None else np.clip(block, self.low, self.high)
-            return (held * self.factor).astype(np.float32)
+            clipped = block if self.low is None else np.clip(block, self.low, self.high)
+            return (clipped * self.factor).astype(np.float32)
         column = block.indices
         data = block.data if self.low is None else np.clip(block.data, self.low[column], self.high[column])  # type: ignore[index]
         data = data if self.low is None else data - self.zero[column]
@@ -88,7 +87,7 @@ class Scaled:
 
 @dataclass(frozen=True)
 class Features:
-    """Rows that are made dense only when a batch asks for them.
+    """Hold the scaled features of one modality; rows become dense only when a batch reads them.
 
     Attributes
     ----------
@@ -108,7 +107,7 @@ class Features:
     valid: np.ndarray
 
     def rows(self, index: np.ndarray) -> np.ndarray:
-        """Dense scaled rows, (len(index), width) float32."""
+        """Return dense scaled rows, (len(index), width) float32."""
         block = self.matrix[index]
         dense = block if isinstance(block, np.ndarray) else block.toarray()
         dense = dense + self.offset[self.section[index]]
@@ -116,7 +115,7 @@ class Features:
         return dense
 
     def take(self, index: np.ndarray) -> Features:
-        """Some of the rows, in memory."""
+        """Load some of the rows into memory."""
         matrix = self.matrix[index]
         if isinstance(matrix, np.ndarray):
             matrix[~self.valid[index]] = 0.0
@@ -124,28 +123,28 @@ class Features:
 
     @property
     def width(self) -> int:
-        """Number of columns."""
+        """Return the number of columns."""
         return int(self.matrix.shape[1])
 
     @classmethod
-    def stack(cls, parts: Sequence[Features]) -> Features:
-        """Rows of several sections below each other, in memory, each with its own offset."""
+    def stack(cls, sections: Sequence[Features]) -> Features:
+        """Stack the rows of several sections in memory; each section keeps its offset."""
         from scipy.sparse import vstack
 
-        matrices = [part.take(np.arange(len(part.section))).matrix for part in parts]
+        matrices = [features.take(np.arange(len(features.section))).matrix for features in sections]
         dense = isinstance(matrices[0], np.ndarray)
         return cls(
             np.vstack(matrices) if dense else vstack(matrices, format="csr"),
-            np.vstack([part.offset for part in parts]),
-            np.repeat(np.arange(len(parts)), [len(part.section) for part in parts]),
-            np.concatenate([part.valid for part in parts]),
+            np.vstack([features.offset for features in sections]),
+            np.repeat(np.arange(len(sections)), [len(features.section) for features in sections]),
+            np.concatenate([features.valid for features in sections]),
         )
 
 
 def scale(matrix: Matrix, scaling: str, valid: np.ndarray) -> Features:
-    """Scale each column with the statistics of this section's own valid rows; constant columns become 0.
+    """Scale each column by statistics of the section's valid rows; constant columns become 0.
 
-    This is the method's only adaptation between sections. It uses no labels. Rows are scaled when they are read.
+    This is the method's only adaptation between sections, and it reads no labels. Rows are scaled when they are read.
     """
     n, width = matrix.shape
     section = np.zeros(n, dtype=np.int64)
@@ -153,12 +152,11 @@ def scale(matrix: Matrix, scaling: str, valid: np.ndarray) -> Features:
         return Features(matrix, np.zeros((1, width), np.float32), section, valid)
     low = high = None
     if scaling == "quantile":
-        # So that no single spot sets the scale.
         low, high = _quantiles(matrix, valid)
         centre, spread = low.astype(np.float64), high.astype(np.float64) - low
     else:
         centre, spread = _statistics(matrix, valid, scaling)
-    # A spread of rounding errors is a constant.
+    # Rounding errors spread a constant column a little.
     constant = spread <= 1e-6 * np.maximum(np.abs(centre), 1.0)
     factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=~constant)
     scaled = Scaled(matrix, low, high, factor)
@@ -167,7 +165,7 @@ def scale(matrix: Matrix, scaling: str, valid: np.ndarray) -> Features:
 
 
 def _statistics(matrix: Matrix, valid: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and spread of each column over the valid rows, float64."""
+    """Compute centre and spread of each column over the valid rows, float64."""
     n, width = matrix.shape
     if scaling == "none":
         return np.zeros(width), np.ones(width)
@@ -183,11 +181,11 @@ def _statistics(matrix: Matrix, valid: np.ndarray, scaling: str) -> tuple[np.nda
             low = np.minimum(low, _dense_row(block.min(axis=0)))
             high = np.maximum(high, _dense_row(block.max(axis=0)))
             continue
-        own, own_squares = _moments(block)
-        # Chan, Golub, LeVeque (1979): moments of two sets joined.
+        block_mean, block_squares = _moments(block)
+        # Moments of two sets joined: Chan, Golub, LeVeque (1979).
         total = count + block.shape[0]
-        squares += own_squares + (own - mean) ** 2 * (count * block.shape[0] / total)
-        mean += (own - mean) * (block.shape[0] / total)
+        squares += block_squares + (block_mean - mean) ** 2 * (count * block.shape[0] / total)
+        mean += (block_mean - mean) * (block.shape[0] / total)
         count = total
     if scaling == "minmax":
         return low, high - low
@@ -199,7 +197,7 @@ def _dense_row(row: Any) -> np.ndarray:
 
 
 def _moments(block: csr_matrix | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and sum of squared deviations of each column, float64."""
+    """Compute mean and sum of squared deviations of each column, float64."""
     if isinstance(block, np.ndarray):
         values = block.astype(np.float64)
         mean = values.mean(axis=0)
@@ -212,19 +210,19 @@ def _moments(block: csr_matrix | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _quantiles(matrix: Matrix, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Quantiles :data:`TAIL` and 1 - ``TAIL`` of each column over the valid rows, float32."""
+    """Compute the quantiles :data:`TAIL` and 1 - ``TAIL`` of each column over the valid rows, float32."""
     n, width = matrix.shape
-    found = np.empty((2, width), dtype=np.float32)
+    quantiles = np.empty((2, width), dtype=np.float32)
     step = max(1, block_sizes.column_bytes // (4 * int(valid.sum())))
     for start in range(0, width, step):
         columns = slice(start, start + step)
         values = np.empty((len(range(*columns.indices(width))), int(valid.sum())), dtype=np.float32)
         filled = 0
-        some = matrix.pick(columns) if hasattr(matrix, "pick") else None
+        selected = matrix.pick(columns) if hasattr(matrix, "pick") else None
         for rows in blocks(n):
-            block = matrix[rows][:, columns] if some is None else some[rows]
+            block = matrix[rows][:, columns] if selected is None else selected[rows]
             dense = (block if isinstance(block, np.ndarray) else block.toarray())[valid[rows]]
             values[:, filled : filled + len(dense)] = dense.T
             filled += len(dense)
-        found[:, columns] = np.quantile(values, [TAIL, 1 - TAIL], axis=1, overwrite_input=True)
-    return found[0], found[1]
+        quantiles[:, columns] = np.quantile(values, [TAIL, 1 - TAIL], axis=1, overwrite_input=True)
+    return quantiles[0], quantiles[1]

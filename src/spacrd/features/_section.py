@@ -1,4 +1,4 @@
-"""One section as arrays, before anything is computed from it."""
+"""A section as arrays, before anything is computed from it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from .._schema import Positive, Text
 
 SAME_PATCH = 0.1
-"""Patch sizes that differ by less than this share are the same: stored diameters of Visium vary by some percent."""
+"""Relative difference up to which patch sizes are the same: stored diameters of Visium vary by some percent."""
 
 
 @dataclass(frozen=True)
 class EmbeddingRecord:
-    """What made a patch embedding; empty or None where it is unknown.
+    """Describe how a patch embedding was made; empty or None where that is unknown.
 
     Attributes
     ----------
     key
-        ``.obsm`` slot it was read from.
+        Key in ``.obsm`` that it was read from.
     encoder, revision, weights_sha256
         Encoder, commit and checksum of its weights.
     patch_um
@@ -41,15 +41,15 @@ class EmbeddingRecord:
     patch_um: Positive | None = None
 
     def differences(self, other: EmbeddingRecord) -> list[str]:
-        """List the facts, apart from the slot, in which two embeddings contradict each other."""
+        """List the fields, apart from the key, in which two embeddings contradict each other."""
         names = [item.name for item in fields(EmbeddingRecord) if item.name != "key"]
         return contradictions(*({name: getattr(record, name) for name in names} for record in (self, other)))
 
 
 def contradictions(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """List the facts in which two descriptions of embeddings contradict each other.
+    """List the fields in which two descriptions of embeddings contradict each other.
 
-    An unknown fact agrees with everything. Patch sizes may differ by 10 %. The revision does not count where the
+    An unknown value agrees with every other. Patch sizes may differ by 10 %. The revision does not count where the
     checksums of the weights are the same: repositories get commits that leave the weights alone.
     """
     differ = [name for name in one if not _same(one[name], other.get(name))]
@@ -68,7 +68,7 @@ def _same(one: str | float | None, other: str | float | None) -> bool:
 
 @dataclass(frozen=True)
 class SectionArrays:
-    """What a container holds of one section.
+    """Hold one section as arrays.
 
     Attributes
     ----------
@@ -79,17 +79,17 @@ class SectionArrays:
     um_per_unit
         Micrometres per unit of ``xy``; NaN if unknown.
     counts, genes
-        Checked counts (n, g), in memory or on disk, and their names; None if the section has no expression.
+        Raw counts (n, g), in memory or on disk, and the names of the genes; None without expression.
     image
-        Patch embedding (n, dim), in memory or on disk, NaN rows off the image; None if there is no image.
+        Patch embedding (n, dim), in memory or on disk, with NaN rows off the image; None without an image.
     target
         1 cancer, 0 not, NaN unlabelled.
     embedding
-        What made ``image``, as far as it is known.
+        How ``image`` was made, as far as it is known.
 
     Examples
     --------
-    Arrays of your own, without an image:
+    A section without an image:
 
     >>> import numpy as np
     >>> import spacrd

@@ -1,46 +1,31 @@
 """Fitted models: networks and everything needed to score a new section."""
 
-from ._calibration import Calibration, centre
+from ._calibration import Calibration
+from ._calibration import centre as centre
 from ._config import ModelConfig
-from ._infer import Scores, make_tokens, propagated, score_inputs, to_device
-from ._io import free_place
-from ._known import SECTION_HASHES, section_hash
+from ._infer import Scores as Scores
+from ._infer import make_tokens as make_tokens
+from ._infer import propagated as propagated
+from ._infer import score_inputs as score_inputs
+from ._infer import to_device as to_device
+from ._io import free_place as free_place
+from ._known import SECTION_HASHES as SECTION_HASHES
+from ._known import section_hash as section_hash
 from ._model import SpaCRD
-from ._parts import ModelParts, Replicate, further_network
+from ._parts import ModelParts as ModelParts
+from ._parts import Replicate as Replicate
+from ._parts import further_network as further_network
 from ._prediction import Prediction
-from ._prevalence import LinearClassifier, PrevalenceClassifier
-from ._profile import SectionProfile, profile_section
-from ._propagate import propagate
-from ._recipe import RECIPES, Recipe, get_recipe
-from ._reference import UNUSUAL_DEPTH, UNUSUAL_DISTANCE, Reference, Shift
+from ._prevalence import LinearClassifier as LinearClassifier
+from ._prevalence import PrevalenceClassifier as PrevalenceClassifier
+from ._profile import SectionProfile as SectionProfile
+from ._profile import profile_section as profile_section
+from ._propagate import propagate as propagate
+from ._recipe import RECIPES, Recipe
+from ._recipe import get_recipe as get_recipe
+from ._reference import UNUSUAL_DEPTH as UNUSUAL_DEPTH
+from ._reference import UNUSUAL_DISTANCE as UNUSUAL_DISTANCE
+from ._reference import Reference as Reference
+from ._reference import Shift
 
-__all__ = [
-    "RECIPES",
-    "SECTION_HASHES",
-    "UNUSUAL_DEPTH",
-    "UNUSUAL_DISTANCE",
-    "Calibration",
-    "LinearClassifier",
-    "ModelConfig",
-    "ModelParts",
-    "Prediction",
-    "PrevalenceClassifier",
-    "Recipe",
-    "Reference",
-    "Replicate",
-    "Scores",
-    "SectionProfile",
-    "Shift",
-    "SpaCRD",
-    "centre",
-    "free_place",
-    "further_network",
-    "get_recipe",
-    "make_tokens",
-    "profile_section",
-    "propagate",
-    "propagated",
-    "score_inputs",
-    "section_hash",
-    "to_device",
-]
+__all__ = ["RECIPES", "Calibration", "ModelConfig", "Prediction", "Recipe", "Shift", "SpaCRD"]

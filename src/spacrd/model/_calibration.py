@@ -1,4 +1,4 @@
-"""From votes to the logit of the likelihood."""
+"""Compute calibrated logits from votes."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from annotated_types import Interval, MaxLen
 from scipy.special import expit
 
 LEAST_SHARE = 0.02
-"""Expected shares of cancer are held between this and one less this: few sections cannot rule out the rest."""
+"""Smallest expected share of cancer, and one minus the largest: few training sections cannot rule out the rest."""
 LEAST_SPREAD = 1e-6
-"""A vote whose spread is less, in units of its usual one, is the same for all spots of the section."""
+"""Spread of a vote, in units of its usual one, below which it is the same for all spots of the section."""
 MAX_LOGIT = 8.0
-"""Calibrated likelihoods lie between 0.0003 and 0.9997."""
+"""Bound of calibrated logits; likelihoods lie between 0.0003 and 0.9997."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Votes say which spots of a section are more like cancer than others; a share says how many are.
+    """Turn the votes of a section into logits: votes rank its spots, the expected share of cancer sets their level.
 
-    Each vote is centred over the section and given the spread that the votes have on average there, each in units of
-    its usual one: they weigh the same in every section, and a section of one tissue keeps its small differences. Their
-    mean, stretched by ``slope``, is moved until the mean likelihood equals the share of cancer that
-    :class:`PrevalenceClassifier` expects of the section. A few sections cannot teach that one spot in a million is
-    wrong, so logits bend towards :data:`MAX_LOGIT`, which keeps the order of the spots and keeps float32 likelihoods
-    off 0 and 1.
+    Each vote is centred over the section and scaled to the average spread of the votes there, in units of their usual
+    spreads. So votes weigh the same in every section, and a section of one tissue keeps its small differences. Their
+    mean is multiplied with ``slope`` and shifted until the mean likelihood equals the share of cancer that the
+    prevalence classifier expects. Logits are bounded smoothly by :data:`MAX_LOGIT`, as a few training sections cannot
+    support likelihoods of 0 or 1.
 
     Attributes
     ----------
     slope
-        Of the logit.
+        Factor of the mean vote.
     scales
-        One over the usual spread of each vote within a section.
+        Inverse of the usual spread of each vote within a section.
     n_sections
-        Held-out training sections all this was fitted on; 0 if the logits are the mean votes as they come.
+        Held-out training sections that the calibration was fitted on; 0 for the mean votes as logits.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> model.config.calibration.n_sections
-    2
+    >>> import numpy as np
+    >>> import spacrd
+    >>> calibration = spacrd.model.Calibration(slope=2.0, scales=(1.0,), n_sections=3)
+    >>> calibration.apply(np.array([[0.0], [2.0]]), np.ones((2, 1), dtype=bool), share=0.5).round(2)
+    array([-1.96,  1.96])
     """
 
     slope: Annotated[float, Interval(gt=0, lt=1e6)] = 1.0
@@ -50,35 +50,35 @@ class Calibration:
     n_sections: Annotated[int, Interval(ge=0, le=100_000)] = 0
 
     def weights(self, votes: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        """What each of the votes (n, h) of a section is multiplied with, (h,)."""
-        usual = np.asarray(self.scales)
+        """Compute the factor of each of the votes (n, h) of a section, (h,)."""
+        scales = np.asarray(self.scales)
         spread = np.sqrt((np.square(centre(votes, counted)) * counted).sum(axis=0) / _number(counted))
-        differs = spread > LEAST_SPREAD / usual
+        differs = spread > LEAST_SPREAD / scales
         if not differs.any():
-            return usual
-        common = (spread * usual)[differs].mean()
-        return np.divide(common, spread, out=usual.copy(), where=differs)
+            return scales
+        common = (spread * scales)[differs].mean()
+        return np.divide(common, spread, out=scales.copy(), where=differs)
 
     def contrast(self, votes: np.ndarray, counted: np.ndarray) -> np.ndarray:
-        """Mean of the votes (n, h) that count, each centred over the section and scaled; (n,)."""
+        """Average the votes (n, h) that count, each centred over the section and scaled; (n,)."""
         return _mean(centre(votes, counted) * self.weights(votes, counted), counted)
 
     def apply(self, votes: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
-        """Logit of the likelihood of each spot of a section, (n,) float64."""
+        """Compute the logit of each spot of a section from its votes and its expected share of cancer, (n,) float64."""
         from scipy.optimize import brentq
 
         if not self.n_sections:
             return _mean(votes, counted)
         stretched = self.slope * self.contrast(votes, counted)
-        seen = stretched[counted.any(axis=1)]
-        wanted = 0.5 if np.isnan(share) else min(max(share, LEAST_SHARE), 1 - LEAST_SHARE)
-        bound = 50 + float(np.abs(seen).max(initial=0.0))
-        offset = brentq(lambda b: expit(seen + b).mean() - wanted, -bound, bound) if len(seen) else 0.0
+        scored = stretched[counted.any(axis=1)]
+        target = 0.5 if np.isnan(share) else min(max(share, LEAST_SHARE), 1 - LEAST_SHARE)
+        bound = 50 + float(np.abs(scored).max(initial=0.0))
+        offset = brentq(lambda b: expit(scored + b).mean() - target, -bound, bound) if len(scored) else 0.0
         return MAX_LOGIT * np.tanh((stretched + offset) / MAX_LOGIT)
 
 
 def centre(votes: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Votes (n, h) less their mean over the spots where they count."""
+    """Subtract from each of the votes (n, h) its mean over the spots where it counts."""
     return votes - (votes * counted).sum(axis=0) / _number(counted)
 
 

@@ -1,4 +1,4 @@
-"""The data contract of a model: what it was fitted on, and what a new section must bring."""
+"""Settings of a fitted model."""
 
 from __future__ import annotations
 
@@ -14,42 +14,43 @@ from ..nn import NetworkConfig
 from ._calibration import Calibration
 
 FORMAT_VERSION = 1
-"""Raise it with every change of what a folder holds; see ``tests/data/models/README.md``."""
+"""Version of the model folder; raise it with every change, see ``tests/data/models/README.md``."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything but the weights.
+    """Hold all settings of a fitted model: what it was fitted on, and what a section must have to be scored.
 
     Attributes
     ----------
     network
-        Architecture.
+        Architecture of the networks.
     expression, image
         Contracts of the modalities; None if the model does not use one.
     n_neighbors, max_distance_um
-        Neighbourhood; ``max_distance_um`` in micrometres, or None.
+        Neighbours beside the spot itself, and the distance of the farthest in micrometres, None for no limit.
     label_key, positive
-        What was learned.
+        Column of labels, and the classes that are cancer.
     recipe, members, seed
-        How it was trained.
+        Name of the recipe, number of networks, and seed.
     propagation
         Share of a spot's score that comes from its neighbours' scores; 0 for none.
     calibration
-        From votes to likelihoods.
+        Turns votes into likelihoods.
     jackknife
-        Held-out groups of training sections, each with a model of the others that tells how sure a likelihood is.
+        Groups of training sections that were held out in turn, for the uncertainty of likelihoods.
     n_sections
-        Training sections that a new one is compared with.
+        Training sections that a section is compared with.
     training
         Facts for the model card: sections, spots, versions.
     format_version
-        Of the folder on disk.
+        Version of the model folder.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(2)]
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
     >>> model.config.label_key, model.config.n_neighbors
     ('pathologist', 6)
     """
@@ -89,16 +90,16 @@ class ModelConfig:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """``("image", "expression")`` or one of them."""
+        """Return the modalities that the model reads, of ``"image"`` and ``"expression"``."""
         return tuple(name for name in ("image", "expression") if getattr(self, name) is not None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain dictionaries, lists and numbers, for JSON."""
+        """Convert to plain dictionaries, lists and numbers, for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Any) -> ModelConfig:
-        """Inverse of :meth:`to_dict`.
+        """Check and convert what :meth:`to_dict` returned.
 
         Raises
         ------
@@ -111,19 +112,19 @@ class ModelConfig:
 
 
 def _check_version(values: Any) -> None:
-    """Refuse other formats before their fields are looked at."""
+    """Refuse other formats before their fields are checked."""
     from importlib.metadata import version
 
-    found = values.get("format_version") if isinstance(values, dict) else None
-    if not isinstance(found, int) or isinstance(found, bool):
+    number = values.get("format_version") if isinstance(values, dict) else None
+    if not isinstance(number, int) or isinstance(number, bool):
         raise ValueError("The model's config.json names no format_version: it is not a spacrd model.")
-    if found > FORMAT_VERSION:
+    if number > FORMAT_VERSION:
         facts = values.get("training")
         writer = facts.get("spacrd_version") if isinstance(facts, dict) else None
         by = f", written by spacrd {writer[:20]}" if isinstance(writer, str) else ""
         raise ValueError(
-            f"The model has format version {reprlib.repr(found)}{by}; this spacrd {version('spacrd')} reads up to "
+            f"The model has format version {reprlib.repr(number)}{by}; this spacrd {version('spacrd')} reads up to "
             f"{FORMAT_VERSION}. Update spacrd: `pip install -U spacrd`."
         )
-    if found < 1:
-        raise ValueError(f"The model's config.json has format version {reprlib.repr(found)}: formats count from 1.")
+    if number < 1:
+        raise ValueError(f"The model's config.json has format version {reprlib.repr(number)}: formats count from 1.")

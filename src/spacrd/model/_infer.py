@@ -1,4 +1,4 @@
-"""Arrays to batches of neighbourhoods, and networks to scores."""
+"""Score sections with networks, block by block."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ._propagate import propagate
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one section.
+    """Hold the votes of one section.
 
     Attributes
     ----------
     votes
-        Mean over the networks, propagated, (n, h) float64; a silent attention has none.
+        Votes of each spot, (n, h) float64; a silent attention has none.
     counted
         Which of them count, (n, h) bool.
     latent
@@ -42,8 +42,8 @@ def make_tokens(features: Mapping[str, Features], index: np.ndarray, mask: np.nd
     """Gather the distinct spots of neighbourhoods ``index`` (b, t), rows of ``features``."""
     distinct, position = np.unique(index, return_inverse=True)
     return Tokens(
-        inputs={name: torch.from_numpy(part.rows(distinct)) for name, part in features.items()},
-        valid={name: torch.from_numpy(part.valid[distinct]) for name, part in features.items()},
+        inputs={name: torch.from_numpy(values.rows(distinct)) for name, values in features.items()},
+        valid={name: torch.from_numpy(values.valid[distinct]) for name, values in features.items()},
         index=torch.from_numpy(position.reshape(index.shape)),
         mask=None if mask is None or mask.all() else torch.from_numpy(mask),
     )
@@ -61,7 +61,7 @@ def to_device(value: Any, device: torch.device) -> Any:
 
 
 class VoteBuffer:
-    """Votes and latent codes of all spots, filled block by block."""
+    """Collect votes and latent codes of all spots, block by block."""
 
     def __init__(self, networks: Sequence[SpaCRDNetwork], n: int) -> None:
         # A silent attention has no vote.
@@ -89,38 +89,27 @@ def score_each(
     precision: str = "32-true",
     description: str = "",
 ) -> list[Scores]:
-    """What each network says of every spot of one section, not propagated; deterministic.
+    """Score every spot of one section with each network, without propagation; deterministic.
 
-    Blocks are pieces of tissue, so that few spots beyond a block's own belong to its neighbourhoods: each block reads
-    and encodes those anew, and nothing but the scores grows with the section. All networks read a block together.
-
-    Parameters
-    ----------
-    networks
-        All with the same votes. The latent code is the first one's.
-    inputs
-        The section.
-    batch_size
-        Spots per block. If the device runs out of memory it is halved, and a warning says so.
-    device, precision
-        Torch device; ``"32-true"`` or ``"bf16-mixed"``.
-    description
-        In front of the progress bar; none if empty, as inner work has no bar of its own.
+    A block is a piece of tissue, so that its neighbourhoods have few spots outside; these are read and encoded again.
+    Only the scores grow with the section. All networks score a block before the next one is read. The latent code is
+    that of the first. ``batch_size`` is halved, with a warning, if the device runs out of memory. There is a progress
+    bar if ``description`` is not empty.
     """
-    where, n = torch.device(device), len(inputs.target)
+    target_device, n = torch.device(device), len(inputs.target)
     votes = VoteBuffer(networks, n)
     available = np.any([features.valid for features in inputs.features.values()], axis=0)
-    autocast = torch.autocast(where.type, torch.bfloat16, enabled=precision == "bf16-mixed")
+    autocast = torch.autocast(target_device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
     bar = settings.track(range(n), total=n, description=description, unit="spot") if description else iter(())
 
     def score_rows(block: ReadBlock, features: dict[str, Features], rows: slice) -> None:
-        tokens = to_device(make_tokens(features, block.index[rows], block.mask[rows]), where)
+        tokens = to_device(make_tokens(features, block.index[rows], block.mask[rows]), target_device)
         for number, network in enumerate(networks):
             votes.put(number, block.centres[rows], network(tokens))
 
     try:
         for network in networks:
-            network.to(where).eval()
+            network.to(target_device).eval()
         with torch.inference_mode(), autocast:
             for block in inputs.read_blocks(*(features.matrix for features in inputs.features.values())):
                 features = {name: block.read(matrix) for name, matrix in inputs.features.items()}
@@ -135,7 +124,7 @@ def score_each(
     finally:
         for network in networks:
             network.cpu()
-    return [Scores(own, votes.counted & available[:, None], votes.latent) for own in votes.votes]
+    return [Scores(of_network, votes.counted & available[:, None], votes.latent) for of_network in votes.votes]
 
 
 def score_inputs(
@@ -153,7 +142,7 @@ def score_inputs(
 
 
 def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """Average the votes of several networks; the latent code is the first one's."""
+    """Average the votes of several networks; the latent code is that of the first."""
     return replace(scores[0], votes=np.mean([one.votes for one in scores], axis=0))
 
 

@@ -1,4 +1,4 @@
-"""Whether a model was fitted on the section it is asked to score."""
+"""Recognise sections that a model was fitted on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._profile import SectionProfile
 SECTION_HASHES = "section_hashes"
 """Entry of the training facts that lists the hashes of the training sections, separated by spaces."""
 MIN_SPOTS = 10
-"""Spots that a section with a hash has at least: smaller sections are too often alike."""
+"""Fewest spots of a section with a hash: smaller sections are too often alike."""
 
 
 def section_hash(profile: SectionProfile) -> str:
@@ -25,7 +25,7 @@ def section_hash(profile: SectionProfile) -> str:
     if len(profile.depths) >= MIN_SPOTS:
         contents = np.sort(np.rint(profile.depths).astype(np.int64))
     elif profile.n_image_spots >= MIN_SPOTS and profile.image_mean is not None:
-        # Rounded: how blocks are summed must not matter.
+        # Rounded, as the sum depends a little on the blocks.
         contents = np.concatenate([[profile.n_image_spots], profile.image_mean]).astype(np.float32)
     else:
         return ""

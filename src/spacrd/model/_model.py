@@ -1,4 +1,4 @@
-"""A fitted model: networks and everything needed to score a new section."""
+"""The fitted model."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from ._reference import Shift
 
 
 class SpaCRD:
-    """A fitted model.
+    """Hold a fitted model: networks, and all that is needed to score a section.
 
-    Made by :func:`spacrd.tl.fit` or :meth:`load`; used by :func:`spacrd.tl.score`.
+    :func:`spacrd.tl.fit` and :meth:`load` make it, and :func:`spacrd.tl.score` uses it.
 
     Parameters
     ----------
     config
-        The data contract and the architecture.
+        Settings of the model.
     parts
-        Networks and arrays, as :func:`spacrd.tl.fit` makes them.
+        Networks and arrays, as :func:`spacrd.train.fit_sections` makes them.
     history
         One dictionary of losses per epoch, with its stage and network.
     source
-        Where it was loaded from on the hub, ``"user/name@commit"``; empty if it was not.
+        Address on the hub, ``"user/name@commit"``; empty if the model was not loaded from there.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(2)]
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
     >>> model.save("cancer_model")
-    >>> model = spacrd.SpaCRD.load("cancer_model")
-    >>> model.config.positive
-    ('invasive cancer', 'cancer in situ')
+    >>> spacrd.SpaCRD.load("cancer_model").config.positive
+    ('invasive cancer',)
     """
 
     def __init__(
@@ -63,12 +63,12 @@ class SpaCRD:
 
     @property
     def networks(self) -> tuple[SpaCRDNetwork, ...]:
-        """Networks whose votes are averaged."""
+        """Return the networks whose votes are averaged."""
         return self.parts.networks
 
     @property
     def id(self) -> str:
-        """Short name of the weights, 12 hex digits of their sha256."""
+        """Return a short name of the weights: 12 hex digits of their SHA-256."""
         return weights_id(self.parts.tensors())
 
     def __repr__(self) -> str:
@@ -91,7 +91,7 @@ class SpaCRD:
         Parameters
         ----------
         section
-            Coordinates, and counts or embeddings or both; the target is not read.
+            Coordinates with counts, an embedding, or both; the target is not read.
         batch_size
             Spots per block; changes speed and memory, not the scores.
         device
@@ -105,8 +105,15 @@ class SpaCRD:
 
         Raises
         ------
-        TypeError, ValueError
-            If an argument is not known, or the section has nothing the model can read.
+        TypeError
+            If ``batch_size`` is not a number.
+        ValueError
+            If ``batch_size`` is below 1, ``device`` or ``precision`` is not known, the section has none of the
+            modalities that the model reads, or the scores are not finite.
+
+        See Also
+        --------
+        spacrd.tl.score : The same for AnnData and SpatialData.
         """
         c = self.config
         check_positive_int(batch_size, "batch_size")
@@ -123,7 +130,7 @@ class SpaCRD:
             raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
         scores = self._scores(inputs, section.name, batch_size, hardware)
         mean = mean_scores(scores[: c.members])
-        blind = ~np.asarray(mean.counted.any(axis=1))
+        unscored = ~np.asarray(mean.counted.any(axis=1))
         classifiers = [replicate.prevalence for replicate in self.parts.replicates]
         if self.parts.prevalence is not None:
             classifiers.insert(0, self.parts.prevalence)
@@ -136,7 +143,7 @@ class SpaCRD:
             usual=self.parts.reference.usual,
         )
         shares = profile.shares or (float("nan"),)
-        logit = np.where(blind, np.nan, c.calibration.apply(mean.votes, mean.counted, shares[0]))
+        logit = np.where(unscored, np.nan, c.calibration.apply(mean.votes, mean.counted, shares[0]))
         error = self._standard_error(scores[c.members :], shares[1:], len(logit))
         interval: np.ndarray = expit(logit[:, None] + np.array([-1.0, 1.0]) * error[:, None])
         return Prediction(
@@ -144,18 +151,18 @@ class SpaCRD:
             logit=logit,
             uncertainty=(0.5 * np.diff(interval, axis=1).ravel()).astype(np.float32),
             interval=interval,
-            latent=np.where(blind[:, None], np.float32(np.nan), mean.latent),
+            latent=np.where(unscored[:, None], np.float32(np.nan), mean.latent),
             modality="+".join(available),
             shift=Shift(
                 gene_coverage=gene_coverage(section.genes, c.expression) if c.expression else float("nan"),
                 expected_share=shares[0],
                 **self.parts.reference.compare(profile),
             ),
-            known=is_known(profile, c.training),
+            in_training=is_known(profile, c.training),
         )
 
     def _scores(self, inputs: NetworkInputs, name: str, batch_size: int, hardware: Hardware) -> list[Scores]:
-        """Score by each network, and by those of the replicates if they are enough to tell a spread."""
+        """Score with each network, and with those of the replicates if there are at least two."""
         replicates = self.parts.replicates if len(self.parts.replicates) > 1 else ()
         plain = score_each(
             [*self.networks, *(replicate.network for replicate in replicates)],
@@ -174,10 +181,9 @@ class SpaCRD:
         return scores
 
     def _standard_error(self, scores: Sequence[Scores], shares: Sequence[float], n: int) -> np.ndarray:
-        """Compute the standard error of each logit over models that lack one group of training sections, (n,).
+        """Compute the standard error of each logit by the jackknife over groups of training sections, (n,).
 
-        It is NaN without them. Jackknife (Quenouille 1956; Tukey 1958) over sections, which are what varies from study
-        to study.
+        NaN without replicates. Jackknife: Quenouille (1956), Tukey (1958).
         """
         if not scores:
             return np.full(n, np.nan)
@@ -193,7 +199,7 @@ class SpaCRD:
         Parameters
         ----------
         path
-            Folder to make. It is written beside its place and moved there when it is whole.
+            Folder to make. It is written under another name first and renamed when it is complete.
         overwrite
             Replace an existing model folder; a folder that holds anything else stays as it is.
 
@@ -202,7 +208,7 @@ class SpaCRD:
         FileExistsError
             If the folder is not empty and ``overwrite`` is False.
         ValueError
-            If the place is no folder, holds anything but a spacrd model, or :meth:`load` would refuse the model.
+            If ``path`` is a file, a folder of something else, or :meth:`load` would refuse the model.
         """
         write_folder(path, self.config, self.parts, self.history, overwrite=overwrite)
 
@@ -213,29 +219,34 @@ class SpaCRD:
         Parameters
         ----------
         path
-            A folder, or a hub id ``"user/name"``. Only a name of that form which is no local path asks the network.
-            The files of a stranger are checked before they are used, and nothing in them is executed.
+            A folder, or a hub id ``"user/name"``; the network is asked only if there is no such folder. Files are
+            checked before they are used, and nothing in them is executed.
         revision
-            Commit, branch or tag on the hub; the newest if None. The commit that was loaded is part of ``.source``.
+            Commit, branch or tag on the hub; the newest if None. ``.source`` names the commit that was loaded.
         token
-            Hub token for a private model; the stored login if None. No message repeats it.
+            Hub token for a private model; the stored login if None. It is never shown in a message.
 
         Raises
         ------
+        TypeError
+            If ``path`` is not a path.
         FileNotFoundError
-            If there is no such folder or a file is missing.
+            If there is no such folder or model, or a file of it is missing.
         ValueError
             If the folder is damaged, contradicts itself, was changed after it was saved or has a newer format.
-        PermissionError, ConnectionError, OSError
-            If the hub asks for a login, cannot be reached and the cache has no copy, or fails.
+        PermissionError
+            If the hub asks for a login.
+        ConnectionError
+            If the hub cannot be reached and the cache has no copy.
+        OSError
+            If the hub fails.
         """
         if not isinstance(path, str | os.PathLike) or not os.fspath(path):
             raise TypeError(f"path must name a model folder or a hub id 'user/name', got {path!r}.")
         folder, source = Path(path).expanduser(), ""
         if not folder.exists():
             name = os.fspath(path)
-            parts = name.split("/")
-            if len(parts) != 2 or not all(parts) or name.startswith((".", "~")) or "\\" in name:
+            if len(ids := name.split("/")) != 2 or not all(ids) or name.startswith((".", "~")) or "\\" in name:
                 raise FileNotFoundError(f"There is no model folder {name!r}.")
             from ._io._hub_models import download
 
@@ -255,16 +266,20 @@ class SpaCRD:
         private
             Whether a newly made repository is private.
         token
-            Hub token; the stored login if None. No message repeats it.
+            Hub token; the stored login if None. It is never shown in a message.
 
         Returns
         -------
-        Address of the commit.
+        URL of the commit.
 
         Raises
         ------
-        PermissionError, ConnectionError, OSError
-            If the hub does not take it.
+        PermissionError
+            If the hub asks for a login, or the login may not write.
+        ConnectionError
+            If the hub cannot be reached.
+        OSError
+            If the hub refuses the upload.
 
         Examples
         --------

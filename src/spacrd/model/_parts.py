@@ -1,4 +1,4 @@
-"""Everything of a model that has weights."""
+"""Networks and arrays of a model, and their names as tensors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Replicate:
-    """Network and prevalence classifier of a fit without one group of training sections."""
+    """Hold network and prevalence classifier of a fit without one group of training sections."""
 
     network: SpaCRDNetwork
     prevalence: PrevalenceClassifier
@@ -28,18 +28,18 @@ class Replicate:
 
 @dataclass(frozen=True)
 class ModelParts:
-    """Networks and arrays of a model.
+    """Hold networks and arrays of a model.
 
     Attributes
     ----------
     networks
         Networks whose votes are averaged.
     reference
-        What the training sections looked like.
+        Means of the training sections, to compare a section with.
     prevalence
         Classifier that estimates the share of cancer; None if the model is not calibrated.
     replicates
-        The same, each fitted without one group of training sections.
+        Fits that each lack one group of training sections.
     """
 
     networks: tuple[SpaCRDNetwork, ...]
@@ -84,35 +84,35 @@ class ModelParts:
 
 
 def further_network(config: NetworkConfig) -> NetworkConfig:
-    """Describe any network but the first: a silent attention is left out, as only the first makes the latent code."""
+    """Return the config of all networks but the first, without a silent attention: only the first has a latent code."""
     return replace(config, fused=False) if config.silent else config
 
 
-def _children(part: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(part, tuple):
-        return ((str(number), item) for number, item in enumerate(part))
-    return ((item.name, getattr(part, item.name)) for item in fields(part))
+def _children(node: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, tuple):
+        return ((str(number), item) for number, item in enumerate(node))
+    return ((item.name, getattr(node, item.name)) for item in fields(node))
 
 
-def _leaves(part: Any, name: str) -> Iterator[tuple[str, Tensor | np.ndarray]]:
-    """Tensors of modules and arrays, by their path."""
-    if isinstance(part, torch.nn.Module):
-        yield from ((f"{name}.{inner}", tensor) for inner, tensor in part.state_dict().items())
-    elif isinstance(part, np.ndarray):
-        yield name, part
-    elif part is not None:
-        for inner, item in _children(part):
+def _leaves(node: Any, name: str) -> Iterator[tuple[str, Tensor | np.ndarray]]:
+    """Yield the tensors of modules, and arrays, with their path."""
+    if isinstance(node, torch.nn.Module):
+        yield from ((f"{name}.{inner}", tensor) for inner, tensor in node.state_dict().items())
+    elif isinstance(node, np.ndarray):
+        yield name, node
+    elif node is not None:
+        for inner, item in _children(node):
             yield from _leaves(item, f"{name}.{inner}" if name else inner)
 
 
-def _filled(part: T, name: str, tensors: Mapping[str, Tensor]) -> T:
-    if isinstance(part, torch.nn.Module):
-        own = {inner: tensors[f"{name}.{inner}"] for inner in part.state_dict()}
-        part.load_state_dict(own, strict=True, assign=True)
-        return part.eval()
-    if isinstance(part, np.ndarray):
+def _filled(node: T, name: str, tensors: Mapping[str, Tensor]) -> T:
+    if isinstance(node, torch.nn.Module):
+        state = {inner: tensors[f"{name}.{inner}"] for inner in node.state_dict()}
+        node.load_state_dict(state, strict=True, assign=True)
+        return node.eval()
+    if isinstance(node, np.ndarray):
         return tensors[name].numpy()
-    if part is not None:
-        items = {inner: _filled(item, f"{name}.{inner}" if name else inner, tensors) for inner, item in _children(part)}
-        return tuple(items.values()) if isinstance(part, tuple) else replace(part, **items)  # type: ignore[return-value,type-var]
-    return part
+    if node is not None:
+        items = {inner: _filled(item, f"{name}.{inner}" if name else inner, tensors) for inner, item in _children(node)}
+        return tuple(items.values()) if isinstance(node, tuple) else replace(node, **items)  # type: ignore[return-value,type-var]
+    return node

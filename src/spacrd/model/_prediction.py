@@ -1,4 +1,4 @@
-"""What a model says of a section."""
+"""Result of scoring one section."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from ._reference import Shift
 
 @dataclass(frozen=True)
 class Prediction:
-    """Scores of one section.
+    """Hold the likelihoods of one section.
 
     Attributes
     ----------
     likelihood
-        Probability of cancer, calibrated as the model says, (n,) float32.
+        Probability of cancer of each spot, (n,) float32; NaN where the spot has no modality of the model.
     logit
-        Its logit, (n,) float64.
+        Logit of the likelihood, (n,) float64.
     uncertainty
-        Half the width of the likelihood's interval of one standard error, (n,) float32; NaN for a model that cannot
-        tell.
+        Half the width of ``interval``, (n,) float32; NaN for a model without calibration.
     interval
-        That interval, (n, 2) float64, in likelihoods.
+        Interval of one standard error around the likelihood, (n, 2) float64.
     latent
-        Latent means, (n, latent) float32.
+        Mean of the latent code, (n, latent) float32.
     modality
-        ``"image+expression"``, ``"image"`` or ``"expression"``: what the section had.
+        Modalities of the section: ``"image+expression"``, ``"image"`` or ``"expression"``.
     shift
-        How far the section lies from those the model was fitted on.
-    known
+        Differences of the section from the training sections.
+    in_training
         Whether the model was fitted on this very section.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
     >>> import numpy as np
-    >>> table = section["table"]
-    >>> spots = spacrd.model.SectionArrays(
+    >>> import spacrd
+    >>> *training, new = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> table = new["table"]
+    >>> section = spacrd.features.SectionArrays(
     ...     name="new",
     ...     xy=table.obsm["spatial"],
     ...     um_per_unit=1.0,
     ...     counts=table.X,
     ...     genes=table.var_names.to_numpy(),
-    ...     image=table.obsm["X_handcrafted"],
+    ...     image=None,
     ...     target=np.full(table.n_obs, np.nan),
     ... )
-    >>> prediction = model.predict(spots)
-    >>> prediction.modality
-    'image+expression'
+    >>> prediction = model.predict(section)
+    >>> prediction.likelihood.shape, prediction.modality
+    ((100,), 'expression')
     """
 
     likelihood: np.ndarray
@@ -60,4 +60,4 @@ class Prediction:
     latent: np.ndarray
     modality: str
     shift: Shift
-    known: bool = False
+    in_training: bool = False

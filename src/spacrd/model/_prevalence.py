@@ -1,4 +1,4 @@
-"""Estimate the share of cancer in a section by comparing sections, which scaling within a section cannot do."""
+"""Estimate the share of cancer in a section from features that are comparable between sections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class LinearClassifier:
-    """Logits as a linear function of centred values.
+    """Compute logits as a linear function of centred values.
 
     Attributes
     ----------
@@ -42,17 +42,16 @@ class LinearClassifier:
 
 @dataclass(frozen=True)
 class PrevalenceClassifier:
-    """Linear classifiers on a scale that all sections share.
+    """Estimate the share of cancer in a section: the mean probability of a linear classifier over its spots.
 
-    Votes rank the spots of a section and do not tell how many are cancer. The mean probability of this classifier over
-    the spots estimates that share.
+    Votes rank the spots of a section, but do not tell how many are cancer.
 
     Attributes
     ----------
     expression
-        Reads the log composition of neighbourhoods, see :class:`spacrd.features.Composition`.
+        Classifier of the log composition of neighbourhoods, see :class:`spacrd.features.Composition`.
     image
-        Reads patch embeddings.
+        Classifier of patch embeddings.
     """
 
     expression: LinearClassifier
@@ -60,5 +59,5 @@ class PrevalenceClassifier:
 
     @classmethod
     def zero(cls, n_genes: int, n_image: int) -> PrevalenceClassifier:
-        """Make a classifier that knows nothing; a width is 0 where the model lacks the modality."""
+        """Make a classifier whose logits are all zero; a width is 0 where the model lacks the modality."""
         return cls(LinearClassifier.zero(n_genes), LinearClassifier.zero(n_image))

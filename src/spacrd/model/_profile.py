@@ -1,4 +1,4 @@
-"""What a section looks like as a whole, before anything is scaled within it."""
+"""Summarise sections before scaling, to compare them with each other."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from ._prevalence import PrevalenceClassifier
 
 @dataclass(frozen=True)
 class SectionProfile:
-    """Means and depth of a section.
+    """Hold means and depth of a section.
 
     Attributes
     ----------
     expression_mean, present
-        Mean over the spots of the neighbourhood's log composition, (n_genes,) float64, and the genes the section has;
-        None without counts.
+        Mean log composition of the neighbourhoods, (n_genes,) float64, and which genes the section has, bool; None
+        without counts.
     image_mean, n_image_spots
-        Mean embedding, (dim,) float64, and over how many spots; None without an image.
+        Mean embedding, (dim,) float64, None without an image; and the number of spots that have one.
     depths
-        Counts of each spot over all its genes; empty without counts.
+        Sum of the counts of each spot; empty without counts.
     log_depth
         Median log10 counts of a spot; NaN without counts.
     shares
-        Share of cancer among the spots by each classifier: from expression if there are counts, else from the image,
-        else NaN.
+        Share of cancer that each classifier estimates, from expression if there are counts, else from the image, else
+        NaN.
     """
 
     expression_mean: np.ndarray | None
@@ -58,22 +58,9 @@ def profile_section(
     classifiers: Sequence[PrevalenceClassifier] = (),
     usual: np.ndarray | None = None,
 ) -> SectionProfile:
-    """Summarise a section.
+    """Summarise a section as far as a model reads it, and estimate its share of cancer by each of the classifiers.
 
-    Parameters
-    ----------
-    section
-        The section.
-    inputs
-        Its neighbourhoods.
-    expression
-        Genes to read; None for a model without expression.
-    use_image
-        Whether the model reads the image.
-    classifiers
-        Classifiers that estimate the share of cancer.
-    usual
-        Mean log composition of the training sections, (n_genes,); None if the section is one of them.
+    ``usual`` is the mean log composition of the training sections, (n_genes,); None if the section is one of them.
     """
     shares = np.full(len(classifiers), np.nan)
     image_mean, n_image_spots = None, 0
@@ -99,15 +86,15 @@ def profile_section(
 def _read_image(
     section: SectionArrays, classifiers: Sequence[PrevalenceClassifier]
 ) -> tuple[np.ndarray | None, int, np.ndarray]:
-    """Mean embedding, number of spots that have one, and shares of cancer."""
-    total, likely, n_spots = np.zeros(section.image.shape[1]), np.zeros(len(classifiers)), 0
+    """Compute the mean embedding, the number of spots that have one, and the shares of cancer."""
+    total, n_cancer, n_spots = np.zeros(section.image.shape[1]), np.zeros(len(classifiers)), 0
     for rows in blocks(section.image.shape[0]):
         values = section.image[rows]
         values = values[np.isfinite(values).all(axis=1)]
         total += values.sum(axis=0, dtype=np.float64)
-        likely += [expit(classifier.image.logits(values)).sum() for classifier in classifiers]
+        n_cancer += [expit(classifier.image.logits(values)).sum() for classifier in classifiers]
         n_spots += len(values)
-    return (total / n_spots if n_spots else None), n_spots, likely / max(1, n_spots)
+    return (total / n_spots if n_spots else None), n_spots, n_cancer / max(1, n_spots)
 
 
 def _read_counts(
@@ -117,14 +104,14 @@ def _read_counts(
     present: np.ndarray,
     classifiers: Sequence[PrevalenceClassifier],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean log composition, and shares of cancer."""
-    total, likely, n_spots = np.zeros(composition.width), np.zeros(len(classifiers)), 0
+    """Compute the mean log composition and the shares of cancer."""
+    total, n_cancer, n_spots = np.zeros(composition.width), np.zeros(len(classifiers)), 0
     for block in inputs.read_blocks(section.counts):
         counts = section.counts if block.rows is None else section.counts[block.rows]
         for rows in blocks(len(block.centres), block_sizes.neighbourhoods):
             values, depth = composition.rows(counts, block.index[rows], block.mask[rows])
             values = values[depth > 0]
             total += np.asarray(values.sum(axis=0)).ravel()
-            likely += [expit(classifier.expression.logits(values, present)).sum() for classifier in classifiers]
+            n_cancer += [expit(classifier.expression.logits(values, present)).sum() for classifier in classifiers]
             n_spots += values.shape[0]
-    return total / max(1, n_spots), likely / max(1, n_spots)
+    return total / max(1, n_spots), n_cancer / max(1, n_spots)

@@ -1,4 +1,4 @@
-"""Named training recipes: settings of one code path."""
+"""Training recipes: named settings of one code path."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from .._checks import check_choice
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a fit can choose. The defaults are the authors' program.
+    """Set losses, schedule, scaling and network of a fit. The defaults are those of the authors' program.
 
     Attributes
     ----------
     name
-        Name of the recipe this one started from.
+        Name of the recipe, for the model card.
     gene_selection
-        Variable genes of the ``"first"`` section, or those variable within most sections (``"batch"``).
+        Choose genes that vary in the ``"first"`` section, or within most sections (``"batch"``).
     scaling
         Scaling of each gene and each image feature within its section: ``"minmax"``, ``"quantile"`` (min-max
         of what lies between the 2nd and 98th percentile), ``"zscore"`` or ``"none"``.
     network
         Switches of :class:`spacrd.nn.NetworkConfig` that differ from the authors' sizes.
     attention_reads
-        ``"all"`` modalities, or the ``"image"`` alone: expression then has its linear vote, and a model without
-        images has an attention that makes the latent code and has no vote.
+        ``"all"`` modalities, or only the ``"image"``: expression then has a linear vote only, and the attention of a
+        model without images makes the latent code but has no vote.
     temperature, alpha
-        InfoNCE (paper eqs. 3-6).
+        Temperature of InfoNCE, and its weight of the direction image to expression (paper eqs. 3-6).
     beta, gamma
-        Weight of the KL term within the VAE loss, and of the VAE loss beside the classifier's.
+        Weight of the KL term in the VAE loss, and of the VAE loss in the total.
     separation, separation_bound
-        Weight of the distance between the class means, and the distance beyond which it no longer counts.
+        Weight of the distance between the class means, and the largest distance that counts.
     detach
-        Whether the reconstruction target is cut off from the gradient.
+        Whether the target of the reconstruction gets no gradient.
     alignment_epochs, vae_epochs, fusion_epochs
-        Epochs of the contrastive stage, of the VAE loss alone, and of classifier and VAE together.
+        Epochs of the contrastive stage, of the VAE loss only, and of classifier and VAE together.
     min_steps
-        Optimiser steps each stage takes at least, by further epochs: few spots make few steps.
+        Fewest optimiser steps of a stage; small data sets train for more epochs.
     batch_size, lr, weight_decay, schedule
-        Optimiser: Adam with decoupled weight decay; ``"constant"`` or ``"onecycle"`` learning rate.
+        Settings of AdamW; the learning rate is ``"constant"`` or ``"onecycle"``.
     input_dropout
-        Probability that a feature is hidden from the network in one training batch.
+        Probability that a feature is set to zero in a training batch.
     balanced
-        Let both classes weigh the same in the classification loss, however many spots they have.
+        Whether both classes have the same weight in the classification loss.
     calibrated
-        Whether training sections are held out in turn to learn how logits become probabilities.
+        Whether likelihoods are calibrated on training sections that are held out in turn.
     propagation
-        Share of a spot's score that comes from its neighbours' scores, 0 to below 1. None: the largest with which
-        held-out training sections are ranked as well as with any, 0 without calibration.
+        Share of a spot's score that comes from its neighbours' scores, 0 to below 1. None chooses the largest that
+        ranks held-out training sections as well as any; 0 without calibration.
     members
         Networks trained from different seeds, whose logits are averaged.
 
@@ -124,7 +124,7 @@ RECIPES: dict[str, Recipe] = {
 
 
 def get_recipe(recipe: str | Recipe, **changes: Any) -> Recipe:
-    """Recipe by name, or one of the user's own, with ``changes`` that are not None."""
+    """Return a recipe, given itself or by name, with the ``changes`` that are not None."""
     if not isinstance(recipe, Recipe):
         recipe = RECIPES[check_choice(recipe, RECIPES, "recipe")]
     return replace(recipe, **{name: value for name, value in changes.items() if value is not None})

@@ -1,4 +1,4 @@
-"""What training sections looked like, to tell when a new one does not."""
+"""Compare a section with the training sections."""
 
 from __future__ import annotations
 
@@ -10,38 +10,33 @@ import numpy as np
 from ._profile import SectionProfile
 
 UNUSUAL_DISTANCE = 1.0
-"""Relative distance beyond which a section is warned about: farther from every training section than these are from
-each other. Of sections like the training ones, one in so many plus one lies there by chance."""
+"""Relative distance above which a warning is given: the section is farther from every training section than these are
+from each other. Of sections like n training sections, one in n + 1 is by chance."""
 UNUSUAL_DEPTH = 3.0
-"""Times shallower or deeper than every training section, beyond which a section is warned about."""
+"""Ratio of depths, to every training section, above which a warning is given."""
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How far a section lies from what a model was fitted on.
+    """Describe how far a section is from the training sections.
 
     Attributes
     ----------
     gene_coverage
         Share of the model's genes that the section has; NaN for a model without expression.
     median_counts, depth_ratio
-        Counts of a spot, and how many times shallower or deeper than every training section they are; 1 if within.
+        Median counts of a spot, and their ratio to the nearest training section; 1 within their range.
     expression_distance, image_distance
         Distance of mean composition, and of mean patch embedding, to the nearest training section, divided by the
-        largest such distance among the training sections themselves. NaN where it cannot be told.
+        largest such distance among the training sections. NaN without the modality or with one training section.
     expected_share
-        Share of cancer among the spots, by the classifier that compares sections; the mean of the
-        likelihoods. NaN for a model that is not calibrated.
+        Expected share of cancer among the spots, which is the mean of the likelihoods. NaN without a calibration.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    What :meth:`spacrd.SpaCRD.predict` finds is in the report of a scored section too:
-
-    >>> report = section["table"].uns["spacrd"]["spacrd"]["sections"]["toy_2"]
-    >>> report["gene_coverage"]
-    1.0
+    >>> import spacrd
+    >>> spacrd.model.Shift(median_counts=50.0, depth_ratio=4.0).complaints()
+    ['its spots have 50 counts, 4.0 times beyond every training section']
     """
 
     gene_coverage: float = float("nan")
@@ -52,7 +47,7 @@ class Shift:
     expected_share: float = float("nan")
 
     def to_dict(self) -> dict[str, float]:
-        """Plain numbers, for ``.uns``."""
+        """Convert to plain numbers, for ``.uns``."""
         return asdict(self)
 
     def complaints(self) -> list[str]:
@@ -72,7 +67,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class Reference:
-    """Mean composition, mean embedding and depth of every training section.
+    """Hold mean composition, mean embedding and depth of every training section.
 
     Attributes
     ----------
@@ -105,7 +100,7 @@ class Reference:
     def of(
         cls, profiles: Sequence[SectionProfile], images: Sequence[np.ndarray | None], n_genes: int, n_image: int
     ) -> Reference:
-        """Describe the training sections; the first section that has a modality stands in for those that lack it."""
+        """Describe the training sections; those that lack a modality repeat the first section that has it."""
         reference = cls.empty(len(profiles), n_genes, n_image)
         expression_means = [p.expression_mean for p in profiles if p.expression_mean is not None]
         if expression_means and n_genes:
@@ -130,7 +125,7 @@ class Reference:
 
     @property
     def usual(self) -> np.ndarray | None:
-        """Mean log composition of the training sections, (n_genes,) float64; None without expression."""
+        """Return the mean log composition of the training sections, (n_genes,) float64; None without expression."""
         return self.expression_means.astype(np.float64).mean(axis=0) if self.expression_means.size else None
 
     def compare(self, profile: SectionProfile) -> dict[str, float]:
@@ -152,14 +147,14 @@ class Reference:
 
 
 def _farther(ratio: float) -> str:
-    """A relative distance beyond 1 in words; "1.0 times as far" would read as nothing unusual."""
+    """Describe a relative distance above 1; "1.0 times as far" would not read as unusual."""
     if ratio < 1.05:
         return "slightly farther from any training section than they are from each other"
     return f"{ratio:.1f} times as far from any training section as they are from each other"
 
 
 def _relative(rows: np.ndarray, point: np.ndarray) -> float:
-    """Distance of a point to the nearest row, over the largest distance of a row to its nearest other row."""
+    """Divide the distance of a point to the nearest row by the largest distance of a row to its nearest other row."""
     if len(rows) < 2:
         return float("nan")
     between = np.linalg.norm(rows[:, None] - rows[None], axis=2)

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class CrossAttention(nn.Module):
-    """Multi-head attention of one query per sample, then a projection and a LayerNorm.
+    """Attend with one query per sample and several heads, then project and apply LayerNorm.
 
     Parameters
     ----------
@@ -33,13 +33,13 @@ class CrossAttention(nn.Module):
     def forward(self, query: Tensor, context: Tensor, mask: Tensor | None) -> Tensor:
         """Attend from ``query`` (b, width) to ``context`` (b, t, width); ``mask`` (b, t) is True for real tokens.
 
-        Keys and values are linear in the tokens, so they are never made: the query goes through the key's weights, and
-        the attended mean of the tokens through the value's. That is exact, and t times less work. The key's bias adds
-        the same to all tokens, which the softmax takes away.
+        Keys and values are linear in the tokens, so they are not computed: the weights of the key are applied to the
+        query, and those of the value to the attended mean of the tokens. This is exact, and t times less work. The
+        bias of the key adds the same to all tokens and does not change the softmax.
         """
-        asked = self.query(query).unflatten(-1, (self.heads, -1))
-        through_key = torch.einsum("bhd,hdw->bhw", asked, self._by_head(self.key))
-        logits = through_key @ context.mT / asked.shape[-1] ** 0.5
+        queries = self.query(query).unflatten(-1, (self.heads, -1))
+        token_weights = torch.einsum("bhd,hdw->bhw", queries, self._by_head(self.key))
+        logits = token_weights @ context.mT / queries.shape[-1] ** 0.5
         if mask is not None:
             logits = logits.masked_fill(~mask[:, None], float("-inf"))
         weights = F.dropout(logits.softmax(-1), self.dropout, self.training)

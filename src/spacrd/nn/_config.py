@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Interval, MaxLen
 
-# Bounds that a stored config is held to.
+# Bounds that a stored config is checked against.
 Inputs = Annotated[int, Interval(ge=0, le=1_000_000)]
 Width = Annotated[int, Interval(ge=1, le=65_536)]
 Rate = Annotated[float, Interval(ge=0, le=1)]
@@ -15,36 +15,35 @@ Rate = Annotated[float, Interval(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Sizes and switches of the network. The defaults are the authors' program (method sizes of the paper).
+    """Set sizes and switches of the network. The defaults are those of the authors' program.
 
     Attributes
     ----------
     n_genes, n_image
-        Widths of the inputs; 0 leaves the modality out and the other stands on both sides of the attention.
+        Widths of the inputs; 0 leaves the modality out, and the attention then reads the other one twice.
     hidden, width, dropout
         Hidden widths, output width and dropout of the two encoders.
     heads, attention_dropout
-        Cross-attention.
+        Number of heads and dropout of the cross-attention.
     latent, vae_hidden, head_hidden
-        RVAE and classifier.
+        Widths of the latent code, and of the hidden layers of the RVAE and the classifier.
     logvar_bound
         Bound on the absolute log-variance; None for unbounded.
     token_norm
         ``"neighbour"``: each feature is divided by its root sum of squares over the tokens (the authors' program);
         ``"feature"``: each token has unit length (paper eq. 3).
     missing_token
-        Learn a vector that stands for a modality a spot does not have; else its features are zero.
+        Replace a missing modality of a spot by a learned vector; else its features are zero.
     linear_votes
-        Average the logit with those of one linear classifier per modality on the neighbourhood mean of its inputs.
+        Average the logit with that of one linear classifier per modality, on its mean input over the neighbourhood.
     reads
-        Modalities the attention reads; where it reads one, that one stands on both sides. The others have their linear
-        vote alone. None: all there are.
+        Modalities that the attention reads (a single one twice); the others have a linear vote only. All if None.
     silent
-        Leave the attention's vote out of the logit: it then makes the latent code alone.
+        Leave the attention's vote out of the logit, so that it only makes the latent code.
     fused
-        False leaves out everything but the linear votes.
+        Whether there is more than the linear votes.
     attention, variational
-        False replaces the attention by a concatenation, or leaves the RVAE out (the paper's ablations).
+        False replaces the attention by a concatenation, or leaves the RVAE out (ablations of the paper).
 
     Examples
     --------
@@ -87,17 +86,17 @@ class NetworkConfig:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """``"image"`` and ``"expression"``, as far as there are inputs."""
+        """Return the modalities that have inputs, of ``"image"`` and ``"expression"``."""
         return tuple(name for name, n in (("image", self.n_image), ("expression", self.n_genes)) if n)
 
     @property
     def n_votes(self) -> int:
-        """Votes that count towards the logit."""
+        """Return the number of votes that are averaged to the logit."""
         return int(self.fused and not self.silent) + self.linear_votes * len(self.modalities)
 
     @property
     def latent_width(self) -> int:
-        """Width of the latent code."""
+        """Return the width of the latent code."""
         if not self.fused:
             return 0
         return self.latent if self.variational else self.width

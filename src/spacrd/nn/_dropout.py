@@ -1,4 +1,4 @@
-"""Dropout whose random numbers cost little on a CPU."""
+"""Dropout with random numbers that are cheap on a CPU."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 
 class Dropout(nn.Dropout):
-    """Dropout that on a CPU, where Torch draws one Bernoulli number at a time, draws whole random words.
+    """Draw dropout from whole random words on a CPU, where torch draws one Bernoulli number at a time.
 
-    Each value is dropped where its own 32 random bits lie below ``p``: the same distribution, several times faster.
+    A value is dropped where its 32 random bits lie below ``p``: the same distribution, several times faster.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -19,5 +19,5 @@ class Dropout(nn.Dropout):
             return F.dropout(x, self.p, self.training)
         words = torch.empty((x.numel() + 1) // 2, dtype=torch.int64).random_(-(2**63), None)
         bits = words.view(torch.int32)[: x.numel()].view(x.shape)
-        kept = bits >= int(self.p * 2**32) - 2**31
-        return x * kept.to(x.dtype).mul_(1 / (1 - self.p))
+        retained = bits >= int(self.p * 2**32) - 2**31
+        return x * retained.to(x.dtype).mul_(1 / (1 - self.p))

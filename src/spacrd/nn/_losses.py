@@ -39,7 +39,7 @@ def separation(class_means: Tensor, *, bound: float | None = None) -> Tensor:
 def reconstruction(decoded: Tensor, fused: Tensor, *, detach: bool) -> Tensor:
     """Compute the squared error, mean over spots and dimensions (eq. 16 sums over dimensions).
 
-    ``detach`` keeps the fusion network from making its own code easier to predict.
+    ``detach`` stops the gradient to the fused code, which else becomes easy to predict.
     """
     return F.mse_loss(decoded, fused.detach() if detach else fused)
 
@@ -47,8 +47,7 @@ def reconstruction(decoded: Tensor, fused: Tensor, *, detach: bool) -> Tensor:
 def vote_loss(votes: Tensor, counted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Compute the binary cross-entropy of the votes (b, h) that count, mean over spots, sum over votes (eq. 19).
 
-    Each vote answers for itself, so that none leans on another that a section may lack. ``weight`` holds those of the
-    two classes, (2,).
+    Each vote has its own loss, as a section may lack the others. ``weight`` holds the weights of the two classes, (2,).
     """
     losses = F.binary_cross_entropy_with_logits(votes, target[:, None].expand_as(votes), reduction="none")
     losses = losses * weight[target.long(), None]

@@ -9,7 +9,7 @@ from ._dropout import Dropout
 
 
 class ModalityEncoder(nn.Module):
-    """Linear, BatchNorm, ReLU, Dropout; the same again; Linear.
+    """Encode one modality: twice Linear, BatchNorm, ReLU and Dropout, then Linear.
 
     Parameters
     ----------
@@ -38,10 +38,10 @@ class ModalityEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, gather: Tensor | None = None) -> Tensor:
-        """Encode rows ``x`` (u, n_in), each repeated as ``gather`` (b,) says; (b, n_out).
+        """Encode rows ``x`` (u, n_in), repeated by the indices ``gather`` (b,); (b, n_out).
 
-        The first layer, the widest, runs once per distinct row; batch statistics and dropout see every copy,
-        so the result is distributed as if the rows had been repeated beforehand.
+        The first layer, the widest, runs once per distinct row; batch statistics and dropout see every copy, so the
+        result is distributed as if the rows had been repeated beforehand.
         """
         first = self.first(x)
         return self.rest(first if gather is None else torch.index_select(first, 0, gather))

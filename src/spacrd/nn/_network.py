@@ -19,7 +19,7 @@ CHUNK = 512
 
 @dataclass(frozen=True)
 class Tokens:
-    """A batch of neighbourhoods over the distinct spots that occur in it.
+    """Hold a batch of neighbourhoods and the features of the distinct spots in it.
 
     Attributes
     ----------
@@ -41,17 +41,17 @@ class Tokens:
 
 @dataclass(frozen=True)
 class Output:
-    """What the network says of a batch.
+    """Hold the output of the network for a batch.
 
     Attributes
     ----------
     logit
-        Of cancer, (b,): the mean of the votes that count.
+        Logit of cancer, (b,): the mean of the votes that count.
     votes, counted
-        Logits of the fused code and, with ``linear_votes``, of each modality's neighbourhood mean, (b, h); and which
-        of them count, (b, h) bool: a modality that a neighbourhood lacks has no vote.
+        Logits of the fused code and, with ``linear_votes``, of the mean input of each modality, (b, h); and which of
+        them count, (b, h) bool: a modality that a neighbourhood lacks has no vote.
     mean, logvar
-        Latent code, (b, latent).
+        Mean and log-variance of the latent code, (b, latent).
     fused
         Fused code, (b, width).
     """
@@ -65,17 +65,21 @@ class Output:
 
 
 def mean_vote(votes: Tensor, counted: Tensor) -> Tensor:
-    """Mean of the votes (b, h) that count; 0 where none does."""
+    """Average the votes (b, h) that count; 0 where none does."""
     return (votes * counted).sum(-1) / counted.sum(-1).clamp_min(1)
 
 
 class SpaCRDNetwork(nn.Module):
-    """Fuses image and expression of a spot and its neighbours into a cancer logit.
+    """Fuse image and expression of a spot and its neighbours into a logit of cancer.
 
     Parameters
     ----------
     config
         Sizes and switches.
+
+    References
+    ----------
+    Xue et al., SpaCRD, AAAI 2026; equations in the source are numbered as there.
 
     Examples
     --------
@@ -107,7 +111,7 @@ class SpaCRDNetwork(nn.Module):
         if c.missing_token:
             self.missing = nn.ParameterDict({name: nn.Parameter(0.02 * torch.randn(c.width)) for name in widths})
         if c.attention:
-            # Paper eqs. 10 and 11: the image asks the genes, and the genes ask the image.
+            # Paper eqs. 10 and 11: image queries on expression, and expression queries on the image.
             self.image_guided = CrossAttention(c.width, c.heads, c.attention_dropout)
             self.expression_guided = CrossAttention(c.width, c.heads, c.attention_dropout)
         self.fuse = nn.Linear(2 * c.width, c.width)
@@ -134,44 +138,46 @@ class SpaCRDNetwork(nn.Module):
         return tokens * squares.sum(1, keepdim=True).clamp_min(1e-24).rsqrt()
 
     def fuse_tokens(self, tokens: dict[str, Tensor], mask: Tensor | None) -> Tensor:
-        """Fused code (b, width) of neighbourhoods (b, t, width) of each modality (paper eqs. 7-12)."""
-        image, gene = tokens[self.reads[0]], tokens[self.reads[-1]]
+        """Fuse neighbourhoods (b, t, width) of each modality into a code (b, width) (paper eqs. 7-12)."""
+        image, expression = tokens[self.reads[0]], tokens[self.reads[-1]]
         if self.config.attention:
-            pair = self.image_guided(image[:, 0], gene, mask), self.expression_guided(gene[:, 0], image, mask)
+            pair = (
+                self.image_guided(image[:, 0], expression, mask),
+                self.expression_guided(expression[:, 0], image, mask),
+            )
         else:
-            pair = image[:, 0], gene[:, 0]
+            pair = image[:, 0], expression[:, 0]
         return self.fuse_norm(self.fuse(torch.cat(pair, dim=-1)))
 
     def seen(self, valid: dict[str, Tensor], index: Tensor, mask: Tensor | None) -> Tensor:
-        """Which neighbourhoods (b, t) have anything that the attention reads, (b,)."""
-        there = torch.stack([valid[name] for name in self.reads]).any(0)[index]
-        return (there if mask is None else there & mask).any(1)
+        """Tell which neighbourhoods (b, t) have a modality that the attention reads, (b,)."""
+        readable = torch.stack([valid[name] for name in self.reads]).any(0)[index]
+        return (readable if mask is None else readable & mask).any(1)
 
     def linear_terms(self, name: str, x: Tensor, valid: Tensor) -> Tensor:
-        """Linear term of each distinct spot and whether it counts, (u, 2); averaging them averages the inputs."""
+        """Compute the linear term of each distinct spot, and whether it counts, (u, 2)."""
         weight = valid.to(x.dtype)
-        # Costs little, and under autocast thousands of terms would be summed to three digits.
+        # Autocast would sum thousands of terms to three digits.
         with torch.autocast(x.device.type, enabled=False):
             return torch.stack([self.linear[name](x).squeeze(-1) * weight, weight], dim=-1)
 
     def linear_vote(self, name: str, terms: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Vote of a modality from the terms (b, t, 2) of a neighbourhood, and whether it counts, (b,)."""
+        """Compute the vote of a modality from the terms (b, t, 2) of a neighbourhood, and whether it counts, (b,)."""
         if mask is not None:
             terms = terms * mask[:, :, None]
         total, count = terms.sum(1).unbind(-1)
         return total / count.clamp_min(1.0) + self.linear_bias[name], count > 0
 
     def head(self, fused: Tensor | None, seen: Tensor, linear: list[tuple[Tensor, Tensor]]) -> Output:
-        """Latent code and logit of fused codes (paper eqs. 13, 18), averaged with the linear votes.
+        """Compute latent codes and logits of fused codes (paper eqs. 13, 18), averaged with the linear votes.
 
-        ``seen`` (b,) says which neighbourhoods have anything that the attention reads.
+        ``seen`` (b,) tells which neighbourhoods have a modality that the attention reads.
         """
         if fused is None:
-            votes = torch.stack([vote for vote, _ in linear], dim=-1)
-            counted = torch.stack([there for _, there in linear], dim=-1)
-            nothing = votes.new_zeros((len(votes), 0))
-            return Output(mean_vote(votes, counted), votes, counted, nothing, nothing, nothing)
-        # Logits of three digits, as autocast gives, would tie spots.
+            votes, counted = (torch.stack(pair, dim=-1) for pair in zip(*linear, strict=True))
+            empty = votes.new_zeros((len(votes), 0))
+            return Output(mean_vote(votes, counted), votes, counted, empty, empty, empty)
+        # Autocast would round logits to three digits, and spots would tie.
         with torch.autocast(fused.device.type, enabled=False):
             fused = fused.to(self.fuse.weight.dtype)
             if self.config.variational:
@@ -181,7 +187,7 @@ class SpaCRDNetwork(nn.Module):
                 mean, logvar, code = fused, torch.zeros_like(fused), fused
             deep = self.classifier(code).squeeze(-1)
         votes = torch.stack([deep, *(vote for vote, _ in linear)], dim=-1)
-        counted = torch.stack([seen, *(there for _, there in linear)], dim=-1)
+        counted = torch.stack([seen, *(counts for _, counts in linear)], dim=-1)
         first = int(self.config.silent)
         return Output(mean_vote(votes[:, first:], counted[:, first:]), votes, counted, mean, logvar, fused)
 
@@ -201,14 +207,14 @@ class SpaCRDNetwork(nn.Module):
         if self.training:
             tokens = {name: values.unflatten(0, batch.index.shape) for name, values in embedded.items()}
             return self._vote(tokens, terms, batch.valid, batch.index, batch.mask)
-        found = []
-        # Some at a time, whose tokens stay in the cache.
+        outputs = []
+        # In chunks whose tokens fit into the cache.
         for start in range(0, len(batch.index), CHUNK):
             index = batch.index[start : start + CHUNK]
             mask = None if batch.mask is None else batch.mask[start : start + CHUNK]
             tokens = {name: values[index] for name, values in embedded.items()}
-            found.append(self._vote(tokens, terms, batch.valid, index, mask))
-        return Output(*(torch.cat([getattr(part, f.name) for part in found]) for f in fields(Output)))
+            outputs.append(self._vote(tokens, terms, batch.valid, index, mask))
+        return Output(*(torch.cat([getattr(output, f.name) for output in outputs]) for f in fields(Output)))
 
     def _vote(
         self,
@@ -218,7 +224,7 @@ class SpaCRDNetwork(nn.Module):
         index: Tensor,
         mask: Tensor | None,
     ) -> Output:
-        """Output of neighbourhoods ``index`` (b, t) with ``tokens`` (b, t, width)."""
+        """Score neighbourhoods ``index`` (b, t) with ``tokens`` (b, t, width)."""
         linear = [self.linear_vote(name, values[index], mask) for name, values in terms.items()]
         tokens = {name: self.normalise(values, mask) for name, values in tokens.items()}
         return self.head(self.fuse_tokens(tokens, mask) if tokens else None, self.seen(valid, index, mask), linear)

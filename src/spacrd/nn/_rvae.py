@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class RVAE(nn.Module):
-    """Encoder to a Gaussian, decoder back, and one learned prior mean per class.
+    """Encode the fused code to a Gaussian and decode it, with one learned prior mean per class.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class RVAE(nn.Module):
         self.class_means = nn.Parameter(0.01 * torch.randn(2, latent))
 
     def encode(self, fused: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance, each (b, latent)."""
+        """Return mean and log-variance, each (b, latent)."""
         hidden = self.encoder(fused)
         logvar = self.logvar(hidden)
         if self.logvar_bound is not None:
@@ -45,5 +45,5 @@ class RVAE(nn.Module):
         return self.mean(hidden), logvar
 
     def decode(self, mean: Tensor, logvar: Tensor) -> Tensor:
-        """Reconstruction from one sample of the posterior."""
+        """Reconstruct the fused code from one sample of the posterior."""
         return self.decoder(mean + torch.exp(0.5 * logvar) * torch.randn_like(mean))

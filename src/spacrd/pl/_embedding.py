@@ -106,11 +106,8 @@ def embedding(
     Examples
     --------
     >>> import spacrd
-    >>> training, section = (
-    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
-    ... )
-    >>> positive = ["invasive cancer", "cancer in situ"]
-    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
     >>> spacrd.tl.score(section, model)
     >>> axes = spacrd.pl.embedding(section, color=["spacrd_likelihood", "pathologist"])
     """

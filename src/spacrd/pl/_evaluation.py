@@ -175,12 +175,9 @@ def evaluation(
     Examples
     --------
     >>> import spacrd
-    >>> sections = [
-    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, library_id=name, seed=seed)
-    ...     for seed, name in enumerate(["one", "two", "three"])
-    ... ]
-    >>> positive = ["invasive cancer", "cancer in situ"]
-    >>> result = spacrd.tl.cross_validate(sections, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> toys = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3)]
+    >>> fast = {"modality": "expression", "members": 1, "max_epochs": 2}
+    >>> result = spacrd.tl.cross_validate(toys, "pathologist", positive="invasive cancer", **fast)
     >>> axes = spacrd.pl.evaluation(result, save="evaluation.png")
     """
     if not all(hasattr(result, name) for name in ("likelihoods", "per_section", "positive")):

@@ -104,13 +104,10 @@ def explain(
     Examples
     --------
     >>> import spacrd
-    >>> training, section = (
-    ...     spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=seed) for seed in (0, 1)
-    ... )
-    >>> positive = ["invasive cancer", "cancer in situ"]
-    >>> model = spacrd.tl.fit(training, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
     >>> spacrd.tl.score(section, model)
-    >>> spacrd.tl.explain(section, model, n_steps=4)
+    >>> spacrd.tl.explain(section, model)
     >>> axes = spacrd.pl.explain(section, region="cancer", save="genes.png")
     """
     check_positive_int(n_genes, "n_genes")

@@ -91,9 +91,8 @@ def history(
     Examples
     --------
     >>> import spacrd
-    >>> section = spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60)
-    >>> positive = ["invasive cancer", "cancer in situ"]
-    >>> model = spacrd.tl.fit(section, "pathologist", positive=positive, members=1, max_epochs=2)
+    >>> sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(2)]
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
     >>> axes = spacrd.pl.history(model)
     """
     import pandas as pd

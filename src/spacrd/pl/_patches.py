@@ -180,8 +180,11 @@ def patches(
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> spacrd.pp.extract_patches([*training, section])
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> ax = spacrd.pl.patches(section, n=4, save="patches.png")
     """
     check_positive_int(n, "n")

@@ -96,10 +96,10 @@ def pseudospots(
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
+    Spots take the place of cells here, and circles of 250 um that of spots:
 
-    Spots stand in for cells here, and circles of 250 um for spots:
-
+    >>> import spacrd
+    >>> section = spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60)
     >>> spots = spacrd.pp.pseudospots(section, diameter_um=250, pitch_um=250)
     >>> spots["table"].n_obs < section["table"].n_obs
     True

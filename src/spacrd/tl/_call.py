@@ -1,4 +1,4 @@
-"""Called regions of the spots of a section, and a verdict on the section as a whole."""
+"""Call the regions of the spots of a section, and judge whether it holds a tumour."""
 
 from __future__ import annotations
 
@@ -11,42 +11,35 @@ from .._keys import CANCER, NO_TUMOUR, NORMAL, TUMOUR, UNCERTAIN, UNCLEAR
 from ._mixture import Threshold, find_threshold
 
 FEW = 0.01
-"""Share of a section's spots, and at least :data:`LEAST` spots, that make a tumour."""
+"""Share of the spots of a section that make a tumour; at least :data:`LEAST` spots."""
 LEAST = 3
 
 
 def verdict(likelihood: np.ndarray, interval: np.ndarray | None = None) -> str:
     """Judge whether a section holds a tumour at all, without labels.
 
-    A spot speaks for a tumour if its likelihood is 0.5 or more. The verdict is ``"tumour"`` if enough spots (one in a
-    hundred, at least three) do so by more than a standard error, ``"no tumour"`` if fewer do so at all, else
-    ``"unclear"``.
-
-    Parameters
-    ----------
-    likelihood
-        (n,) probabilities; NaN are left out.
-    interval
-        Of one standard error, (n, 2); None or NaN if the model cannot tell.
+    ``"tumour"`` if at least one spot in a hundred, and three spots, have a likelihood of 0.5 or more with the lower end
+    of their interval of one standard error (n, 2); ``"no tumour"`` if fewer have it at all; else ``"unclear"``. Spots
+    without a likelihood are left out; those without an interval count with their likelihood.
     """
-    kept = np.isfinite(likelihood)
-    likely = likelihood[kept]
-    lower = likely if interval is None else interval[kept, 0]
-    lower = np.where(np.isfinite(lower), lower, likely)
-    enough = max(LEAST, FEW * len(likely))
+    scored = np.isfinite(likelihood)
+    likelihood = likelihood[scored]
+    lower = likelihood if interval is None else interval[scored, 0]
+    lower = np.where(np.isfinite(lower), lower, likelihood)
+    enough = max(LEAST, FEW * len(likelihood))
     if (lower >= 0.5).sum() >= enough:
         return TUMOUR
-    return NO_TUMOUR if (likely >= 0.5).sum() < enough else UNCLEAR
+    return NO_TUMOUR if (likelihood >= 0.5).sum() < enough else UNCLEAR
 
 
 @dataclass(frozen=True)
 class Call:
-    """Verdict, threshold and called regions of one section.
+    """Hold verdict, threshold and called regions of one section.
 
     Attributes
     ----------
     verdict
-        As :func:`verdict` gives it.
+        Result of :func:`verdict`.
     threshold
         Likelihood from which a spot is called cancer.
     region
@@ -58,7 +51,7 @@ class Call:
     region: np.ndarray
 
     def record(self) -> dict[str, Any]:
-        """Describe the call by plain values for ``.uns``."""
+        """Convert the call to plain values for ``.uns``."""
         return {
             "threshold": self.threshold.threshold,
             "threshold_method": self.threshold.method,
@@ -87,7 +80,7 @@ def call_regions(likelihood: np.ndarray, threshold: float, interval: np.ndarray 
     """Call the region of each spot, object (n,).
 
     ``"cancer"`` from the threshold on and ``"normal"`` below; ``"uncertain"`` where the interval of one standard error
-    has the threshold inside; NaN without a likelihood.
+    contains the threshold; NaN without a likelihood.
     """
     called = np.where(likelihood >= threshold, CANCER, NORMAL).astype(object)
     if interval is not None:

@@ -1,4 +1,4 @@
-"""Hold each section, or each patient, out from everything that is fitted."""
+"""Cross-validate over sections or patients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
     from spatialdata import SpatialData
 
-_OWN = {
+_SET_BY_FOLD = {
     "data",
     "label_key",
     "positive",
@@ -55,7 +55,7 @@ _OWN = {
 }
 """Arguments of ``fit`` that every fold sets itself."""
 FIT_DEFAULTS = {
-    name: parameter.default for name, parameter in inspect.signature(fit).parameters.items() if name not in _OWN
+    name: parameter.default for name, parameter in inspect.signature(fit).parameters.items() if name not in _SET_BY_FOLD
 }
 
 
@@ -79,11 +79,10 @@ def cross_validate(
     threshold: Literal["gmm"] | float = "gmm",
     **fit_kwargs: Any,
 ) -> CrossValidation:
-    """Score every section with a model that has not seen it, nor any other section of its group.
+    """Score every section with a model that was fitted without it and the other sections of its group.
 
-    Everything fitted (genes, network, stopping, baselines) sees the training sections alone. The held-out section is
-    scored as :func:`spacrd.tl.score` does it: genes matched by name, features scaled by its own values, regions called
-    without labels. Nothing is written into the data.
+    Genes, network and baselines are fitted on the training sections only. The held-out section is scored as by
+    :func:`spacrd.tl.score`, without its labels. Nothing is written into the data.
 
     Parameters
     ----------
@@ -102,20 +101,19 @@ def cross_validate(
         default every section by itself, with a warning if a column like ``patient`` or ``donor`` has the same value
         in two sections.
     ignore
-        Classes left out of the metrics, as in :func:`spacrd.metrics.evaluate`. They are still fitted on as negative;
-        leave them out of both with ``negative``. :meth:`CrossValidation.evaluate` does it afterwards.
+        Classes left out of the metrics, as in :func:`spacrd.metrics.evaluate`. They are still negative in the fit; to
+        leave them out of both, use ``negative``. To leave them out afterwards, use :meth:`CrossValidation.evaluate`.
     baselines
         Simple classifiers to run in the same folds: all that the modalities allow, none, or some of
 
         - ``"logistic own genes"``: logistic regression (balanced, C = 0.01) on all genes of the spot;
-        - ``"logistic neighbourhood genes"``: on their means over the spot and its neighbours;
+        - ``"logistic neighbourhood genes"``: on the means of genes over the spot and its neighbours;
         - ``"logistic image"``: on such means of the image features;
         - ``"logistic both"``: on both means;
-        - ``"gradient boosting"``: on both means (of the 500 most variable genes), or on the one there is;
-        - ``"concatenation MLP"``: a small network on principal components of the spot's own genes and image features,
-          or of those there are.
+        - ``"gradient boosting"``: on the means that there are, of the 500 most variable genes and the image features;
+        - ``"concatenation MLP"``: a small network on principal components of the spot's genes and image features.
 
-        They read log-normalised counts of all genes the training sections share (or of ``genes``), scaled to [0, 1]
+        Counts of all genes that the training sections share (or of ``genes``) are log-normalised and scaled to [0, 1]
         within each section.
     seeds
         Seeds to repeat every fit with. Baselines without randomness run once, under the first seed.
@@ -123,8 +121,8 @@ def cross_validate(
         Processes to spread fits over, as in joblib: 1 if None, all cores if -1. Every fit uses one thread, so the
         results do not depend on this. On a GPU, keep 1.
     resume
-        Folder to keep finished fits in. Called again with the same data and arguments, those are read instead of
-        fitted; seeds and baselines may be added. A folder of other data or arguments is refused.
+        Folder to store finished fits in. A later call with the same data and arguments reads them; seeds and baselines
+        may be added.
     modality
         ``"image"`` or ``"expression"`` to use one alone; by default what the sections have.
     image_rep
@@ -146,21 +144,28 @@ def cross_validate(
 
     Raises
     ------
-    TypeError, KeyError, ValueError
-        If something is missing or cannot be what it is said to be: fewer than two groups, a fold whose training
-        sections lack a class, an unknown baseline or argument, a ``resume`` folder of something else.
+    TypeError
+        If an argument is of the wrong type, or :func:`spacrd.tl.fit` has no such argument.
+    KeyError
+        If a column, layer, table or group is missing.
+    ValueError
+        If there are fewer than two groups, the training sections of a fold lack a class, a baseline is not known, or
+        the ``resume`` folder is of other data or arguments.
     RuntimeError
         If one of ``n_jobs`` processes dies.
 
+    See Also
+    --------
+    spacrd.metrics.evaluate : Metrics of scored sections.
+
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> result = spacrd.tl.cross_validate(
-    ...     sections, "pathologist", positive=positive, baselines=False, members=1, max_epochs=2
-    ... )
+    >>> import spacrd
+    >>> toys = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3)]
+    >>> fast = {"modality": "expression", "baselines": False, "members": 1, "max_epochs": 2}
+    >>> result = spacrd.tl.cross_validate(toys, "pathologist", positive="invasive cancer", **fast)
     >>> result.per_section("auc").columns.to_list()
-    ['toy_0', 'toy_1', 'toy_2', 'mean']
+    ['toy_1', 'toy_2', 'toy_3', 'mean']
     """
     labels = ClassLabels.resolve(label_key, positive, negative)
     ignored = ignore_values(ignore, labels.positive)
@@ -169,7 +174,7 @@ def cross_validate(
     find_threshold(np.empty(0), threshold)
     seeds = _seeds(seeds)
     settings = _fold_settings(fit_kwargs, labels, threshold)
-    read = read_training(
+    training = read_training(
         sections,
         labels,
         modality=modality,
@@ -179,20 +184,21 @@ def cross_validate(
         scale=settings.fit.max_distance_um is not None,
         unique_names=True,
     )
-    pieces = fold_sections(read, labels, group_key)
-    folds = make_folds(pieces, label_key)
-    available = {name for name in ("expression", "image") if any(_has(piece.arrays, name) for piece in pieces)}
+    fold_data = fold_sections(training, labels, group_key)
+    folds = make_folds(fold_data, label_key)
+    available = {name for name in ("expression", "image") if any(_has(section.arrays, name) for section in fold_data)}
     models = [SPACRD, *_chosen(baselines, available)]
-    for column, patients in shared_patients([section for section, _ in read], [p.group for p in pieces]).items():
+    groups = [section.group for section in fold_data]
+    for column, patients in shared_patients([section for section, _ in training], groups).items():
         warn(
             f"Sections of one patient stand on both sides of a fold: obs[{column!r}] has {quote_names(patients, 5)} in "
             f"several groups. The metrics are then too good. Hold patients out together with group_key={column!r}."
         )
     store = None
     if resume is not None:
-        store = Store.open(resume, _arguments(pieces, folds, labels, settings))
-    runs = run_all(models, seeds, folds, pieces, settings, store=store, n_jobs=n_jobs)
-    likelihoods, facts = tables(runs, models, pieces)
+        store = Store.open(resume, _arguments(fold_data, folds, labels, settings))
+    runs = run_all(models, seeds, folds, fold_data, settings, store=store, n_jobs=n_jobs)
+    likelihoods, facts = tables(runs, models, fold_data)
     metrics = metrics_table(likelihoods, facts, labels.positive, labels.negative, ignored)
     return CrossValidation(metrics, likelihoods, labels.positive, labels.negative, ignored)
 
@@ -202,15 +208,15 @@ def _has(arrays: SectionArrays, modality: str) -> bool:
 
 
 def _seeds(seeds: Sequence[int]) -> list[int]:
-    listed = [seeds] if np.isscalar(seeds) else list(seeds)
-    checked = [check_positive_int(seed, "seeds", minimum=0) for seed in listed]
+    given = [seeds] if np.isscalar(seeds) else list(seeds)
+    checked = [check_positive_int(seed, "seeds", minimum=0) for seed in given]
     if not checked or len(set(checked)) < len(checked):
-        raise ValueError(f"seeds must be at least one number, each once; got {listed}.")
+        raise ValueError(f"seeds must be at least one number, each once; got {given}.")
     return checked
 
 
 def _fold_settings(given: Mapping[str, Any], labels: ClassLabels, threshold: str | float) -> FoldSettings:
-    """Check the arguments of ``fit``, all but those a fold sets itself."""
+    """Check the arguments of ``fit`` that folds share."""
     unknown = [name for name in given if name not in FIT_DEFAULTS]
     if unknown:
         hint = " Use `seeds`." if "seed" in unknown else ""
@@ -243,12 +249,12 @@ def _chosen(baselines: bool | str | Sequence[str], available: set[str]) -> list[
 
 
 def _arguments(
-    pieces: Sequence[FoldSection],
+    fold_data: Sequence[FoldSection],
     folds: Sequence[Fold],
     labels: ClassLabels,
     settings: FoldSettings,
 ) -> dict[str, Any]:
-    """Describe what decides a fit, apart from model, seed and fold."""
+    """Describe the data and arguments that all fits share, to compare with a ``resume`` folder."""
     if settings.callbacks:
         raise ValueError("resume cannot tell whether callbacks are the same as before: leave one of the two out.")
     return {
@@ -258,5 +264,5 @@ def _arguments(
         **asdict(settings.fit),
         **asdict(settings.hardware),
         "groups": [fold.group for fold in folds],
-        "sections": {piece.name: piece.digest() for piece in pieces},
+        "sections": {section.name: section.digest() for section in fold_data},
     }

@@ -1,4 +1,4 @@
-"""What the likelihoods of a fitted model rest on."""
+"""Explain likelihoods by modalities, genes and neighbours."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 MAX_REGIONS = 100
-"""More categories than this are no regions."""
+"""Most categories of a column of regions."""
 
 
 def explain(
@@ -39,18 +39,15 @@ def explain(
     device: str | None = None,
     copy: bool = False,
 ) -> AnnData | SpatialData | None:
-    """Say what the likelihood of every spot, and the call of every region, rests on.
+    """Explain the likelihoods of spots by contributions of modalities, genes and neighbours.
 
-    A likelihood comes about in two steps. The votes of the networks say how much more like cancer a spot is than the
-    section's mean spot; then all logits of the section move by one number, until they hold the expected share of
-    cancer, and bend at the ends. The first step is taken apart here: contributions are differences of the logit between
-    a spot and the mean spot of its section, positive towards cancer, and they add up. (A model that is not calibrated
-    has no second step; ``base`` then holds the logit of the mean spot.)
+    Contributions are differences of the logit between a spot and the mean spot of its section, positive towards cancer.
+    They add up to the logit before it is shifted to the expected share of cancer and bounded (see
+    :class:`spacrd.model.Calibration`); without a calibration, to the logit.
 
-    Linear votes are divided exactly. If the attention votes, its vote is divided by integrated gradients (Sundararajan,
-    Taly, Yan, ICML 2017), with the section's mean input as the baseline of a spot and its neighbours; the sum then
-    holds up to a small error, which is recorded. Contributions describe the model, not the tissue: of genes that go
-    together, the model may use only one.
+    Linear votes are divided exactly. The attention's vote is divided by integrated gradients [1]_ from the section's
+    mean input, with a small error that is recorded. Contributions describe the model, not the tissue: of correlated
+    genes, the model may use only one.
 
     Parameters
     ----------
@@ -59,7 +56,7 @@ def explain(
     model
         The model that scored ``data``.
     n_steps
-        Points of the integral for the attention's vote; more make the recorded error smaller.
+        Points of the integral for the attention's vote; more make the error smaller.
     groupby
         ``.obs`` column of regions over which contributions of genes are averaged; the regions that
         :func:`spacrd.tl.score` called, ``.obs["spacrd_region"]``, if None.
@@ -85,30 +82,43 @@ def explain(
     The copy if ``copy``, else None. Written, in units of the logit, NaN where a spot has no likelihood:
 
     - ``.obsm["spacrd_contributions"]``: DataFrame float32, columns ``image`` and ``expression``, as far as the model
-      reads them, and ``base``: what no input adds (missing modalities and neighbours). Their sum is explained.
-    - ``.obsm["spacrd_sources"]``: DataFrame float32, columns ``own``, ``neighbours`` and ``propagation``: evidence of
-      the spot itself, of its nearest neighbours, and what diffusion over the section brings. Their sum is that of the
+      reads them, and ``base``: the effect of missing modalities and neighbours.
+    - ``.obsm["spacrd_sources"]``: DataFrame float32, columns ``own``, ``neighbours`` and ``propagation``: contributions
+      of the spot itself, of its nearest neighbours, and of propagation over the section. Their sum is that of the
       modalities.
     - ``.varm["spacrd_contributions"]``: DataFrame float32 (n_vars, regions): mean contribution of each gene over the
       spots of a region, of all sections together; NaN for genes the model does not read. Only if it reads expression.
-    - ``.uns["spacrd"]["spacrd_explanation"]``: model, ``attention`` (``"votes"``, ``"silent"``: it makes the latent
-      code alone and adds nothing, or ``"none"``), a table ``regions`` of their spots and mean contributions, and per
-      section the largest error of the integral.
+    - ``.uns["spacrd"]["spacrd_explanation"]``: model, ``attention`` (``"votes"``, ``"silent"``: it only makes the
+      latent code, or ``"none"``), a table ``regions`` of their numbers of spots and mean contributions, and the largest
+      error of the integral of each section.
 
     Raises
     ------
-    TypeError, KeyError, ValueError
-        If something is missing or does not fit; ``data`` is then as it was.
+    TypeError
+        If ``model`` is not a model, or the column of regions holds numbers.
+    KeyError
+        If a column, layer or table is missing.
+    ValueError
+        If the section does not fit the model, or an argument is out of bounds; ``data`` is then unchanged.
+
+    See Also
+    --------
+    spacrd.pl.explain : Plot the contributions.
+
+    References
+    ----------
+    .. [1] Sundararajan, Taly, Yan, Axiomatic attribution for deep networks, ICML 2017.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> spacrd.tl.explain(section, model, n_steps=4)
+    >>> import spacrd
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> spacrd.tl.score(section, model)
+    >>> spacrd.tl.explain(section, model)
     >>> section["table"].obsm["spacrd_contributions"].columns.to_list()
-    ['image', 'expression', 'base']
-    >>> genes = section["table"].varm["spacrd_contributions"]["cancer"].nlargest(5)
-    >>> len(genes)
+    ['expression', 'base']
+    >>> len(section["table"].varm["spacrd_contributions"]["cancer"].nlargest(5))  # genes
     5
     """
     check_model(model)
@@ -176,7 +186,7 @@ def _mean_by_region(explained: pd.DataFrame, members: pd.DataFrame) -> pd.DataFr
 
 
 def _regions(table: AnnData, column: str, *, called: bool) -> pd.DataFrame:
-    """Find which spots belong to each region, (n_obs, r) bool; names are such that AnnData can store them."""
+    """Find which spots belong to each region, (n_obs, r) bool, under names that AnnData can store."""
     hint = "Score first with spacrd.tl.score, or name a column of regions with `groupby`."
     check_key(column, table.obs.columns, "obs column", hint=hint if called else "")
     values = table.obs[column]

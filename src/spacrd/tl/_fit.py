@@ -47,7 +47,7 @@ def fit(
     strategy: str = "auto",
     callbacks: Sequence[Callback] = (),
 ) -> SpaCRD:
-    """Fit a model on annotated sections. Nothing is written into the data.
+    """Fit a model on annotated sections; nothing is written into the data.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def fit(
     n_top_genes
         Genes to keep, chosen by variability without labels among those all sections share.
     genes
-        Genes to use instead.
+        Genes to use instead of choosing.
     n_neighbors
         Neighbours beside the spot itself, within its section.
     max_distance
@@ -91,13 +91,13 @@ def fit(
     members
         Networks to train and average; the recipe's if None.
     seed
-        Of weights, batches, dropout and sampling. The same seed on a CPU gives the same weights bit by bit.
+        Seed of weights, batches, dropout and sampling. On a CPU, the same seed gives the same weights bit by bit.
     device
         Torch device; the package setting if None.
     precision
         ``"bf16-mixed"`` for autocast to bfloat16: faster where the device has it, not the same weights.
     devices
-        Devices of this machine to train on, one process each, every batch shared out among them.
+        Devices of this machine to train on, one process each; batches are divided among them.
     strategy
         Name of a Lightning strategy that says how the processes are launched.
     callbacks
@@ -105,12 +105,26 @@ def fit(
 
     Returns
     -------
-    The fitted model with its data contract and training history.
+    The fitted model with its training history.
 
     Raises
     ------
-    TypeError, KeyError, ValueError
-        If something is missing or cannot be what it is said to be.
+    TypeError
+        If an argument is of the wrong type.
+    KeyError
+        If a column, layer, embedding or table is missing.
+    ValueError
+        If the labels lack a class, the counts are not counts, the sections do not fit each other, or an argument is out
+        of bounds.
+
+    See Also
+    --------
+    spacrd.tl.score : Score sections with the model.
+    spacrd.train.fit_sections : The same for arrays.
+
+    References
+    ----------
+    Xue et al., SpaCRD, AAAI 2026. The recipe ``"published"`` follows the authors' program.
 
     Examples
     --------
@@ -119,11 +133,9 @@ def fit(
     >>> for section in sections:
     ...     spacrd.pp.extract_patches(section)
     >>> cancer = ["invasive cancer", "cancer in situ"]
-    >>> model = spacrd.tl.fit(sections, "pathologist", positive=cancer, members=1, max_epochs=2)
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive=cancer, members=1, max_epochs=2)  # real fits: no limits
     >>> model.config.modalities
     ('image', 'expression')
-
-    A real fit goes without ``members`` and ``max_epochs``: the recipe knows them.
     """
     labels = ClassLabels.resolve(label_key, positive, negative)
     if modality is not None:

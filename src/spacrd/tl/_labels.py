@@ -1,4 +1,4 @@
-"""Classes that are cancer and classes that are not, and the targets they make of a section's labels."""
+"""Turn the labels of sections into targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassLabels:
-    """Classes of a label column.
+    """Hold the classes of a label column that are cancer and those that are not.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class ClassLabels:
     positive
         Classes that are cancer.
     negative
-        Classes that are not cancer, every other class being unlabelled; None if all others are not cancer.
+        Classes that are not cancer, all others being unlabelled; None if all others are not cancer.
     """
 
     label_key: str
@@ -122,7 +122,7 @@ def _listed(value: Any, argument: str) -> tuple[str, ...]:
     """Return a class, or a list of them, as text."""
     if value is None or isinstance(value, Mapping):
         raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
-    listed = [value] if np.isscalar(value) else list(value)
-    if not listed:
+    classes = [value] if np.isscalar(value) else list(value)
+    if not classes:
         raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
-    return tuple(dict.fromkeys(map(class_name, listed)))
+    return tuple(dict.fromkeys(map(class_name, classes)))

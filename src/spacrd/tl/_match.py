@@ -1,4 +1,4 @@
-"""Check that a section has what a model reads."""
+"""Check that a section fits a model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..features import ExpressionContract, ImageContract, SectionArrays
 from ..model import SpaCRD
 
 LOW_COVERAGE = 0.5
-"""Share of the model's genes below which a section is warned about."""
+"""Share of the model's genes below which a warning is given."""
 
 
 def check_model(model: object) -> None:
@@ -24,25 +24,16 @@ def check_model(model: object) -> None:
 
 
 def check_match(section: SectionArrays, model: SpaCRD, *, on_mismatch: str, done: str) -> None:
-    """Compare a section with the data contract of a model.
+    """Raise or warn if a section does not fit a model.
 
-    Parameters
-    ----------
-    section
-        The section.
-    model
-        The model.
-    on_mismatch
-        ``"error"`` or ``"warn"``: what to do about an embedding made in another way than the model's.
-    done
-        What will be done with the section, for messages: ``"scored"`` or ``"explained"``.
+    ``on_mismatch`` is ``"error"`` or ``"warn"``, for an embedding that was made in another way than the model's;
+    ``done`` is ``"scored"`` or ``"explained"``, for messages.
 
     Raises
     ------
     ValueError
         If the section lacks the only modality of the model, its embedding has another width or, with
-        ``on_mismatch="error"``, another origin; or if none of its genes is the model's, or they are named as in another
-        organism.
+        ``on_mismatch="error"``, another origin; or if it has none of the model's genes, or those of another organism.
     """
     image, expression = model.config.image, model.config.expression
     if image is not None:
@@ -107,14 +98,14 @@ def _check_genes(name: str, genes: np.ndarray, contract: ExpressionContract) -> 
 
 
 def _check_organism(name: str, genes_of_model: Sequence[str], genes: np.ndarray, available: np.ndarray) -> None:
-    """Refuse names that are the model's but for their case: 'ERBB2' is human, 'Erbb2' is a gene of the mouse."""
+    """Raise if the names differ from the model's in their case: 'ERBB2' is a human gene, 'Erbb2' is of the mouse."""
     by_casefold = {gene.casefold(): gene for gene in map(str, genes)}
     alike = np.array([gene.casefold() in by_casefold for gene in genes_of_model])
     if alike.mean() >= LOW_COVERAGE:
-        wanted = str(np.asarray(genes_of_model)[alike & ~available][0])
+        gene = str(np.asarray(genes_of_model)[alike & ~available][0])
         raise ValueError(
             f"Section {name!r} has {available.sum()} of the model's {len(available)} genes, and {alike.sum()} if upper "
-            f"and lower case were the same: the section has {by_casefold[wanted.casefold()]!r}, the model reads "
-            f"{wanted!r}. These are names of another organism. Score with a model of the same organism; if the names "
+            f"and lower case were the same: the section has {by_casefold[gene.casefold()]!r}, the model reads "
+            f"{gene!r}. These are names of another organism. Score with a model of the same organism; if the names "
             "were only written differently, rename `var_names`."
         )

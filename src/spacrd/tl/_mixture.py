@@ -1,4 +1,4 @@
-"""Label-free threshold of the likelihoods of one section (paper 2.3)."""
+"""Find a threshold of likelihoods without labels (paper 2.3)."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 MIN_SPOTS = 20
-"""With fewer scored spots a mixture is not fitted."""
+"""Fewest scored spots for a mixture."""
 BOUNDS = (0.2, 0.8)
-"""Likelihoods between which a mixture may cut: it splits scores, and does not know what they mean."""
+"""Lowest and highest threshold of a mixture, which splits likelihoods whatever they mean."""
 MAX_SPOTS = 20_000
-"""Of more spots than these, evenly spaced order statistics stand for all."""
+"""Most order statistics, evenly spaced, that a mixture is fitted on."""
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """A threshold and how it came to be.
+    """Hold a threshold and how it was found.
 
     Attributes
     ----------
     threshold
         Likelihood from which a spot is called cancer.
     method
-        In words, with the fallback that was taken, if any.
+        Description of the method, with the fallback if one was used.
     means, sds, weights
-        The two components on the logit scale, lower mean first; empty without a mixture.
+        Components of the mixture on the logit scale, lower mean first, (2,); empty without a mixture.
     """
 
     threshold: float
@@ -36,7 +36,7 @@ class Threshold:
 
 
 def _crossing(means: np.ndarray, sds: np.ndarray, weights: np.ndarray) -> float | None:
-    """Where the two weighted densities are equal between the means, or None."""
+    """Find where the two weighted densities are equal between the means; None if nowhere."""
     from scipy.optimize import brentq
     from scipy.stats import norm
 
@@ -52,30 +52,24 @@ def _crossing(means: np.ndarray, sds: np.ndarray, weights: np.ndarray) -> float 
 def mixture_cut(likelihood: np.ndarray) -> Threshold:
     """Cut at the crossing of a two-component Gaussian mixture of the logits.
 
-    The mixture is fitted on the logit scale, where a classifier's scores are closer to Gaussian and are not
-    bounded. One Gaussian that explains the scores as well (by BIC) means there are not two groups to tell apart:
-    the cut is then a likelihood of 0.5, and the method says so. Densities that do not cross between the means
-    are cut half way between them. A cut outside :data:`BOUNDS` is held there: two groups of normal spots can look
-    like two groups too, and no spot with a likelihood of 0.05 should be called cancer.
-
-    Parameters
-    ----------
-    likelihood
-        (n,) probabilities; NaN are left out.
+    Logits of classifiers are closer to Gaussian than likelihoods, and not bounded. If one Gaussian fits as well (by
+    BIC), the threshold is 0.5. If the densities do not cross between the means, the threshold is half way between
+    them. It is clipped to :data:`BOUNDS`, as two groups of normal spots can make a mixture too. NaN are left out.
     """
     from sklearn.mixture import GaussianMixture
 
-    kept = np.asarray(likelihood, dtype=np.float64)
-    kept = np.clip(kept[np.isfinite(kept)], 1e-6, 1 - 1e-6)
-    if len(kept) < MIN_SPOTS:
-        return Threshold(0.5, f"0.5 (only {len(kept)} scored spots, a mixture needs {MIN_SPOTS})")
-    logit = np.sort(np.log(kept / (1 - kept)))[:, None]
-    if len(logit) > MAX_SPOTS:  # evenly spaced order statistics: quick at a million cells, whatever their order
+    scored = np.asarray(likelihood, dtype=np.float64)
+    scored = np.clip(scored[np.isfinite(scored)], 1e-6, 1 - 1e-6)
+    if len(scored) < MIN_SPOTS:
+        return Threshold(0.5, f"0.5 (only {len(scored)} scored spots, a mixture needs {MIN_SPOTS})")
+    logit = np.sort(np.log(scored / (1 - scored)))[:, None]
+    if len(logit) > MAX_SPOTS:
         logit = logit[np.linspace(0, len(logit) - 1, MAX_SPOTS).round().astype(np.int64)]
     if np.ptp(logit) < 1e-6:
         return Threshold(0.5, "0.5 (all likelihoods are equal)")
-    one = GaussianMixture(1, random_state=0).fit(logit)  # else it draws from the caller's random numbers
-    # Started from the tails too: k-means alone halves a large group and overlooks a small one.
+    # With a random state of its own: without, it would draw from the caller's random numbers.
+    one = GaussianMixture(1, random_state=0).fit(logit)
+    # From the tails too: k-means splits a large group and misses a small one.
     starts = [None, *(np.quantile(logit, tails)[:, None] for tails in ((0.05, 0.99), (0.01, 0.95)))]
     fits = [
         GaussianMixture(2, random_state=0, tol=1e-6, max_iter=1000, means_init=start).fit(logit) for start in starts
@@ -89,15 +83,15 @@ def mixture_cut(likelihood: np.ndarray) -> Threshold:
     crossing = _crossing(means, sds, weights)
     method = "gmm" if crossing is not None else "gmm midpoint (the densities do not cross between the means)"
     cut = float(means.mean()) if crossing is None else crossing
-    found = float(1 / (1 + np.exp(-cut)))
-    held = float(np.clip(found, *BOUNDS))
-    if held != found:
-        method += f", held at {held} (the mixture cuts at {found:.2g})"
-    return Threshold(held, method, means, sds, weights)
+    threshold = float(1 / (1 + np.exp(-cut)))
+    clipped = float(np.clip(threshold, *BOUNDS))
+    if clipped != threshold:
+        method += f", held at {clipped} (the mixture cuts at {threshold:.2g})"
+    return Threshold(clipped, method, means, sds, weights)
 
 
 def find_threshold(likelihood: np.ndarray, method: str | float) -> Threshold:
-    """Threshold by name, or the user's own number."""
+    """Find a threshold by the name of a method, or return the given number."""
     if isinstance(method, bool) or not isinstance(method, str | int | float):
         raise TypeError(f"The threshold must be 'gmm' or a number between 0 and 1, got {method!r}.")
     if isinstance(method, str):

@@ -17,7 +17,7 @@ from ._mixture import find_threshold
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """Checked options of :func:`spacrd.tl.score`; make them with :meth:`resolve`."""
+    """Hold the checked options of :func:`spacrd.tl.score`; make them with :meth:`resolve`."""
 
     threshold: str | float = "gmm"
     on_mismatch: str = "error"
@@ -29,7 +29,7 @@ class ScoreOptions:
     def resolve(
         cls, threshold: str | float, on_mismatch: str, batch_size: int, device: str | None, precision: str
     ) -> ScoreOptions:
-        """Check the options before the work, not after it."""
+        """Check the arguments of a call."""
         check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
         check_positive_int(batch_size, "batch_size")
         check_choice(precision, PRECISIONS, "precision")
@@ -38,7 +38,7 @@ class ScoreOptions:
 
 
 def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) -> tuple[Prediction, Call]:
-    """Score the spots and call regions; warn about what makes the likelihoods less reliable."""
+    """Score the spots and call regions, with warnings if the likelihoods are less reliable."""
     check_match(section, model, on_mismatch=options.on_mismatch, done="scored")
     prediction = model.predict(
         section, batch_size=options.batch_size, device=options.device, precision=options.precision
@@ -50,7 +50,7 @@ def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) 
             f"Section {section.name!r} is scored by a model that is not calibrated: its likelihoods rank spots and are "
             "no probabilities, and the verdict is 'unclear'. Fit on two annotated sections or more."
         )
-    if prediction.known:
+    if prediction.in_training:
         warn(
             f"Section {section.name!r} is one that the model was fitted on: its likelihoods say nothing of how "
             "good the model is. Score another one, or hold out each in turn with `spacrd.tl.cross_validate`."

@@ -1,4 +1,4 @@
-"""Read sections of a container into the arrays that a model reads."""
+"""Read sections of a container into arrays."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def read_training(
     scale: bool,
     unique_names: bool = False,
 ) -> list[tuple[Section, SectionArrays]]:
-    """Read the sections to learn from, with their targets; with ``unique_names``, under names that differ.
+    """Read the training sections with their targets; with ``unique_names``, number sections of the same name.
 
     Raises
     ------
     ValueError
-        If the labels do not have both classes, or an embedding was asked for and no section has it.
+        If a class has no labels, or an embedding was asked for and no section has it.
     """
     sections = [section for item in as_list(data) for section in split_sections(item, selection)]
     targets = [labels.target(section) for section in sections]
@@ -84,7 +84,7 @@ def read_training(
 
 
 def make_unique(names: Sequence[str]) -> list[str]:
-    """Leave names that occur once; append the number of the section, counted from 1, to the others."""
+    """Append the number of the section, counted from 1, to names that occur more than once."""
     times = Counter(names)
     unique = [name if times[name] == 1 else f"{name}_{i}" for i, name in enumerate(names, start=1)]
     if len(set(unique)) < len(unique):
@@ -131,7 +131,7 @@ def choose_image_rep(sections: Sequence[Section], image_rep: str | None) -> str 
 
 @dataclass(frozen=True)
 class ArrayRequest:
-    """What to read of a section.
+    """Choose what to read of a section.
 
     Attributes
     ----------
@@ -142,11 +142,11 @@ class ArrayRequest:
     layer
         Layer of raw counts; ``.X`` if None.
     scale
-        Whether to find the micrometres per unit, which only a largest distance needs.
+        Whether to find the micrometres per unit, which only ``max_distance`` needs.
     genes
-        Gene names to match; they decide which column of ``var`` names the genes.
+        Gene names to match, which determine the column of ``var`` that names the genes.
     load
-        Whether to load what lies on disk.
+        Whether to load matrices on disk into memory.
     """
 
     expression: bool
@@ -158,17 +158,7 @@ class ArrayRequest:
 
 
 def read_section(section: Section, request: ArrayRequest, name: str | None = None) -> SectionArrays:
-    """Read coordinates, checked counts and embedding of one section; a modality it lacks is None.
-
-    Parameters
-    ----------
-    section
-        The section.
-    request
-        What to read.
-    name
-        Name of the section in what comes of it; its own if None.
-    """
+    """Read coordinates, checked counts and embedding of one section, under another ``name`` if given."""
     name = section.name if name is None else name
     matrix = genes = image = None
     if request.expression and section.table.n_vars:
@@ -202,7 +192,7 @@ def _counts_hint(table: AnnData) -> str:
 
 
 def read_for_model(section: Section, model: SpaCRD, layer: str | None, *, load: bool) -> SectionArrays:
-    """Read what a model asks of a section."""
+    """Read what a model needs of a section."""
     config = model.config
     request = ArrayRequest(
         expression=config.expression is not None,
@@ -216,7 +206,7 @@ def read_for_model(section: Section, model: SpaCRD, layer: str | None, *, load: 
 
 
 def _checked_embedding(image: Any, name: str, image_rep: str) -> Any:
-    """Check an embedding; None if all its rows are missing."""
+    """Check an embedding and return it; None if all its rows are missing."""
     any_row, n_zero, n = False, 0, image.shape[0]
     for rows in blocks(n):
         block = image[rows]

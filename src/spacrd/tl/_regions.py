@@ -1,4 +1,4 @@
-"""Called spots to regions: polygons, areas, and distances to their boundary."""
+"""Outline called cancer by polygons, with areas and distances to their boundary."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 COLUMNS = ("section", "area_mm2", "mean_likelihood", "n_spots")
 ROUND = 4
-"""Straight pieces of a quarter of a circle."""
+"""Line segments of a quarter of a circle."""
 CELL_REACH_UM = 20.0
-"""How far the tissue of a cell reaches where its neighbours are farther: about two cells."""
+"""Smallest reach of a cell in micrometres: about two cells."""
 
 
 def regions(
@@ -54,10 +54,10 @@ def regions(
     table_key: str = "table",
     library_key: str | None = None,
 ) -> GeoDataFrame:
-    """Outline the cancer that was called, and measure how far every spot is from it.
+    """Outline the called cancer, and measure the distance of every spot to its boundary.
 
-    Every spot stands for the tissue nearer to it than to any other spot, as far as ``reach_um``. The tissue of the
-    spots called ``cancer`` is joined, and its corners are rounded. Spots called ``uncertain`` are not part of it.
+    The tissue of a spot is what is nearer to it than to other spots, up to ``reach_um``. The tissue of all spots called
+    ``cancer`` is joined, and its corners are rounded. Spots called ``uncertain`` are not part of it.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def regions(
     min_spots
         Regions of fewer spots are left out.
     reach_um
-        How far the tissue of a spot reaches, in micrometres; by default three quarters of the distance of neighbouring
-        spots, and at least 20 for cells.
+        Reach of the tissue of a spot, in micrometres; by default three quarters of the distance of neighbouring spots,
+        and at least 20 for cells.
     smooth_um
         Radius by which corners are rounded, in micrometres; by default a quarter of the distance of neighbouring
         spots.
@@ -103,14 +103,15 @@ def regions(
     KeyError
         If there are no called regions.
     ValueError
-        If the scale cannot be found, or ``geojson`` is asked of several sections.
+        If the scale cannot be found, or ``geojson`` is given for several sections.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> found = spacrd.tl.regions(section, geojson="cancer.geojson")
-    >>> list(found.columns)
+    >>> import spacrd
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> spacrd.tl.score(section, model)
+    >>> spacrd.tl.regions(section, geojson="cancer.geojson").columns.to_list()
     ['section', 'area_mm2', 'mean_likelihood', 'n_spots', 'geometry']
     >>> "spacrd_boundary_distance" in section["table"].obs
     True
@@ -156,7 +157,7 @@ def regions(
 
 @dataclass(frozen=True)
 class _Sizes:
-    """Lengths in units of the coordinate system."""
+    """Hold lengths in units of the coordinate system."""
 
     reach: float
     smooth: float
@@ -165,7 +166,7 @@ class _Sizes:
 def _sizes(scored: ScoredSection, placement: Placement, reach_um: float | None, smooth_um: float | None) -> _Sizes:
     from scipy.spatial import cKDTree
 
-    centres = np.unique(placement.xy, axis=0)  # copies of a section may lie on each other
+    centres = np.unique(placement.xy, axis=0)  # spots may share coordinates
     if len(centres) < 2:
         pitch = 2 * CELL_REACH_UM / placement.um_per_unit
     else:
@@ -193,7 +194,7 @@ def _outline(
         return empty
     sizes = _sizes(scored, placement, reach_um, smooth_um)
     joined = _tissue(placement.xy, called, sizes.reach)
-    # Outwards and in again closes clefts, inwards and out again takes off spikes.
+    # Growing and shrinking closes gaps; shrinking and growing removes spikes.
     smooth = joined
     for by in (sizes.smooth, -2 * sizes.smooth, sizes.smooth):
         smooth = smooth.buffer(by, quad_segs=ROUND)
@@ -217,17 +218,17 @@ def _tissue(xy: np.ndarray, called: np.ndarray, reach: float) -> Geometry:
     centres, points = np.unique(xy, axis=0), shapely.points(xy[called])
     if len(centres) < 2:
         return shapely.buffer(points[0], reach)
-    # A frame of far points gives the outer spots closed cells too.
+    # A far frame closes the cells of the outer spots.
     low, high = xy.min(axis=0) - 4 * reach, xy.max(axis=0) + 4 * reach
-    every = shapely.voronoi_polygons(shapely.multipoints(centres), extend_to=shapely.box(*low, *high))
-    cells = shapely.get_parts(every)
+    voronoi = shapely.voronoi_polygons(shapely.multipoints(centres), extend_to=shapely.box(*low, *high))
+    cells = shapely.get_parts(voronoi)
     spot, cell = shapely.STRtree(cells).query(points, predicate="intersects")
-    cell, first = np.unique(cell, return_index=True)  # spots at one place share a cell
+    cell, first = np.unique(cell, return_index=True)  # spots with equal coordinates share a cell
     middle, cells = xy[called[spot[first]]], cells[cell]
     corners, of = shapely.get_coordinates(cells, return_index=True)
     far = np.zeros(len(cells))
     np.maximum.at(far, of, np.linalg.norm(corners - middle[of], axis=1))
-    # Cells that no disc cuts share their edges, which makes their union a matter of seconds for a million.
+    # Cells that no disc cuts share their edges, which makes their union fast.
     whole = far <= reach
     discs = shapely.buffer(shapely.points(middle[~whole]), reach, quad_segs=ROUND)
     cut = shapely.union_all(shapely.intersection(discs, cells[~whole]))

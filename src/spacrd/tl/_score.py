@@ -40,8 +40,8 @@ def score(
 ) -> AnnData | SpatialData | list[AnnData | SpatialData] | None:
     """Score every spot with the likelihood of cancer and call regions.
 
-    Labels are never read. Genes are matched by name: their order, missing genes and further genes do not matter,
-    and the share found is recorded. A section that lacks one of the model's modalities is scored from the other.
+    Labels are never read. Genes are matched by name, in any order; some may be missing, and their share is recorded. A
+    section that lacks one of the model's modalities is scored from the other.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def score(
     model
         A fitted or loaded model.
     key_added
-        Prefix of everything written.
+        Prefix of all names that are written.
     table_key
         Table of a SpatialData.
     library_key
@@ -61,8 +61,8 @@ def score(
     threshold
         ``"gmm"``: per section, where two Gaussians of the logits cross, without labels; or a likelihood.
     on_mismatch
-        What to do when the section's embedding was made by another encoder or at another patch size than the
-        model's. A different width is always an error.
+        What to do if the embedding was made by another encoder, or at another patch size, than the model's. Another
+        width is always an error.
     batch_size
         Spots per block; changes speed and memory, not the scores.
     device
@@ -79,26 +79,35 @@ def score(
 
     - ``.obs["spacrd_likelihood"]``: float32 probability; NaN where a spot has no modality.
     - ``.obs["spacrd_uncertainty"]``: float32, 0 to 0.5: half the width of an interval of one standard error around the
-      likelihood, from models that each lack one group of training sections; NaN for a model that is not calibrated.
-    - ``.obs["spacrd_region"]``: category ``normal``, ``cancer``, or ``uncertain`` where that interval holds the
+      likelihood, by the jackknife over training sections; NaN without a calibration.
+    - ``.obs["spacrd_region"]``: category ``normal``, ``cancer``, or ``uncertain`` where that interval contains the
       threshold; NaN where there is no likelihood.
     - ``.obsm["X_spacrd"]``: float32 (n_obs, 64), latent means of the model's first network.
-    - ``.uns["spacrd"]["spacrd"]``: model, and per section threshold, mixture, modality, the verdict ``tumour``,
-      ``no tumour`` or ``unclear``, and how far the section lies from the training sections. A section that lies far is
-      warned about.
+    - ``.uns["spacrd"]["spacrd"]``: model, and for each section threshold, mixture, modality, the verdict ``tumour``,
+      ``no tumour`` or ``unclear``, and the distance to the training sections, with a warning if it is large.
 
     Raises
     ------
-    TypeError, KeyError, ValueError
-        If something is missing or does not fit; ``data`` is then as it was.
+    TypeError
+        If ``model`` is not a model, or an argument is of the wrong type.
+    KeyError
+        If a column, layer or table is missing.
+    ValueError
+        If the section does not fit the model, or an argument is out of bounds; ``data`` is then unchanged.
+
+    See Also
+    --------
+    spacrd.tl.threshold : Call regions again.
+    spacrd.pl.likelihood : Plot the likelihoods.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
     >>> spacrd.tl.score(section, model)
     >>> sorted(name for name in section["table"].obs if name.startswith("spacrd"))
-    ['spacrd_in_image', 'spacrd_likelihood', 'spacrd_padded', 'spacrd_region', 'spacrd_uncertainty']
+    ['spacrd_likelihood', 'spacrd_region', 'spacrd_uncertainty']
     >>> section["table"].obsm["X_spacrd"].shape[1]
     64
     """
@@ -146,7 +155,7 @@ def _report(prediction: Prediction, call: Call) -> dict[str, Any]:
         **call.record(),
         "n_scored": int(np.isfinite(prediction.likelihood).sum()),
         "modality": prediction.modality,
-        "in_training": prediction.known,
+        "in_training": prediction.in_training,
         **prediction.shift.to_dict(),
     }
 

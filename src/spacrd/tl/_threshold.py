@@ -1,4 +1,4 @@
-"""Cut stored likelihoods again, without the model."""
+"""Call regions again from stored likelihoods."""
 
 from __future__ import annotations
 
@@ -50,16 +50,20 @@ def threshold(
     Raises
     ------
     KeyError
-        If there are no such likelihoods.
+        If there are no likelihoods under ``key``.
+    TypeError
+        If ``method`` is neither a name nor a number.
     ValueError
-        If the method is not known.
+        If ``method`` is not known, or not between 0 and 1.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
+    >>> import spacrd
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> spacrd.tl.score(section, model)
     >>> spacrd.tl.threshold(section, method=0.7)
-    >>> report = section["table"].uns["spacrd"]["spacrd"]["sections"]["toy_2"]
+    >>> report = section["table"].uns["spacrd"]["spacrd"]["sections"]["toy"]
     >>> report["threshold"], report["threshold_method"]
     (0.7, 'given')
     """
@@ -72,9 +76,9 @@ def threshold(
         call = call_section(scored.likelihood, scored.interval(), method, calibrated=calibrated)
         region[scored.section.rows] = call.region
         sections[Keys.section(scored.section.name)] = {**scored.report, **call.record()}
-    stored = dict(result_record(table, key))
+    record = dict(result_record(table, key))
     if library_key is not None:
-        stored["library_key"] = library_key
+        record["library_key"] = library_key
     return write_scores(
-        data, key, table_key=table_key, scores=Scores(region), record={**stored, "sections": sections}, copy=copy
+        data, key, table_key=table_key, scores=Scores(region), record={**record, "sections": sections}, copy=copy
     )

@@ -1,4 +1,4 @@
-"""Likelihoods of pseudo-spots back to the cells or bins they were made of."""
+"""Transfer likelihoods from pseudo-spots to cells or bins."""
 
 from __future__ import annotations
 
@@ -36,18 +36,17 @@ def to_cells(
     library_key: str | None = None,
     copy: bool = False,
 ) -> AnnData | SpatialData | None:
-    """Carry the likelihoods of pseudo-spots back to the cells or bins they were made of.
+    """Transfer the likelihoods of pseudo-spots to the cells or bins that they were made of.
 
-    The likelihood of a cell is the mean over the spots less than a pitch away, weighted by ``1 - distance / pitch``:
-    at the centre of a spot it is that spot's. It is a likelihood of the cell's surroundings, as fine as the spots, and
-    does not tell a lymphocyte from the tumour cells around it.
+    The likelihood of a cell is the mean over the spots less than a pitch away, weighted by ``1 - distance / pitch``. It
+    describes the surroundings of the cell: a lymphocyte among tumour cells has the same likelihood as these.
 
     Parameters
     ----------
     data
-        What :func:`spacrd.pp.pseudospots` was given; rows may have been filtered or shuffled since.
+        Input of :func:`spacrd.pp.pseudospots`; rows may have been filtered or shuffled since.
     spots
-        What it returned, scored with :func:`spacrd.tl.score`.
+        Result of :func:`spacrd.pp.pseudospots`, scored with :func:`spacrd.tl.score`.
     key
         ``key_added`` of the scoring; results have the same names in ``data``.
     table_key
@@ -66,18 +65,18 @@ def to_cells(
     Raises
     ------
     ValueError
-        If ``spots`` are no pseudo-spots, or of none of these sections.
+        If ``spots`` are not pseudo-spots, or lie in none of these sections.
     KeyError
         If ``spots`` were not scored.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
+    Spots take the place of cells here, and circles of 250 um that of spots:
 
-    Spots stand in for cells here, and circles of 250 um for spots:
-
+    >>> import spacrd
+    >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
     >>> spots = spacrd.pp.pseudospots(section, diameter_um=250, pitch_um=250)
-    >>> spacrd.pp.extract_patches(spots, patch_um=model.config.image.patch_um)
     >>> spacrd.tl.score(spots, model)
     >>> spacrd.tl.to_cells(section, spots)
     >>> section["table"].obs["spacrd_likelihood"].between(0, 1).mean() > 0.9
@@ -123,7 +122,7 @@ def to_cells(
 
 
 def _carry(section: Section, scored: ScoredSection, facts: Any, pitch_um: float) -> ScoredSection:
-    """Give each cell of a section the weighted mean of the spots around it."""
+    """Compute the weighted mean of the spots around each cell of a section."""
     from scipy.sparse import csr_matrix
     from scipy.spatial import cKDTree
 
@@ -133,7 +132,7 @@ def _carry(section: Section, scored: ScoredSection, facts: Any, pitch_um: float)
     finite = np.flatnonzero(np.isfinite(cells).all(axis=1))
     pitch = pitch_um / float(facts["um_per_unit"])
     near = cKDTree(cells[finite]).sparse_distance_matrix(cKDTree(centres[usable]), pitch, output_type="ndarray")
-    # Rounding leaves spots at exactly a pitch a weight of 1e-16, which would be all that a distant cell has.
+    # Rounding gives spots at exactly a pitch a weight of 1e-16, which would be the only one of a distant cell.
     near = near[near["v"] < pitch * (1 - 1e-9)]
     weights = csr_matrix(
         (1 - near["v"] / pitch, (finite[near["i"]], usable[near["j"]])), shape=(len(cells), len(centres))

@@ -1,4 +1,4 @@
-"""Turn votes into probabilities, by training sections that the calibrating networks have not seen."""
+"""Calibrate likelihoods on training sections that are held out in turn."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from ._prevalence import fit_prevalence
 from ._training_set import TrainingSet
 
 MAX_FOLDS = 5
-"""Sections are held out one by one, or in so many groups if there are more."""
+"""Most groups of sections that are held out in turn; up to so many sections are held out one by one."""
 
 PROPAGATION = (0.0, 0.5, 0.7, 0.8)
 """Shares of propagation that are tried."""
 AUC_TOLERANCE = 0.01
-"""The largest share is taken that ranks held-out sections as well as the best: within this, or one standard error."""
+"""Loss of AUC on held-out sections up to which a larger share is as good as the best; or one standard error."""
 
 MAX_SLOPE = 1e4
-"""Beyond it a curve stretches rounding errors."""
+"""Largest slope of a calibration; a steeper one only enlarges rounding errors."""
 
 
 @dataclass(frozen=True)
 class HeldOutVotes:
-    """Votes of a model of other sections on the labelled spots of a section.
+    """Hold votes on the labelled spots of a section that the networks were not trained on.
 
     Attributes
     ----------
     votes, counted
-        Centred votes and whether they count, (n, h).
+        Votes, centred over the section, and whether they count, (n, h).
     target
-        1 cancer, 0 not.
+        1 cancer, 0 not, (n,).
     """
 
     votes: np.ndarray
@@ -46,16 +46,16 @@ class HeldOutVotes:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """How a model's votes become likelihoods.
+    """Hold what calibration adds to a model.
 
     Attributes
     ----------
     calibration
-        From votes to logits; the identity if there is nothing to calibrate on.
+        Turns votes into logits; the identity if there is nothing to calibrate on.
     propagation
         Share of a spot's score that comes from its neighbours' scores.
     replicates
-        Models of the folds, which tell the standard error of a likelihood; none without calibration.
+        Fits of the folds, for the uncertainty of likelihoods; none without calibration.
     """
 
     calibration: Calibration
@@ -64,11 +64,11 @@ class Calibrated:
 
 
 def make_folds(inputs: Sequence[NetworkInputs]) -> list[np.ndarray]:
-    """Group the sections to hold out; a group is left out unless the others have both classes."""
+    """Group the sections to hold out; leave out groups without labels, or without which a class is missing."""
     groups = [np.asarray(group) for group in np.array_split(np.arange(len(inputs)), min(len(inputs), MAX_FOLDS))]
     usable = []
     for group in groups:
-        rest = np.concatenate([one.target for i, one in enumerate(inputs) if i not in group] or [np.empty(0)])
+        rest = np.concatenate([section.target for i, section in enumerate(inputs) if i not in group] or [np.empty(0)])
         held_out = np.concatenate([inputs[i].target for i in group])
         if (rest == 1).any() and (rest == 0).any() and np.isfinite(held_out).any():
             usable.append(group)
@@ -78,19 +78,11 @@ def make_folds(inputs: Sequence[NetworkInputs]) -> list[np.ndarray]:
 def calibrate(
     data: TrainingSet, network: NetworkConfig, recipe: Recipe, *, seed: int, hardware: Hardware
 ) -> Calibrated:
-    """Fit a logistic curve from out-of-fold votes to labels (Platt scaling), sections weighing the same.
+    """Fit a logistic curve from out-of-fold votes to labels (Platt scaling), with equal weight for all sections.
 
-    Each held-out section is scored by one network trained on the others with the model's own recipe, so that the
-    curve sees votes of the kind that a new section gets. With one training section there is nothing to hold out:
-    the logits stay as they are, and a warning says so. Unless the recipe sets it, the largest share of propagation is
-    taken with which held-out sections are still ranked well.
-
-    Parameters
-    ----------
-    data
-        Training sections.
-    network, recipe, seed, hardware
-        As for the model itself.
+    Each held-out section is scored by one network trained on the others with the model's recipe, as a new section
+    would be. With one training section the logits are not calibrated, with a warning. Unless the recipe sets it, the
+    largest share of propagation is chosen that ranks held-out sections well.
     """
     from ._run import train_network
 
@@ -138,9 +130,9 @@ def _score(
 
 
 def _smoothest(aucs: dict[float, np.ndarray]) -> float:
-    """Largest share that ranks the sections no worse than the best one does, by the rule of one standard error."""
+    """Choose the largest share that ranks the sections as well as the best, within one standard error."""
     best = max(aucs.values(), key=np.mean)
-    losses = {share: best - own for share, own in aucs.items()}
+    losses = {share: best - of_sections for share, of_sections in aucs.items()}
     return max(
         share
         for share, loss in losses.items()
@@ -149,18 +141,18 @@ def _smoothest(aucs: dict[float, np.ndarray]) -> float:
 
 
 def _aucs(held_out: Sequence[HeldOutVotes]) -> np.ndarray:
-    """How well the sections with both classes are ranked, each by itself."""
+    """Compute the AUC of each section with both classes."""
     from sklearn.metrics import roc_auc_score
 
-    held = [h for h in held_out if 0 < h.target.mean() < 1]
-    scales = _scales(held)
-    return np.array([roc_auc_score(h.target, scales.contrast(h.votes, h.counted)) for h in held])
+    both = [section for section in held_out if 0 < section.target.mean() < 1]
+    scales = _scales(both)
+    return np.array([roc_auc_score(s.target, scales.contrast(s.votes, s.counted)) for s in both])
 
 
 def _curve(held_out: list[HeldOutVotes]) -> Calibration:
-    """Scales of the votes, and slope."""
-    plain = _scales(held_out)
-    slope = _slope([plain.contrast(h.votes, h.counted) for h in held_out], [h.target for h in held_out])
+    """Fit the calibration; the identity, with a warning, if the slope is not sensible."""
+    scales = _scales(held_out)
+    slope = _slope([scales.contrast(s.votes, s.counted) for s in held_out], [s.target for s in held_out])
     if slope <= 0:
         warn(
             "The training sections contradict each other: scored by a model of the others, spots annotated as positive "
@@ -173,23 +165,23 @@ def _curve(held_out: list[HeldOutVotes]) -> Calibration:
             "spots, or longer."
         )
         return Calibration()
-    return replace(plain, slope=slope, n_sections=len(held_out))
+    return replace(scales, slope=slope, n_sections=len(held_out))
 
 
 def _scales(held_out: Sequence[HeldOutVotes]) -> Calibration:
-    """Calibration whose votes weigh the same: what each is multiplied with is one over its usual spread."""
+    """Scale each vote by the inverse of its mean spread, so that all votes weigh the same."""
     spreads = [
-        [vote[there].std() if there.any() else np.nan for vote, there in zip(h.votes.T, h.counted.T, strict=True)]
-        for h in held_out
+        [vote[counts].std() if counts.any() else np.nan for vote, counts in zip(s.votes.T, s.counted.T, strict=True)]
+        for s in held_out
     ]
-    known = ~np.isnan(spreads)
-    spread = np.nansum(spreads, axis=0) / np.maximum(known.sum(axis=0), 1)
+    n_sections = (~np.isnan(spreads)).sum(axis=0)
+    spread = np.nansum(spreads, axis=0) / np.maximum(n_sections, 1)
     scales = tuple(float(1 / value) if value > 1e-9 else 1.0 for value in spread)
     return Calibration(scales=scales)
 
 
 def _slope(contrasts: list[np.ndarray], targets: list[np.ndarray]) -> float:
-    """Slope within sections: each has an intercept of its own, since it was scored by a network of other sections."""
+    """Fit one slope, with an intercept for each section, as each was scored by another network."""
     from sklearn.linear_model import LogisticRegression
 
     both = [i for i, target in enumerate(targets) if 0 < target.mean() < 1]

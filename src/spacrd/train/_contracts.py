@@ -1,4 +1,4 @@
-"""Read off the training sections what a new section must bring."""
+"""Determine from the training sections which genes and which embedding a model reads."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def image_contract(sections: Sequence[SectionArrays], recipe: Recipe) -> ImageCo
     with_image = [section for section in sections if section.image is not None]
     if not with_image:
         return None
-    lacking = [section.name for section in sections if section.image is None]
-    if lacking:
+    without_image = [section.name for section in sections if section.image is None]
+    if without_image:
         key = with_image[0].embedding.key
         what = f"{key!r} in obsm" if key else "patch embedding"
-        warn(f"{quote_names(lacking)} have no {what} and take part with expression alone.")
+        warn(f"{quote_names(without_image)} have no {what} and take part with expression alone.")
     dim, record = with_image[0].image.shape[1], with_image[0].embedding
     for section in with_image[1:]:
         if section.image.shape[1] != dim:
@@ -46,8 +46,8 @@ def image_contract(sections: Sequence[SectionArrays], recipe: Recipe) -> ImageCo
             raise ValueError(
                 _disagreement(section, record.key, name, getattr(record, name), getattr(section.embedding, name))
             )
-        known = {f.name: getattr(section.embedding, f.name) for f in fields(EmbeddingRecord)}
-        record = EmbeddingRecord(**{**asdict(record), **{name: value for name, value in known.items() if value}})
+        facts = {f.name: getattr(section.embedding, f.name) for f in fields(EmbeddingRecord)}
+        record = EmbeddingRecord(**{**asdict(record), **{name: value for name, value in facts.items() if value}})
     return ImageContract(**asdict(record), dim=int(dim), scaling=recipe.scaling)
 
 
@@ -63,16 +63,7 @@ def expression_contract(
 ) -> ExpressionContract | None:
     """Choose the genes that the network reads, without labels; None if no section has expression.
 
-    Parameters
-    ----------
-    sections
-        Training sections.
-    genes
-        Genes to use; None for the most variable ones of those that all sections share.
-    n_top_genes
-        How many to choose.
-    recipe
-        How to choose and scale them.
+    They are ``genes``, or else the ``n_top_genes`` most variable of those that all sections share.
 
     Raises
     ------
@@ -99,7 +90,7 @@ def expression_contract(
 
 
 def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
-    """Genes of all sections, in the order of the first."""
+    """Find the genes that all sections have, in the order of the first."""
     first = sections[0]
     shared = np.asarray(first.genes)
     for section in sections[1:]:

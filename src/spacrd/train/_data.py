@@ -1,4 +1,4 @@
-"""Training arrays to batches of neighbourhoods."""
+"""Make training batches of neighbourhoods."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..nn import Tokens
 
 
 def process() -> tuple[int, int]:
-    """Number of this process among those that train one network, and how many they are."""
+    """Return the rank of this process among those that train one network, and their number."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
@@ -24,14 +24,14 @@ def process() -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Neighbourhoods and labels of some centre spots.
+    """Hold neighbourhoods and labels of some centre spots.
 
     Attributes
     ----------
     tokens, target
-        Of this process's part of the batch.
+        Neighbourhoods and labels of this process's share of the batch.
     size
-        Spots of the whole batch, over all processes.
+        Number of spots in the batch, over all processes.
     """
 
     tokens: Tokens
@@ -40,24 +40,24 @@ class Batch:
 
 
 class SpotDataset(Dataset[Batch]):
-    """Batches by a list of centre spots, of which each of several processes takes its part."""
+    """Make batches from lists of centre spots; each of several processes takes its share of a list."""
 
-    def __init__(self, arrays: NetworkInputs, *, neighbours: bool) -> None:
-        self.arrays, self.neighbours = arrays, neighbours
+    def __init__(self, inputs: NetworkInputs, *, neighbours: bool) -> None:
+        self.inputs, self.neighbours = inputs, neighbours
 
     def __getitem__(self, centres: list[int]) -> Batch:
         rank, world = process()
         rows = np.asarray(centres, dtype=np.int64)[rank::world]
-        arrays = self.arrays
-        index, mask = (arrays.neighbours[rows], arrays.mask[rows]) if self.neighbours else (rows[:, None], None)
-        tokens = make_tokens(arrays.features, index, mask)
-        return Batch(tokens, torch.from_numpy(arrays.target[rows]), len(centres))
+        inputs = self.inputs
+        index, mask = (inputs.neighbours[rows], inputs.mask[rows]) if self.neighbours else (rows[:, None], None)
+        tokens = make_tokens(inputs.features, index, mask)
+        return Batch(tokens, torch.from_numpy(inputs.target[rows]), len(centres))
 
 
 class ShuffledBatches(Sampler[list[int]]):
-    """Shuffled batches of ``rows``.
+    """Draw shuffled batches of ``rows``.
 
-    BatchNorm needs two spots in every process: smaller batches grow to that, and a last one that has fewer joins the
+    BatchNorm needs two spots in every process: smaller batches are enlarged, and a smaller last one is joined to the
     one before.
     """
 
@@ -66,7 +66,7 @@ class ShuffledBatches(Sampler[list[int]]):
 
     @property
     def edges(self) -> list[int]:
-        """Where batches start and end."""
+        """Return the positions where batches start and end."""
         least = 2 * process()[1]
         edges = list(range(0, len(self.rows), max(self.batch_size, least))) + [len(self.rows)]
         if len(edges) > 2 and edges[-1] - edges[-2] < least:
@@ -82,7 +82,7 @@ class ShuffledBatches(Sampler[list[int]]):
             yield order[start:stop].tolist()
 
 
-def make_loader(arrays: NetworkInputs, rows: np.ndarray, *, batch_size: int, seed: int, neighbours: bool) -> DataLoader:
-    """Loader over shuffled batches of ``rows``."""
+def make_loader(inputs: NetworkInputs, rows: np.ndarray, *, batch_size: int, seed: int, neighbours: bool) -> DataLoader:
+    """Make a loader of shuffled batches of ``rows``."""
     batches = ShuffledBatches(rows, batch_size, seed)
-    return DataLoader(SpotDataset(arrays, neighbours=neighbours), sampler=batches, batch_size=None)
+    return DataLoader(SpotDataset(inputs, neighbours=neighbours), sampler=batches, batch_size=None)

@@ -49,23 +49,23 @@ def fit_sections(
     Parameters
     ----------
     sections
-        Training sections with their targets. All have expression, or an image embedding, or both.
+        Training sections with their targets, and with expression, an image embedding, or both.
     settings
-        What to fit; the default recipe if None.
+        Settings of the fit; the default recipe if None.
     hardware
-        What to run on; the CPU in float32 if None.
+        Device and precision; the CPU in float32 if None.
     callbacks
         Lightning callbacks, given to every stage.
 
     Returns
     -------
-    The fitted model with its data contract and training history.
+    The fitted model with its training history.
 
     Raises
     ------
     ValueError
-        If the sections have neither expression nor an embedding, have no gene in common, or have embeddings that
-        differ in what made them; if the labelled spots are of one class; or if a scale is needed and unknown.
+        If there is no section, the sections have neither expression nor an embedding, no gene in common, or different
+        embeddings, the labelled spots are of one class, or ``max_distance_um`` is set and a section has no scale.
 
     See Also
     --------
@@ -110,7 +110,7 @@ def fit_sections(
         seed=settings.seed,
         n_sections=len(sections),
     )
-    config = ModelConfig.from_dict(config.to_dict())  # what cannot be saved is refused before the work, not after it
+    config = ModelConfig.from_dict(config.to_dict())  # raises before the work if it could not be saved
     networks, history = _train_members(network, data, recipe, settings.seed, hardware, callbacks)
     calibrated = Calibrated(Calibration(), recipe.propagation or 0.0)
     if recipe.calibrated:
@@ -135,11 +135,11 @@ def fit_sections(
 
 
 def prepare_training(sections: Sequence[SectionArrays], settings: FitSettings) -> TrainingSet:
-    """Choose genes, and normalise, scale and connect every section."""
+    """Choose genes, and normalise and scale every section and find its neighbourhoods."""
     image = image_contract(sections, settings.recipe)
     threads = torch.get_num_threads()
     expression = expression_contract(sections, settings.genes, settings.n_top_genes, settings.recipe)
-    torch.set_num_threads(threads)  # numba, which scanpy starts, resets it, and sums depend on it
+    torch.set_num_threads(threads)  # scanpy starts numba, which resets the threads, on which sums depend
     if image is None and expression is None:
         raise ValueError("The sections have neither genes nor an embedding: there is nothing to fit on.")
     inputs = [
@@ -166,7 +166,7 @@ def _check_target(sections: Sequence[SectionArrays]) -> None:
 
 
 def _network_config(data: TrainingSet, recipe: Recipe) -> NetworkConfig:
-    """Describe the network for the modalities there are."""
+    """Make the network config for the modalities of the training sections."""
     switches = dict(recipe.network)
     if recipe.attention_reads == "image":
         if data.image is not None:
@@ -195,7 +195,7 @@ def _train_members(
             further_network(network) if member else network,
             inputs,
             recipe,
-            seed=seed * 1000 + member,  # far apart, so that neighbouring user seeds share no member
+            seed=seed * 1000 + member,  # so that members of different seeds differ
             hardware=hardware,
             callbacks=callbacks,
             label=f"{member + 1}/{recipe.members} " if recipe.members > 1 else "",
@@ -206,7 +206,7 @@ def _train_members(
 
 
 def _warn_of_duplicates(sections: Sequence[SectionArrays], profiles: Sequence[SectionProfile]) -> None:
-    """Warn if a section is there twice: it is then held out from itself in vain."""
+    """Warn if a section was passed twice, as calibration then does not hold it out."""
     first: dict[str, str] = {}
     for section, name in zip(sections, map(section_hash, profiles), strict=True):
         if name and name in first:

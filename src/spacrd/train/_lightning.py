@@ -1,4 +1,4 @@
-"""Import Lightning, the only place that does: its metrics import torchvision, which needs care."""
+"""Import Lightning, only here: its metrics import torchvision, which may not match torch."""
 
 from .._torchvision import import_torchvision
 

@@ -12,9 +12,9 @@ from ..features import Composition, ExpressionContract, ImageContract, NetworkIn
 from ..model import LinearClassifier, PrevalenceClassifier
 
 MAX_SPOTS = 5_000
-"""Labelled spots of a section that are read at most, evenly spaced: a linear classifier needs no more."""
+"""Most labelled spots of a section that are read, evenly spaced; a linear classifier needs no more."""
 NORM = 5.0
-"""Spread of all features of a spot together, which makes the penalty mean the same for any number of them."""
+"""Spread of all features together, so that the penalty does not depend on their number."""
 PENALTY = 0.1
 """Inverse strength of the L2 penalty."""
 
@@ -25,7 +25,7 @@ def fit_prevalence(
     expression: ExpressionContract | None,
     image: ImageContract | None,
 ) -> PrevalenceClassifier:
-    """Fit on the labelled spots of the sections; a modality without labels of both classes stays zero."""
+    """Fit the classifiers on the labelled spots; that of a modality without labels of both classes stays zero."""
     classifier = PrevalenceClassifier.zero(len(expression.genes) if expression else 0, image.dim if image else 0)
     pairs = list(zip(sections, inputs, strict=True))
     if expression is not None:
@@ -47,7 +47,7 @@ def _labelled_rows(section: SectionArrays) -> np.ndarray:
 def _composition(
     section: SectionArrays, inputs: NetworkInputs, expression: ExpressionContract
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Log composition and target of the labelled spots that have counts nearby."""
+    """Return log composition and target of the labelled spots with counts in their neighbourhood."""
     rows = _labelled_rows(section)
     composition = Composition(section, expression)
     values, depth = composition.rows(section.counts, inputs.neighbours[rows], inputs.mask[rows])
@@ -55,7 +55,7 @@ def _composition(
 
 
 def _embeddings(section: SectionArrays) -> tuple[np.ndarray, np.ndarray]:
-    """Embedding and target of the labelled spots on the image."""
+    """Return embedding and target of the labelled spots on the image."""
     rows = _labelled_rows(section)
     on_image = np.isfinite(section.image[rows]).all(axis=1)
     return section.image[rows][on_image].astype(np.float32), section.target[rows][on_image]
@@ -66,11 +66,11 @@ def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    values = [block for block, target in blocks if len(target)]  # a section need not have labels
+    values = [block for block, target in blocks if len(target)]  # sections may have no labels
     target = np.concatenate([target for _, target in blocks if len(target)] or [np.empty(0)])
     if len(np.unique(target)) != 2:
         return None
-    # Sections weigh the same in centre and spread, which are those between neighbourhoods of one section.
+    # Centre and spread are those within sections, averaged with equal weight.
     mean = np.mean([block.mean(axis=0, dtype=np.float64) for block in values], axis=0)
     spread = np.sqrt(np.mean([block.var(axis=0, dtype=np.float64) for block in values], axis=0))
     factor = NORM / np.sqrt(max(1, int((spread > 0).sum()))) / np.maximum(spread + 0.05 * spread.max(), 1e-12)

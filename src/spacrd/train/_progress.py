@@ -1,4 +1,4 @@
-"""One progress bar per stage, an epoch a step."""
+"""Progress bar of a training stage."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ from ._lightning import ProgressBar
 
 
 class EpochBar(ProgressBar):
-    """Progress over epochs with the latest losses; batches of such small models are too quick to show.
-
-    Parameters
-    ----------
-    description
-        Text in front of the bar.
-    """
+    """Show progress over epochs, with the latest losses."""
 
     def __init__(self, description: str) -> None:
         super().__init__()
@@ -25,7 +19,7 @@ class EpochBar(ProgressBar):
         self._disabled = False
 
     def disable(self) -> None:
-        """Show nothing, as Lightning asks of all processes but the first."""
+        """Hide the bar; Lightning calls this in all processes but the first."""
         self._disabled = True
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:

@@ -1,4 +1,4 @@
-"""Run the stages of a recipe with Lightning."""
+"""Train a network through the stages of a recipe, with Lightning."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ._lightning import pl
 from ._stages import AlignmentStage, FusionStage, Stage
 
 MIN_BATCH = 8
-"""Spots of the smallest batch that training is tried with: BatchNorm needs some."""
+"""Smallest batch after halving for lack of memory; BatchNorm needs some spots."""
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's notices about devices and loaders out of the user's log."""
+    """Silence Lightning's notices about devices and loaders."""
     log = logging.getLogger("lightning.pytorch")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -44,14 +44,14 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch inside, deterministic algorithms on; the caller's random state comes back afterwards."""
+    """Seed torch and use deterministic algorithms; restore the caller's state afterwards."""
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # costs time, and nothing here reads such memory
+        torch.utils.deterministic.fill_uninitialized_memory = False  # slow, and no such memory is read
         try:
             yield
         finally:
@@ -72,9 +72,9 @@ def _run_stage(
         accelerator={"cuda": "gpu"}.get(accelerator, accelerator),
         devices=[int(number)] if number else hardware.devices,
         strategy=_strategy(hardware),
-        # Torch has it for GPUs alone: on CPUs every process normalises its part of a batch.
+        # Only on GPUs: on CPUs every process normalises its share of a batch.
         sync_batchnorm=hardware.devices > 1 and accelerator == "cuda",
-        use_distributed_sampler=False,  # batches are shared out by SpotDataset
+        use_distributed_sampler=False,  # SpotDataset divides batches
         precision=hardware.precision,
         logger=False,
         enable_checkpointing=False,
@@ -88,7 +88,7 @@ def _run_stage(
 
 
 def _strategy(hardware: Hardware) -> str:
-    # A stage leaves the weights of the other one alone, which DDP has to be told.
+    # DDP must know that each stage trains only some of the weights.
     automatic = hardware.devices > 1 and hardware.strategy == "auto"
     return "ddp_find_unused_parameters_true" if automatic else hardware.strategy
 
@@ -111,23 +111,8 @@ def train_network(
 ) -> tuple[SpaCRDNetwork, list[dict[str, Any]]]:
     """Train one network from scratch.
 
-    Parameters
-    ----------
-    config
-        Architecture.
-    inputs
-        Spots of all training sections.
-    recipe
-        Losses and schedule.
-    seed
-        Of weights, batches, dropout and sampling.
-    hardware
-        What to run on. If the device runs out of memory, training starts again with half the batch, and a warning says
-        so.
-    callbacks
-        Further Lightning callbacks, given to both stages.
-    label
-        Shown in front of the progress bars.
+    If the device runs out of memory, training restarts with half the batch and a warning. ``label`` is the first part
+    of the text of the progress bars.
 
     Returns
     -------
@@ -153,7 +138,7 @@ def _train(
     callbacks: Sequence[pl.Callback],
     label: str,
 ) -> tuple[SpaCRDNetwork, list[dict[str, Any]]]:
-    """Train through both stages."""
+    """Train one network through both stages."""
     labelled = np.flatnonzero(~np.isnan(inputs.target))
     history: list[dict[str, Any]] = []
     run = partial(_run_stage, hardware=hardware, callbacks=callbacks)

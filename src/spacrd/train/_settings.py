@@ -1,4 +1,4 @@
-"""What a fit is asked for, apart from the data."""
+"""Settings of a fit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..model import RECIPES, Recipe, get_recipe
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Checked settings of a fit; make them with :meth:`resolve`.
+    """Hold the checked settings of a fit; make them with :meth:`resolve`.
 
     Attributes
     ----------
     recipe
-        Losses, schedule and scaling.
+        Network, losses, schedule and scaling.
     n_top_genes
-        Genes to choose by variability, without labels.
+        Number of genes to choose by variability, without labels.
     genes
         Genes to use instead; None to choose.
     n_neighbors
@@ -30,7 +30,7 @@ class FitSettings:
     seed
         Seed of weights, batches, dropout and sampling.
     label_key, positive
-        What the target stands for, for the model card.
+        Name of the label column and of its classes that are cancer, for the model card.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class FitSettings:
         TypeError
             If an argument is of the wrong type.
         ValueError
-            If an argument is out of its bounds or not one of its choices.
+            If an argument is out of bounds or not one of the choices.
         """
         if genes is not None and (isinstance(genes, str) or not len(genes)):
             raise ValueError(f"genes must be a list of at least one gene name, got {genes!r}.")
@@ -101,7 +101,7 @@ def _resolve_recipe(recipe: str | Recipe, max_epochs: int | None, **changes: Any
     if max_epochs is None:
         return resolved
     limit = check_positive_int(max_epochs, "max_epochs")
-    # The fusion stage keeps its share of VAE-only epochs, so that the classifier always trains.
+    # The share of epochs with the VAE loss only stays the same, so that the classifier always trains.
     fusion = resolved.vae_epochs + resolved.fusion_epochs
     n_epochs = min(limit, fusion)
     vae = resolved.vae_epochs * n_epochs // fusion

@@ -16,18 +16,10 @@ from ._lightning import pl
 
 
 class Stage(pl.LightningModule):
-    """What both stages share: optimiser, device transfer and epoch means of the losses.
+    """Train a network in place: optimiser, device transfer and epoch means of the losses of both stages.
 
-    Parameters
-    ----------
-    network
-        The network to train, in place.
-    recipe
-        Losses, schedule and augmentation.
-    epochs
-        Epochs this stage runs, or more if the recipe asks for a number of steps.
-    seed
-        Of dropout and sampling where several processes train: each draws its own.
+    It runs for ``epochs``, or more if the recipe sets a number of steps. If several processes train, each draws its own
+    numbers for dropout and sampling from ``seed``.
     """
 
     name = "stage"
@@ -39,11 +31,11 @@ class Stage(pl.LightningModule):
         self._sums: dict[str, list[Tensor]] = {}
 
     def get_extra_state(self) -> dict[str, Any]:
-        """History, which a process that was launched for the training hands back with the weights."""
+        """Return the history, which a training process hands back with the weights."""
         return {"history": self.history}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take it over."""
+        """Set the history."""
         self.history = state["history"]
 
     def on_fit_start(self) -> None:
@@ -52,7 +44,7 @@ class Stage(pl.LightningModule):
             torch.manual_seed(self.seed + 1_000_003 * rank)
 
     def on_train_end(self) -> None:
-        # Each process of several has followed BatchNorm's statistics on its own parts of the batches.
+        # Each process has BatchNorm's statistics of its own shares of the batches.
         for buffer in self.network.buffers():
             if buffer.is_floating_point() and process()[1] > 1:
                 buffer.copy_(self.trainer.strategy.reduce(buffer.clone(), reduce_op="mean"))
@@ -60,8 +52,8 @@ class Stage(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         recipe = self.recipe
         decay = [p for p in self.network.parameters() if p.ndim > 1]
-        rest = [p for p in self.network.parameters() if p.ndim <= 1]
-        groups = [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": rest, "weight_decay": 0.0}]
+        no_decay = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": decay, "weight_decay": recipe.weight_decay}, {"params": no_decay, "weight_decay": 0.0}]
         optimizer = torch.optim.AdamW(groups, lr=recipe.lr, fused=self.device.type in {"cpu", "cuda"})
         if recipe.schedule == "constant":
             return optimizer
@@ -75,28 +67,28 @@ class Stage(pl.LightningModule):
         return to_device(batch, device)
 
     def hide(self, x: Tensor) -> Tensor:
-        """Hide features of a whole batch, as a section with another gene panel lacks them."""
+        """Set features to zero in the whole batch, as in a section with another gene panel."""
         return F.dropout(torch.ones_like(x[:1]), self.recipe.input_dropout) * x if self.recipe.input_dropout else x
 
     def augment(self, tokens: Tokens) -> Tokens:
-        """Hide features of a batch."""
+        """Set features of a batch to zero."""
         return replace(tokens, inputs={name: self.hide(x) for name, x in tokens.inputs.items()})
 
     def gather(self, x: Tensor, size: int) -> Tensor:
-        """Rows of the whole batch from the parts that the processes hold, with their gradient."""
+        """Gather the rows of the batch from all processes, with their gradients."""
         _, world = process()
         if world == 1:
             return x
         most = -(-size // world)
-        parts = self.all_gather(F.pad(x, (0, 0, 0, most - len(x))), sync_grads=True)
-        return parts.transpose(0, 1).flatten(0, 1)[:size]
+        gathered = self.all_gather(F.pad(x, (0, 0, 0, most - len(x))), sync_grads=True)
+        return gathered.transpose(0, 1).flatten(0, 1)[:size]
 
     def share(self, batch: Batch) -> float:
-        """Weight of this process's mean loss, so that the mean over processes is that over the batch."""
+        """Return the weight of this process's mean loss in the mean over the batch."""
         return len(batch.target) * process()[1] / batch.size
 
     def record(self, **losses: Tensor) -> None:
-        """Add to the epoch's means."""
+        """Add losses to the means of the epoch."""
         for name, value in losses.items():
             self._sums.setdefault(name, []).append(value.detach())
 
@@ -111,7 +103,7 @@ class Stage(pl.LightningModule):
 
 
 class AlignmentStage(Stage):
-    """Contrastive alignment of the two encoders (paper 2.1); labels are not used."""
+    """Align the two encoders by contrast, without labels (paper 2.1)."""
 
     name = "alignment"
 
@@ -125,7 +117,7 @@ class AlignmentStage(Stage):
 
 
 class FusionStage(Stage):
-    """Attention, RVAE and classifier over neighbourhoods (paper 2.2-2.3)."""
+    """Train attention, RVAE and classifier on neighbourhoods (paper 2.2-2.3)."""
 
     name = "fusion"
     class_weight = torch.ones(2)
@@ -135,7 +127,7 @@ class FusionStage(Stage):
         output = network(self.augment(batch.tokens))
         loss = torch.zeros((), device=self.device)
         autoencoder = network.config.variational and network.config.fused
-        # Without an autoencoder its epochs train the classifier too: nothing else is left to.
+        # Without an autoencoder, its epochs train the classifier too.
         classify = self.current_epoch >= recipe.vae_epochs or not autoencoder
         if classify:
             classification = vote_loss(output.votes, output.counted, batch.target, self.class_weight.to(batch.target))

@@ -1,4 +1,4 @@
-"""Training sections as arrays, and what was read off them."""
+"""Training sections and what a model reads of them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..features import ExpressionContract, ImageContract, NetworkInputs, Section
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Sections to fit on.
+    """Hold the sections to fit on.
 
     Attributes
     ----------
     sections
-        Sections as read.
+        Sections before scaling.
     inputs
-        The same as the networks read them.
+        The same sections as the networks read them.
     expression, image
-        What a section must bring; None for a modality that is left out.
+        Genes and embedding that the model reads; None for a modality that is left out.
     """
 
     sections: tuple[SectionArrays, ...]
@@ -31,5 +31,5 @@ class TrainingSet:
 
     def without(self, held_out: np.ndarray | Sequence[int]) -> TrainingSet:
         """Leave out the sections at some positions; the contracts stay."""
-        kept = [i for i in range(len(self.sections)) if i not in held_out]
-        return replace(self, sections=tuple(self.sections[i] for i in kept), inputs=tuple(self.inputs[i] for i in kept))
+        rest = [i for i in range(len(self.sections)) if i not in held_out]
+        return replace(self, sections=tuple(self.sections[i] for i in rest), inputs=tuple(self.inputs[i] for i in rest))

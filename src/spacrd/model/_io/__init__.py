@@ -1,4 +1,4 @@
-"""Models as folders and on the hub."""
+"""Save and load models, as folders and on the hub."""
 
 from ._folder import free_place
 

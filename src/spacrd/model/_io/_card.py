@@ -7,7 +7,7 @@ from .._known import SECTION_HASHES
 
 
 def model_card(config: ModelConfig, identifier: str) -> str:
-    """Markdown with what a stranger needs to know before using the model."""
+    """Write the model card, in Markdown."""
     facts = config.training
     image = config.image
     expression = config.expression
@@ -50,7 +50,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
 
 
 def _plain(value: object) -> str:
-    """Text that cannot break the table: names of classes and sections are the user's."""
+    """Escape names of classes and sections, so that they cannot break the table."""
     return " ".join(str(value).split()).replace("|", "\\|").replace("`", "'")
 
 

@@ -1,4 +1,4 @@
-"""A model as a folder: config.json, model.safetensors, history.json and a model card. Nothing is pickled."""
+"""Save and load a model as a folder: config.json, model.safetensors, history.json and a model card."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from annotated_types import MaxLen
 from pydantic import FailFast
@@ -25,17 +25,14 @@ from ._card import model_card
 from ._json import AGAIN, MAX_PARTS, read_json
 from ._weights import check_size, read_weights, weights_id
 
-if TYPE_CHECKING:
-    pass
-
 CONFIG, WEIGHTS, HISTORY, CARD = FILES = ("config.json", "model.safetensors", "history.json", "README.md")
 CHECKSUM = "checksum"
-"""Entry of config.json that says which weights, history and settings belong together."""
+"""Entry of config.json: a checksum over weights, history and settings."""
 
 
 @dataclass(frozen=True)
 class History:
-    """Losses of each epoch as JSON has them: None where they are no number."""
+    """Hold the losses of each epoch, as JSON has them: None where they are not finite."""
 
     epochs: Annotated[
         tuple[Annotated[dict[Text, Text | int | float | None], MaxLen(100)], ...], FailFast(), MaxLen(MAX_PARTS)
@@ -50,7 +47,7 @@ def write_folder(
     *,
     overwrite: bool,
 ) -> None:
-    """Write the folder beside its place first, then move it there: an interrupted save leaves the old state."""
+    """Write the folder under another name, then rename it, so that an interrupted save leaves the old one."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -60,26 +57,26 @@ def write_folder(
     parse(History, {"epochs": epochs}, "The model's history")
     tensors = parts.tensors()
     target.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         try:
-            save_file(tensors, made / WEIGHTS)
+            save_file(tensors, temporary / WEIGHTS)
         except SafetensorError as error:  # its own name for a full disk
             raise OSError(f"{target} cannot be written: {error}.") from error
-        settings[CHECKSUM] = checksum(settings, epochs, made / WEIGHTS)
-        (made / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-        (made / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
-        (made / CARD).write_text(model_card(config, weights_id(tensors)), encoding="utf-8")
-        _check_written(made, target)
-        made.chmod(0o755)
-        replace_folder(made, target)
+        settings[CHECKSUM] = checksum(settings, epochs, temporary / WEIGHTS)
+        (temporary / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        (temporary / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
+        (temporary / CARD).write_text(model_card(config, weights_id(tensors)), encoding="utf-8")
+        _check_written(temporary, target)
+        temporary.chmod(0o755)
+        replace_folder(temporary, target)
     except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
 def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """Absolute path of the folder to make; refused if anything but a spacrd model stands there."""
+    """Return the absolute path of the folder to make; raise if it holds anything but a spacrd model."""
     if not isinstance(path, str | os.PathLike) or not os.fspath(path):
         raise TypeError(f"path must name the folder to make, got {path!r}.")
     target = Path(os.path.abspath(Path(path).expanduser()))
@@ -87,44 +84,44 @@ def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
         raise ValueError(f"{target} is not a folder. Name a new folder for the model.")
     if target == Path.cwd() or target == Path(target.anchor):
         raise ValueError(f"{target} is the folder you are in. Name a new folder for the model, in it or elsewhere.")
-    held = sorted(item.name for item in target.iterdir()) if target.exists() else []
-    if not held:
+    names = sorted(item.name for item in target.iterdir()) if target.exists() else []
+    if not names:
         return target
     if not overwrite:
         raise FileExistsError(f"{target} exists and is not empty. Pass overwrite=True or name another folder.")
-    if others := [name for name in held if name not in FILES]:
+    if others := [name for name in names if name not in FILES]:
         raise ValueError(
             f"{target} is not a spacrd model alone, so it is not overwritten: it holds {quote_names(others, 5)}. "
             "Name another folder."
         )
     try:
-        ours = {"format_version", "network"} <= set(read_json(target, CONFIG))
+        is_model = {"format_version", "network"} <= set(read_json(target, CONFIG))
     except (OSError, ValueError, TypeError):
-        ours = False
-    if not ours:
+        is_model = False
+    if not is_model:
         raise ValueError(f"{target} is not a spacrd model, so it is not overwritten. Name another folder.")
     return target
 
 
-def _check_written(made: Path, target: Path) -> None:
-    """What is saved can be loaded."""
+def _check_written(temporary: Path, target: Path) -> None:
+    """Raise if the folder could not be loaded."""
     try:
-        read_folder(made)
+        read_folder(temporary)
     except ValueError as error:
-        raise ValueError(f"Nothing was saved: {str(error).replace(str(made), str(target))}") from None
+        raise ValueError(f"Nothing was saved: {str(error).replace(str(temporary), str(target))}") from None
 
 
 def checksum(settings: Mapping[str, Any], history: list[dict[str, Any]], weights: Path) -> str:
-    """SHA-256 over the settings but the checksum, the history and the weights file."""
-    held = {name: value for name, value in settings.items() if name != CHECKSUM}
-    digest = hashlib.sha256(json.dumps([held, history], sort_keys=True).encode())
+    """Compute the SHA-256 of settings (without the checksum), history and weights file."""
+    sealed = {name: value for name, value in settings.items() if name != CHECKSUM}
+    digest = hashlib.sha256(json.dumps([sealed, history], sort_keys=True).encode())
     with weights.open("rb") as stream:
         digest.update(hashlib.file_digest(stream, "sha256").digest())
     return digest.hexdigest()
 
 
 def _without_nan(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The history with None for losses that are no numbers, which JSON cannot hold."""
+    """Replace losses that are not finite, which JSON cannot hold, by None."""
     return [
         {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in epoch.items()}
         for epoch in history

@@ -1,4 +1,4 @@
-"""Models on the Hugging Face hub; called only when the user asks."""
+"""Download and upload models on the Hugging Face hub, only when the user asks."""
 
 from __future__ import annotations
 
@@ -19,20 +19,14 @@ LIMITS = {CONFIG: MAX_JSON, HISTORY: MAX_JSON, WEIGHTS: MAX_HEADER + MAX_WEIGHTS
 
 
 def download(repo_id: str, *, revision: str | None, token: str | None) -> tuple[Path, str]:
-    """Fetch a model into the hub's cache.
+    """Download a model into the hub's cache.
 
-    What the repository holds is looked at first: only the files of a model are fetched, of one commit, and none of
-    absurd size; then they are compared with the hashes that the hub gives. Without the hub, what is in the cache is
-    taken.
+    The list of files is checked first. Only the files of a model are downloaded, of one commit and of sensible size,
+    and compared with the hashes of the hub. If the hub cannot be reached, the cache is used.
 
     Returns
     -------
-    The folder, and the commit it is.
-
-    Raises
-    ------
-    FileNotFoundError, PermissionError, ConnectionError, ValueError
-        That never repeat a token.
+    The folder and its commit.
     """
     from huggingface_hub import HfApi, snapshot_download
 
@@ -48,41 +42,41 @@ def download(repo_id: str, *, revision: str | None, token: str | None) -> tuple[
             raise error from None
         logger.info("%s is taken from the cache: %s", repo_id, error)
         return folder, folder.name
-    held = {file.rfilename: file for file in info.siblings or ()}
-    _check_listing(f"{repo_id} at {info.sha}", held)
-    # By its name, which the cache then knows without a network.
+    files = {file.rfilename: file for file in info.siblings or ()}
+    _check_listing(f"{repo_id} at {info.sha}", files)
+    # By revision, under which the cache finds it without a network.
     folder = Path(answer(partial(fetch, revision=revision), explain))
     if folder.name != info.sha:
         raise OSError(f"{repo_id} on the hub changed while it was fetched. Load it again.")
-    for name in set(FILES) & set(held):
-        lfs = held[name].lfs
-        check_hash(folder / name, (lfs.sha256 if lfs else held[name].blob_id) or "")
+    for name in set(FILES) & set(files):
+        lfs = files[name].lfs
+        check_hash(folder / name, (lfs.sha256 if lfs else files[name].blob_id) or "")
     logger.info("%s at revision %s; pass it as `revision` to get the same files again", repo_id, info.sha)
     return folder, folder.name
 
 
-def _check_listing(where: str, held: dict[str, Any]) -> None:
-    """Refuse what is no model of spacrd before it is fetched."""
-    if missing := [name for name in LIMITS if name not in held]:
+def _check_listing(where: str, files: dict[str, Any]) -> None:
+    """Raise if the repository is not a spacrd model, before it is downloaded."""
+    if missing := [name for name in LIMITS if name not in files]:
         raise FileNotFoundError(
             f"{where} on the hub is not a spacrd model: {quote_names(missing)} is missing, found "
-            f"{quote_names(sorted(held), 10)}."
+            f"{quote_names(sorted(files), 10)}."
         )
     for name, limit in LIMITS.items():
-        if (size := held[name].size or 0) > limit:
+        if (size := files[name].size or 0) > limit:
             raise ValueError(
                 f"{where} on the hub: {name} has {size / 1e6:,.0f} MB, at most {limit / 1e6:,.0f} are read."
             )
 
 
 def upload(save: Callable[[Path], None], repo_id: str, *, private: bool, token: str | None) -> str:
-    """Create the repository if need be and upload one folder."""
+    """Create the repository if needed and upload the folder."""
     from huggingface_hub import HfApi
 
     api = HfApi(token=token)
     explain = partial(_explained, repo_id=repo_id, revision=None, token=token, writing=True)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "model"
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "model"
         save(folder)
         answer(partial(api.create_repo, repo_id, private=private, exist_ok=True), explain)
         return str(answer(partial(api.upload_folder, repo_id=repo_id, folder_path=folder), explain))
@@ -91,7 +85,7 @@ def upload(save: Callable[[Path], None], repo_id: str, *, private: bool, token: 
 def _explained(
     error: Exception, repo_id: str, revision: str | None, token: str | None, *, writing: bool = False
 ) -> OSError:
-    """What the user can do about an error of the hub."""
+    """Explain an error of the hub and what to do about it."""
     at = f" at {without_token(revision, token)!r}" if revision else ""
     match reason(error):
         case "gated":
@@ -106,6 +100,6 @@ def _explained(
                 f"There is neither a local folder nor a model on the hub called {repo_id!r}{at}. A private model needs "
                 "a token: `hf auth login`."
             )
-    said = without_token(error, token)
+    message = without_token(error, token)
     hint = "Log in with a token that may write: `hf auth login`." if writing else "Try again later."
-    return OSError(f"The hub refused {repo_id!r}{at}: {type(error).__name__}: {said}. {hint}")
+    return OSError(f"The hub refused {repo_id!r}{at}: {type(error).__name__}: {message}. {hint}")

@@ -1,4 +1,4 @@
-"""Files of a model folder that a stranger may have made: what is opened, and how much of it is read."""
+"""Read files of a model folder of unknown origin: check which are opened and how much is read."""
 
 from __future__ import annotations
 
@@ -11,51 +11,50 @@ from typing import Any
 from ..._checks import quote_names
 
 MAX_JSON = 1 << 24
-"""Bytes of a JSON file: 16 MB hold several hundred thousand gene names."""
+"""Largest size of a JSON file in bytes: 16 MB hold several hundred thousand gene names."""
 MAX_ENTRIES = 1000
-"""Entries of one JSON table."""
+"""Most entries of a JSON object."""
 MAX_PARTS = 100_000
-"""Tables and lists of a JSON file: an epoch is one. Empty ones take fifty times in memory what they take on disk."""
+"""Most objects and lists of a JSON file; empty ones need fifty times their size in memory."""
 AGAIN = "Copy the model folder again."
 
 
 def plain_file(folder: Path, name: str, limit: int) -> Path:
-    """Path of a file of the folder that may be opened.
+    """Return the path of a file of the folder if it may be opened.
 
-    Links may point within the folder and, in the hub's cache, to the cache's own store of files (``blobs``), as the
-    hub's client makes them.
+    Links may point into the folder and, in the hub's cache, to its store of files (``blobs``).
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it leads out of the folder, is no regular file (a pipe would wait for ever) or has more than ``limit`` bytes.
+        If it links out of the folder, is not a regular file (a pipe would block) or exceeds ``limit`` bytes.
     """
     try:
         real = (folder / name).resolve(strict=True)
     except (OSError, RuntimeError) as error:  # dangling links, and links in a circle
-        found = quote_names(sorted(item.name for item in folder.iterdir()))
-        raise FileNotFoundError(f"{folder} is not a spacrd model: {name!r} is missing, found {found}.") from error
+        names = quote_names(sorted(item.name for item in folder.iterdir()))
+        raise FileNotFoundError(f"{folder} is not a spacrd model: {name!r} is missing, found {names}.") from error
     home = folder.resolve()
     allowed = [home]
     if home.parent.name == "snapshots":
         allowed.append(home.parents[1] / "blobs")
-    if not any(real.is_relative_to(place) for place in allowed):
+    if not any(real.is_relative_to(parent) for parent in allowed):
         raise ValueError(f"{folder / name} is a link that leads out of its folder, to {real}. Copy the file itself.")
-    held = real.stat()
-    if not stat.S_ISREG(held.st_mode):
+    status = real.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{folder / name} is no file but a folder, a pipe or a device. {AGAIN}")
-    if held.st_size > limit:
+    if status.st_size > limit:
         raise ValueError(
-            f"{folder / name} has {held.st_size / 1e6:,.0f} MB; at most {limit / 1e6:,.0f} MB are read. It is damaged, "
-            "or no file of a spacrd model."
+            f"{folder / name} has {status.st_size / 1e6:,.0f} MB; at most {limit / 1e6:,.0f} MB are read. It is "
+            "damaged, or no file of a spacrd model."
         )
     return real
 
 
 def read_json(folder: Path, name: str) -> Any:
-    """JSON as the standard has it: UTF-8, no entry twice, no NaN or infinity."""
+    """Read JSON strictly: UTF-8, no entry twice, no NaN or infinity."""
     text = plain_file(folder, name, MAX_JSON).read_bytes()
     try:
         if text.count(b"{") + text.count(b"[") > 2 * MAX_PARTS:  # names may hold brackets, too
@@ -68,7 +67,7 @@ def read_json(folder: Path, name: str) -> Any:
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A table, if it is of sensible size and every entry is there once."""
+    """Make a dictionary; raise if it is too large or has an entry twice."""
     if len(pairs) > MAX_ENTRIES:
         raise ValueError(f"it has a table of {len(pairs)} entries")
     table = dict(pairs)

@@ -1,4 +1,4 @@
-"""Weights of a model as safetensors."""
+"""Read the weights of a model from safetensors."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_WEIGHTS = 1 << 33
-"""Bytes of weights: 8 GB."""
+"""Largest size of the weights in bytes: 8 GB."""
 MAX_HEADER = 1 << 24
-"""Bytes of the table of tensors that stands before them: 16 MB."""
+"""Largest size of the header, which lists the tensors, in bytes: 16 MB."""
 POINTER = b"version https://git-lfs"
 SPREADS = ("running_var", "image_spread")
 """Tensors that cannot be negative."""
 
 
 def weights_id(tensors: Mapping[str, Tensor]) -> str:
-    """Short name of a set of weights: the first 12 hex digits of their sha256."""
+    """Name a set of weights by the first 12 hex digits of its SHA-256."""
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
@@ -31,24 +31,24 @@ def weights_id(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()[:12]
 
 
-def check_size(wanted: Mapping[str, Tensor], where: object) -> None:
-    """Refuse a network too large to be one, before any of its weights is looked at."""
-    size = sum(tensor.numel() * tensor.element_size() for tensor in wanted.values())
+def check_size(shapes: Mapping[str, Tensor], where: object) -> None:
+    """Raise ValueError if the weights would be too large, before any is read."""
+    size = sum(tensor.numel() * tensor.element_size() for tensor in shapes.values())
     if size > MAX_WEIGHTS:
         raise ValueError(
             f"{where} asks for {size / 1e9:,.0f} GB of weights; at most {MAX_WEIGHTS / 1e9:.0f} GB are loaded."
         )
 
 
-def read_weights(folder: Path, name: str, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of a file.
+def read_weights(folder: Path, name: str, shapes: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Read the tensors of a file.
 
-    Names, shapes and types are compared with ``wanted``, tensors without storage, before memory is taken.
+    Names, shapes and types are compared with ``shapes``, tensors without storage, before memory is allocated.
 
     Raises
     ------
     ValueError
-        If the file is damaged, does not fit, or holds weights that are no numbers.
+        If the file is damaged, does not fit, or holds weights that are not finite.
     """
     import torch
     from safetensors import SafetensorError, safe_open
@@ -63,9 +63,9 @@ def read_weights(folder: Path, name: str, wanted: Mapping[str, Tensor]) -> dict[
         raise ValueError(f"{where} is damaged or cut short: a header of {header} bytes. {AGAIN}")
     try:
         with safe_open(file, framework="pt") as stored:
-            _check_header(stored, wanted, where)
-            # Cloned into memory of the usual alignment, with which sums come out the same to the last bit.
-            tensors = {key: stored.get_tensor(key).clone() for key in wanted}
+            _check_header(stored, shapes, where)
+            # Cloned for the alignment of memory, on which the last bit of sums depends.
+            tensors = {key: stored.get_tensor(key).clone() for key in shapes}
     except SafetensorError as error:
         raise ValueError(f"{where} is damaged or cut short: {error}. {AGAIN}") from error
     for key, tensor in tensors.items():
@@ -76,19 +76,19 @@ def read_weights(folder: Path, name: str, wanted: Mapping[str, Tensor]) -> dict[
     return tensors
 
 
-def _check_header(stored: Any, wanted: Mapping[str, Tensor], where: Path) -> None:
+def _check_header(stored: Any, shapes: Mapping[str, Tensor], where: Path) -> None:
     import torch
 
     kinds = {torch.float32: "F32", torch.int64: "I64"}
-    held = set(stored.keys())
-    if held != set(wanted):
+    names = set(stored.keys())
+    if names != set(shapes):
         raise ValueError(
-            f"{where} does not fit its config: missing {quote_names(sorted(set(wanted) - held), 3)}, "
-            f"unknown {quote_names(sorted(held - set(wanted)), 3)}."
+            f"{where} does not fit its config: missing {quote_names(sorted(set(shapes) - names), 3)}, "
+            f"unknown {quote_names(sorted(names - set(shapes)), 3)}."
         )
-    for key, tensor in wanted.items():
-        part = stored.get_slice(key)
-        if (shape := tuple(part.get_shape())) != tuple(tensor.shape):
+    for key, tensor in shapes.items():
+        stored_slice = stored.get_slice(key)
+        if (shape := tuple(stored_slice.get_shape())) != tuple(tensor.shape):
             raise ValueError(f"{where}: {key!r} has shape {shape}, the config asks for {tuple(tensor.shape)}.")
-        if (kind := part.get_dtype()) != kinds[tensor.dtype]:
+        if (kind := stored_slice.get_dtype()) != kinds[tensor.dtype]:
             raise ValueError(f"{where}: {key!r} is {kind}, the config asks for {kinds[tensor.dtype]}.")

@@ -1,24 +1,16 @@
-"""Cross-validation on arrays: folds, how they run, and what comes out."""
+"""Cross-validation on arrays."""
 
-from ._baselines import BASELINES
-from ._folds import Fold, FoldSection, fold_sections, make_folds, shared_patients
-from ._result import CrossValidation, ignore_values, metrics_table, tables
-from ._run import SPACRD, FoldSettings, run_all
-from ._store import Store
-
-__all__ = [
-    "BASELINES",
-    "SPACRD",
-    "CrossValidation",
-    "Fold",
-    "FoldSection",
-    "FoldSettings",
-    "Store",
-    "fold_sections",
-    "ignore_values",
-    "make_folds",
-    "metrics_table",
-    "run_all",
-    "shared_patients",
-    "tables",
-]
+from ._baselines import BASELINES as BASELINES
+from ._folds import Fold as Fold
+from ._folds import FoldSection as FoldSection
+from ._folds import fold_sections as fold_sections
+from ._folds import make_folds as make_folds
+from ._folds import shared_patients as shared_patients
+from ._result import CrossValidation as CrossValidation
+from ._result import ignore_values as ignore_values
+from ._result import metrics_table as metrics_table
+from ._result import tables as tables
+from ._run import SPACRD as SPACRD
+from ._run import FoldSettings as FoldSettings
+from ._run import run_all as run_all
+from ._store import Store as Store

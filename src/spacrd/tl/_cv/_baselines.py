@@ -1,4 +1,4 @@
-"""Simple classifiers in the folds of a cross-validation: what any attention has to beat."""
+"""Simple classifiers to compare with, in the same folds."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ...model import Recipe
 from ...train import expression_contract
 
 COMPONENTS = 50
-"""Principal components of a modality that the concatenation MLP reads."""
+"""Principal components of each modality that the concatenation MLP reads."""
 TREE_GENES = 500
-"""Variable genes that gradient boosting reads: trees gain nothing from more and take their time."""
+"""Variable genes that gradient boosting reads; more are slower and not better."""
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A classifier and what it reads.
+    """Describe a classifier and what it reads.
 
     Attributes
     ----------
     kind
         ``"logistic"``, ``"boosting"`` or ``"mlp"``.
     modalities
-        ``"expression"`` and ``"image"``, as far as there are.
+        Modalities to read where a section has them, of ``"expression"`` and ``"image"``.
     neighbourhood
-        Whether each spot stands for the mean over itself and its neighbours.
+        Whether to read the mean over the spot and its neighbours.
     requires
-        Modalities without which there is nothing to learn from.
+        Modalities that one section must have at least.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class Baseline:
 
     @property
     def seeded(self) -> bool:
-        """Whether the result depends on the seed."""
+        """Tell whether the result depends on the seed."""
         return self.kind == "mlp"
 
 
@@ -68,10 +68,10 @@ def baseline_likelihoods(
     max_distance: float | None,
     seed: int,
 ) -> list[np.ndarray] | None:
-    """Fit on the training sections, score the others.
+    """Fit on the training sections and score the held-out sections.
 
-    Expression is normalised to 10,000 counts over the genes that all training sections share, log1p; then every
-    column is scaled to [0, 1] within its section, after the mean over the neighbourhood if there is one.
+    Expression is log1p of counts per 10,000 over the genes that all training sections share. Columns are scaled to
+    [0, 1] within each section, after the mean over neighbourhoods, if any.
 
     Returns
     -------
@@ -82,66 +82,66 @@ def baseline_likelihoods(
 
     expression, image = _contracts(baseline, training, genes)
 
-    def inputs(raw: SectionArrays) -> tuple[list[np.ndarray], np.ndarray]:
-        arrays = prepare(raw, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance)
-        blocks = [
-            _block(arrays, name, baseline.neighbourhood) for name in baseline.modalities if name in arrays.features
-        ]
+    def read(section: SectionArrays) -> tuple[list[np.ndarray], np.ndarray]:
+        inputs = prepare(
+            section, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance
+        )
+        names = [name for name in baseline.modalities if name in inputs.features]
+        blocks = [_block(inputs, name, baseline.neighbourhood) for name in names]
         return [values for values, _ in blocks], np.any([valid for _, valid in blocks], axis=0)
 
-    parts, targets = [], []
-    for raw in training if expression or image else ():
-        blocks, valid = inputs(raw)
-        rows = valid & ~np.isnan(raw.target)
-        parts.append([block[rows] for block in blocks])
-        targets.append(raw.target[rows] == 1)
+    labelled_blocks, targets = [], []
+    for section in training if expression or image else ():
+        blocks, valid = read(section)
+        rows = valid & ~np.isnan(section.target)
+        labelled_blocks.append([block[rows] for block in blocks])
+        targets.append(section.target[rows] == 1)
     if not targets or len(np.unique(target := np.concatenate(targets))) < 2:
         return None
-    columns = [np.vstack(block) for block in zip(*parts, strict=True)]
+    columns = [np.vstack(block) for block in zip(*labelled_blocks, strict=True)]
     classifier = _classifier(baseline.kind, [block.shape for block in columns], seed)
     with warnings.catch_warnings():
-        # A floor that stopped at its last iteration is still a floor.
         warnings.simplefilter("ignore", ConvergenceWarning)
         classifier.fit(np.hstack(columns), target)
-    found = []
-    for raw in held_out:
-        blocks, valid = inputs(raw)
-        likelihood = np.full(len(raw.xy), np.nan, dtype=np.float32)
+    likelihoods = []
+    for section in held_out:
+        blocks, valid = read(section)
+        likelihood = np.full(len(section.xy), np.nan, dtype=np.float32)
         if valid.any():
             likelihood[valid] = classifier.predict_proba(np.hstack(blocks)[valid])[:, 1]
-        found.append(likelihood)
-    return found
+        likelihoods.append(likelihood)
+    return likelihoods
 
 
 def _contracts(
     baseline: Baseline, training: Sequence[SectionArrays], genes: Sequence[str] | None
 ) -> tuple[ExpressionContract | None, ImageContract | None]:
-    """What to read, unscaled."""
+    """Determine genes and embedding to read, unscaled."""
     expression = image = None
     if "expression" in baseline.modalities:
         n_top = TREE_GENES if baseline.kind == "boosting" else sys.maxsize
         expression = expression_contract(list(training), genes, n_top, Recipe(gene_selection="batch"))
     if "image" in baseline.modalities:
-        widths = [raw.image.shape[1] for raw in training if raw.image is not None]
+        widths = [section.image.shape[1] for section in training if section.image is not None]
         image = ImageContract(key="image", dim=widths[0], scaling="none") if widths else None
     return None if expression is None else replace(expression, scaling="none"), image
 
 
-def _block(arrays: NetworkInputs, name: str, neighbourhood: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Dense columns of one modality scaled to [0, 1], (n, width) float32, and the rows that have it."""
+def _block(inputs: NetworkInputs, name: str, neighbourhood: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return dense columns of one modality scaled to [0, 1], (n, width) float32, and which rows have it, (n,) bool."""
     from scipy.sparse import csr_matrix
 
-    part = arrays.features[name]
-    everyone = np.arange(len(arrays.target))
+    features = inputs.features[name]
+    rows = np.arange(len(inputs.target))
     if not neighbourhood:
-        return scale(part.matrix, "minmax", part.valid).rows(everyone), part.valid
-    counted = arrays.mask & part.valid[arrays.neighbours]
+        return scale(features.matrix, "minmax", features.valid).rows(rows), features.valid
+    counted = inputs.mask & features.valid[inputs.neighbours]
     number = counted.sum(axis=1)
     weight = (counted / np.maximum(number, 1)[:, None]).astype(np.float32)
     start = np.arange(0, weight.size + 1, weight.shape[1])
-    average = csr_matrix((weight.ravel(), arrays.neighbours.ravel(), start), shape=(len(everyone),) * 2)
-    mean = average @ part.rows(everyone)
-    return scale(mean, "minmax", number > 0).rows(everyone), number > 0
+    average = csr_matrix((weight.ravel(), inputs.neighbours.ravel(), start), shape=(len(rows),) * 2)
+    mean = average @ features.rows(rows)
+    return scale(mean, "minmax", number > 0).rows(rows), number > 0
 
 
 def _classifier(kind: str, shapes: Sequence[tuple[int, ...]], seed: int) -> Any:
@@ -164,19 +164,20 @@ def _classifier(kind: str, shapes: Sequence[tuple[int, ...]], seed: int) -> Any:
             early_stopping=False,
             random_state=0,
         )
-    last = MLPClassifier((64,), alpha=10.0, max_iter=100, random_state=seed)
-    return make_pipeline(_components(shapes), StandardScaler(), last)
+    network = MLPClassifier((64,), alpha=10.0, max_iter=100, random_state=seed)
+    return make_pipeline(_components(shapes), StandardScaler(), network)
 
 
 def _components(shapes: Sequence[tuple[int, ...]]) -> Any:
-    """Principal components of each modality with more columns than are wanted."""
+    """Reduce each modality with more than :data:`COMPONENTS` columns to principal components."""
     from sklearn.compose import ColumnTransformer
     from sklearn.decomposition import PCA
 
     steps, start = [], 0
     for number, (n, width) in enumerate(shapes):
-        wanted = min(COMPONENTS, n)
-        step = PCA(wanted, svd_solver="randomized", random_state=0) if width > wanted else "passthrough"
+        n_components = min(COMPONENTS, n)
+        reduce = width > n_components
+        step = PCA(n_components, svd_solver="randomized", random_state=0) if reduce else "passthrough"
         steps.append((f"block {number}", step, slice(start, start + width)))
         start += width
     return ColumnTransformer(steps)

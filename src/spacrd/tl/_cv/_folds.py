@@ -1,4 +1,4 @@
-"""Sections of a cross-validation as small, self-contained pieces, and the folds they make."""
+"""Sections of a cross-validation, and the folds they make."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ...features import SectionArrays
 from .._labels import ClassLabels
 
 PATIENT_COLUMNS = ("patient", "patient_id", "donor", "donor_id", "subject", "subject_id", "individual")
-"""``obs`` columns, in any case, in which equal values of two sections mean one person."""
+"""``.obs`` columns, in upper or lower case, that name patients."""
 
 
 @dataclass(frozen=True)
 class FoldSection:
-    """Everything of one section that a fold needs, detached from the container it came from.
+    """Hold what a fold needs of one section, without the container.
 
     Attributes
     ----------
     arrays
-        Counts, embedding and coordinates under a name no other section has; its target is the label.
+        Section under a unique name; its target holds the labels.
     group
-        What the section is held out with.
+        Name of the group that is held out at once.
     spots
         Names of the spots, (n,).
     labels
@@ -41,17 +41,17 @@ class FoldSection:
 
     @property
     def name(self) -> str:
-        """Name of the section."""
+        """Return the name of the section."""
         return self.arrays.name
 
     def without_labels(self) -> FoldSection:
-        """Remove the labels, so that the section is as a model may see it when it is held out."""
+        """Remove the labels, for a section that is held out."""
         missing = np.full(len(self.spots), np.nan)
         arrays = replace(self.arrays, target=missing.astype(np.float32))
         return replace(self, arrays=arrays, labels=missing.astype(object))
 
     def digest(self) -> str:
-        """Compute a checksum of all values that can change a result."""
+        """Compute a checksum of all values that affect a result."""
         arrays = self.arrays
         values = [arrays.xy, arrays.target, self.spots.astype(str), self.labels.astype(str)]
         if arrays.counts is not None and arrays.genes is not None:
@@ -68,7 +68,7 @@ class FoldSection:
 
 @dataclass(frozen=True)
 class Fold:
-    """One group held out: positions of its sections, and of those to fit on."""
+    """Hold the positions of the sections of one group, and of those to fit on."""
 
     group: str
     held_out: tuple[int, ...]
@@ -78,7 +78,7 @@ class Fold:
 def fold_sections(
     sections: Sequence[tuple[Section, SectionArrays]], labels: ClassLabels, group_key: str | Mapping[str, str] | None
 ) -> list[FoldSection]:
-    """Find the group of each section; their arrays have names that differ."""
+    """Find the group of each section, whose arrays have unique names."""
     groups = _groups([section for section, _ in sections], [arrays.name for _, arrays in sections], group_key)
     return [
         FoldSection(
@@ -117,22 +117,20 @@ def _groups(sections: Sequence[Section], unique: list[str], group_key: str | Map
 
 
 def shared_patients(sections: Sequence[Section], groups: Sequence[str]) -> dict[str, list[str]]:
-    """Find columns that name patients, each with those patients whose sections lie in different groups."""
-    groups_of: dict[str, dict[str, set[str]]] = {}
+    """Find patients whose sections are in different groups, by the column that names them."""
+    by_column: dict[str, dict[str, set[str]]] = {}
     for section, group in zip(sections, groups, strict=True):
         obs = section.table.obs
         for column in obs.columns:
             if str(column).lower() in PATIENT_COLUMNS:
                 for patient in obs[column].iloc[section.rows].dropna().astype(str).unique():
-                    groups_of.setdefault(str(column), {}).setdefault(patient, set()).add(group)
-    shared = {
-        column: [patient for patient, own in patients.items() if len(own) > 1] for column, patients in groups_of.items()
-    }
+                    by_column.setdefault(str(column), {}).setdefault(patient, set()).add(group)
+    shared = {key: [name for name, its in patients.items() if len(its) > 1] for key, patients in by_column.items()}
     return {column: patients for column, patients in shared.items() if patients}
 
 
 def make_folds(sections: Sequence[FoldSection], label_key: str) -> list[Fold]:
-    """One fold per group; each must leave both classes to fit on."""
+    """Make one fold per group; raise if the others lack a class."""
     groups = list(dict.fromkeys(section.group for section in sections))
     if len(groups) < 2:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a cross-validation returns."""
+"""Result of a cross-validation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RUN = ["model", "seed", "section"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class CrossValidation:
-    """Out-of-fold likelihoods of :func:`spacrd.tl.cross_validate`, and how well they agree with the labels.
+    """Hold the out-of-fold likelihoods of :func:`spacrd.tl.cross_validate` and their metrics.
 
     Attributes
     ----------
@@ -30,18 +30,17 @@ class CrossValidation:
         ``n_positive``, ``n_left_out``, ``prevalence``, ``auc``, ``ap``, ``f1``, ``precision``, ``recall``,
         ``threshold``, ``ks``, ``brier``, ``ece``; see :func:`spacrd.metrics.scores`.
     likelihoods
-        One row per spot of those: ``section``, ``spot``, ``label`` (text, NaN where unlabelled), ``model``, ``seed``,
-        ``likelihood`` (float32) and ``region`` (called without labels).
+        One row per spot and row of ``metrics``: ``section``, ``spot``, ``label`` (text, NaN where unlabelled),
+        ``model``, ``seed``, ``likelihood`` (float32) and ``region`` (called without labels).
     positive, negative, ignore
-        Classes, as they were given; ``negative`` is None if every other class is negative.
+        Classes that were given; ``negative`` is None if all others are negative.
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
-    >>> result = spacrd.tl.cross_validate(
-    ...     sections, "pathologist", positive=positive, baselines=False, members=1, max_epochs=2
-    ... )
+    >>> import spacrd
+    >>> toys = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3)]
+    >>> fast = {"modality": "expression", "baselines": False, "members": 1, "max_epochs": 2}
+    >>> result = spacrd.tl.cross_validate(toys, "pathologist", positive="invasive cancer", **fast)
     >>> result.summary()[["auc", "auc_worst"]].shape
     (1, 2)
     >>> result.evaluate(ignore="adipose tissue").shape == result.metrics.shape
@@ -55,7 +54,7 @@ class CrossValidation:
     ignore: tuple[str, ...]
 
     def evaluate(self, *, ignore: str | Sequence[str] = ()) -> pd.DataFrame:
-        """Metrics of the same likelihoods with other labels left out.
+        """Compute the metrics again with other labels left out.
 
         Parameters
         ----------
@@ -64,13 +63,13 @@ class CrossValidation:
 
         Returns
         -------
-        As :attr:`metrics`.
+        Table like :attr:`metrics`.
         """
         runs = self.metrics[[*RUN, "group", "threshold"]]
         return metrics_table(self.likelihoods, runs, self.positive, self.negative, ignore_values(ignore, self.positive))
 
     def summary(self) -> pd.DataFrame:
-        """Mean over the sections of every metric, one row per model, best AUC first.
+        """Average every metric over the sections; one row per model, best AUC first.
 
         Returns
         -------
@@ -86,12 +85,12 @@ class CrossValidation:
         return table.sort_values("auc", ascending=False, kind="stable")
 
     def per_section(self, metric: str = "auc") -> pd.DataFrame:
-        """One metric of every model on every section, averaged over seeds.
+        """Tabulate one metric of every model on every section, averaged over seeds.
 
         Parameters
         ----------
         metric
-            A metric of :attr:`metrics`.
+            Column of :attr:`metrics`.
 
         Returns
         -------
@@ -117,11 +116,11 @@ class CrossValidation:
 
 
 def ignore_values(ignore: str | Sequence[str], positive: Sequence[str]) -> tuple[str, ...]:
-    """Ignored labels as text; one of ``positive`` among them is refused."""
-    listed = tuple(class_name(value) for value in ((ignore,) if isinstance(ignore, str) else ignore))
-    if clash := [value for value in listed if value in positive]:
+    """Return the ignored labels as text; raise if one is positive."""
+    ignored = tuple(class_name(value) for value in ((ignore,) if isinstance(ignore, str) else ignore))
+    if clash := [value for value in ignored if value in positive]:
         raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
-    return listed
+    return ignored
 
 
 def metrics_table(
@@ -131,8 +130,8 @@ def metrics_table(
     negative: Sequence[str] | None,
     ignore: Sequence[str],
 ) -> pd.DataFrame:
-    """Metrics of every run (model, seed, section, group, threshold) from its likelihoods."""
-    parts = likelihoods.groupby(RUN, sort=False, observed=True).indices
+    """Compute the metrics of every run (model, seed, section, group, threshold)."""
+    rows_of_run = likelihoods.groupby(RUN, sort=False, observed=True).indices
     label = likelihoods["label"].astype(object)
     usable = label.notna() & ~label.isin(list(ignore))
     if negative is not None:
@@ -142,15 +141,15 @@ def metrics_table(
     usable &= np.isfinite(likelihood)
     rows, one_class = [], []
     for run in runs.itertuples(index=False):
-        rows_of = parts[(run.model, run.seed, run.section)]
-        kept = rows_of[usable.to_numpy()[rows_of]]
-        called = likelihood[kept] >= run.threshold  # spots called uncertain lie on one side of it too
+        spots = rows_of_run[(run.model, run.seed, run.section)]
+        evaluated = spots[usable.to_numpy()[spots]]
+        called = likelihood[evaluated] >= run.threshold  # also of spots called uncertain
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", SpacrdWarning)  # said once for all below
-            found = scores(y[kept], likelihood[kept], called)
-        if np.isnan(found["auc"]):
+            warnings.simplefilter("ignore", SpacrdWarning)  # one warning for all runs, below
+            metrics = scores(y[evaluated], likelihood[evaluated], called)
+        if np.isnan(metrics["auc"]):
             one_class.append(run.section)
-        rows.append({**run._asdict(), **found, "n_left_out": len(rows_of) - len(kept)})
+        rows.append({**run._asdict(), **metrics, "n_left_out": len(spots) - len(evaluated)})
     if one_class:
         warn(
             "AUC, AP and KS need scored spots of both classes: they are NaN, and left out of means, for "
@@ -163,10 +162,10 @@ def metrics_table(
 def tables(
     runs: Mapping[tuple[str, int, int], pd.DataFrame], models: Sequence[str], sections: Sequence[FoldSection]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tidy likelihoods, and one row per run; models and sections in their order, not in that of finishing."""
+    """Return a tidy table of likelihoods and one row per run, in the order of models and sections."""
     spots, facts = [], []
     for model, seed, position in sorted(runs, key=lambda key: (models.index(key[0]), *key[1:])):
-        part, section = runs[model, seed, position], sections[position]
+        run, section = runs[model, seed, position], sections[position]
         spots.append(
             pd.DataFrame(
                 {
@@ -175,8 +174,8 @@ def tables(
                     "label": section.labels,
                     "model": model,
                     "seed": seed,
-                    "likelihood": part["likelihood"].to_numpy(dtype=np.float32),
-                    "region": part["region"].to_numpy(dtype=object),
+                    "likelihood": run["likelihood"].to_numpy(dtype=np.float32),
+                    "region": run["region"].to_numpy(dtype=object),
                 }
             )
         )
@@ -186,7 +185,7 @@ def tables(
                 "seed": seed,
                 "section": section.name,
                 "group": section.group,
-                "threshold": part["threshold"].iloc[0],
+                "threshold": run["threshold"].iloc[0],
             }
         )
     likelihoods = pd.concat(spots, ignore_index=True)

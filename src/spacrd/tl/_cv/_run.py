@@ -1,4 +1,4 @@
-"""One fit of a cross-validation, in this process or in a worker."""
+"""Run the fits of a cross-validation, in this process or in workers."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ SPACRD = "spacrd"
 
 @dataclass(frozen=True)
 class Task:
-    """One model, one seed, one group held out.
+    """Describe one fit: a model, a seed and a held-out group.
 
     Attributes
     ----------
     model, seed
-        What to fit.
+        Name of the model or baseline, and seed.
     fold, group
         Number and name of the held-out group.
     training
         Sections to fit on.
     held_out
-        Positions and sections to score; they carry no labels.
+        Sections to score, without labels, by their position.
     """
 
     model: str
@@ -54,14 +54,14 @@ class Task:
 
 @dataclass(frozen=True)
 class FoldSettings:
-    """What all tasks share.
+    """Hold the settings that all fits share.
 
     Attributes
     ----------
     fit
         Settings of every fit, apart from the seed.
     hardware
-        What to fit and score on.
+        Device and precision.
     callbacks
         Lightning callbacks of every fit.
     threshold
@@ -84,7 +84,7 @@ def run_all(
     store: Store | None = None,
     n_jobs: int | None = None,
 ) -> dict[tuple[str, int, int], pd.DataFrame]:
-    """Held-out spots by model, seed and position of the section."""
+    """Run all fits; return the scores of held-out spots by model, seed and position of the section."""
     from joblib import Parallel, delayed
 
     tasks, results = [], []
@@ -100,43 +100,43 @@ def run_all(
                 tasks.append(Task(model, seed, number, fold.group, training, held_out))
     pool = Parallel(n_jobs=1 if n_jobs is None else n_jobs, return_as="generator")
     fits = pool(delayed(run_task)(task, settings, store) for task in tasks)
-    said: dict[str, None] = {}
-    done = package_settings.track(fits, total=len(tasks), description="cross-validate", unit="fit")
+    messages: dict[str, None] = {}
+    finished = package_settings.track(fits, total=len(tasks), description="cross-validate", unit="fit")
     try:
-        for task, (result, texts) in zip(tasks, done, strict=True):
+        for task, (result, texts) in zip(tasks, finished, strict=True):
             results.append((task.model, task.seed, result))
-            said |= dict.fromkeys(texts)
+            messages |= dict.fromkeys(texts)
     except BrokenExecutor as error:
-        kept = f"Finished fits are kept in {str(store.folder)!r}" if store else "With `resume`, finished fits are kept"
+        hint = f"Finished fits are kept in {str(store.folder)!r}" if store else "With `resume`, finished fits are kept"
         raise RuntimeError(
-            f"A process of this cross-validation has died: killed, or out of memory. {kept}; call again, with a "
+            f"A process of this cross-validation has died: killed, or out of memory. {hint}; call again, with a "
             "smaller `n_jobs` if memory was short."
         ) from error
-    for text in said:
+    for text in messages:
         warn(text)
     return {
-        (model, seed, int(position)): part
+        (model, seed, int(position)): of_section
         for model, seed, result in results
-        for position, part in result.groupby("section")
+        for position, of_section in result.groupby("section")
     }
 
 
 def run_task(task: Task, settings: FoldSettings, store: Store | None) -> tuple[pd.DataFrame, list[str]]:
-    """Fit, score and store.
+    """Fit one model, score the held-out sections and store the result.
 
     Returns
     -------
     One row per held-out spot (``section`` by position, ``likelihood``, ``region``, ``threshold``), and the texts of
-    the warnings on the way, for the caller to say once.
+    warnings, for the caller to repeat.
     """
     with _worker(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            parts = _spacrd(task, settings) if task.model == SPACRD else _baseline(task, settings)
+            tables = _spacrd(task, settings) if task.model == SPACRD else _baseline(task, settings)
         except Exception as error:
             error.add_note(f"This was {task.model!r}, seed {task.seed}, with {task.group!r} held out.")
             raise
-    result = pd.concat(parts, ignore_index=True)
+    result = pd.concat(tables, ignore_index=True)
     if store is not None:
         store.save(task.model, task.seed, task.fold, result)
     return result, [str(item.message) for item in caught if issubclass(item.category, SpacrdWarning)]
@@ -144,12 +144,12 @@ def run_task(task: Task, settings: FoldSettings, store: Store | None) -> tuple[p
 
 @contextmanager
 def _worker() -> Iterator[None]:
-    """One thread, so that results do not depend on the number of workers; no inner progress bars."""
+    """Use one thread, so that results do not depend on the number of workers, and hide progress bars."""
     import numba
     import torch
     from threadpoolctl import threadpool_limits
 
-    # Numba first: scanpy uses it, and when it starts its threads it changes the number of torch's.
+    # Numba first: when scanpy starts its threads, it changes the number of torch's.
     before = numba.get_num_threads(), torch.get_num_threads(), package_settings.progress
     numba.set_num_threads(1)
     torch.set_num_threads(1)
@@ -168,14 +168,14 @@ def _spacrd(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
         [section.arrays for section in task.training],
         replace(settings.fit, seed=task.seed),
         hardware=settings.hardware,
-        callbacks=copy.deepcopy(settings.callbacks),  # they keep state, which must not pass from one fit to the next
+        callbacks=copy.deepcopy(settings.callbacks),  # callbacks have a state
     )
     options = ScoreOptions(threshold=settings.threshold, device=settings.hardware.device)
-    parts = []
+    tables = []
     for position, section in task.held_out.items():
         prediction, call = score_section(section.arrays, model, options)
-        parts.append(_rows(position, prediction.likelihood, call.region, call.threshold.threshold))
-    return parts
+        tables.append(_rows(position, prediction.likelihood, call.region, call.threshold.threshold))
+    return tables
 
 
 def _baseline(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
@@ -194,11 +194,11 @@ def _baseline(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
             "sections that have its inputs are not of both classes."
         )
         likelihoods = [np.full(len(section.spots), np.nan, dtype=np.float32) for section in task.held_out.values()]
-    parts = []
+    tables = []
     for position, likelihood in zip(task.held_out, likelihoods, strict=True):
         threshold = find_threshold(likelihood, settings.threshold).threshold
-        parts.append(_rows(position, likelihood, call_regions(likelihood, threshold), threshold))
-    return parts
+        tables.append(_rows(position, likelihood, call_regions(likelihood, threshold), threshold))
+    return tables
 
 
 def _rows(position: int, likelihood: np.ndarray, region: np.ndarray, threshold: float) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Results of finished fits in a folder, so that an interrupted cross-validation continues."""
+"""Store results of finished fits, to resume an interrupted cross-validation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARGUMENTS = "arguments.json"
 
 @dataclass(frozen=True)
 class Store:
-    """A folder with ``arguments.json`` and one CSV per finished fit."""
+    """Read and write a folder with ``arguments.json`` and one CSV per finished fit."""
 
     folder: Path
 
@@ -30,10 +30,10 @@ class Store:
         """Make the folder, or open one that was made with the same arguments."""
         store = cls(Path(folder).expanduser())
         file = store.folder / ARGUMENTS
-        wanted = json.loads(json.dumps(arguments, default=_plain))
+        current = json.loads(json.dumps(arguments, default=_plain))
         if file.exists():
-            found = _read_arguments(file)
-            differ = [name for name in {**found, **wanted} if found.get(name) != wanted.get(name)]
+            stored = _read_arguments(file)
+            differ = [name for name in {**stored, **current} if stored.get(name) != current.get(name)]
             if differ:
                 raise ValueError(
                     f"The folder {str(store.folder)!r} holds a cross-validation with other arguments or data: "
@@ -45,15 +45,15 @@ class Store:
                 f"{str(store.folder)!r} is not a folder of cross-validation results. Give resume a new or empty folder."
             )
         store.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as part:
-            part.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+        with replacing(file) as temporary:
+            temporary.write_text(json.dumps(current, indent=1), encoding="utf-8")
         return store
 
     def _file(self, model: str, seed: int, fold: int) -> Path:
         return self.folder / f"{model.replace(' ', '-')}_seed{seed}_fold{fold}.csv"
 
     def load(self, model: str, seed: int, fold: int) -> pd.DataFrame | None:
-        """Result of a finished fit; None if there is none, or if the file is not what was written."""
+        """Read the result of a finished fit; None if there is none or the file was changed."""
         file = self._file(model, seed, fold)
         if not file.exists():
             return None
@@ -64,32 +64,32 @@ class Store:
         return pd.read_csv(io.BytesIO(table), float_precision="round_trip", dtype={"region": object})
 
     def save(self, model: str, seed: int, fold: int, result: pd.DataFrame) -> None:
-        """Keep a result; a reader sees all of it or nothing."""
+        """Write a result, completely or not at all."""
         table = result.to_csv(index=False).encode()
-        with replacing(self._file(model, seed, fold)) as part:
-            part.write_bytes(_seal(table) + b"\n" + table)
+        with replacing(self._file(model, seed, fold)) as temporary:
+            temporary.write_bytes(_seal(table) + b"\n" + table)
 
 
 def _seal(table: bytes) -> bytes:
-    """First line of a file, by which a later call knows the rest of it."""
+    """Return the first line of a file, a checksum of the rest."""
     return b"# sha256 " + hashlib.sha256(table).hexdigest().encode()
 
 
 def _whole(file: Path) -> bool:
-    """Not what a killed process was about to write."""
+    """Tell whether a file is complete, and not left by a killed process."""
     return file.suffix != PART
 
 
 def _read_arguments(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        stored = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(
             f"{str(file)!r} is damaged ({error}). Delete the folder, or name another for resume."
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(stored, dict):
         raise ValueError(f"{str(file)!r} holds no arguments of a cross-validation. Name another folder for resume.")
-    return found
+    return stored
 
 
 def _plain(value: Any) -> Any:
