@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from .._checks import check_positive_int
+from .._files import checked_path
 from .._hardware import Hardware
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
@@ -229,9 +230,7 @@ class SpaCRD:
         PermissionError, ConnectionError, OSError
             If the hub asks for a login, cannot be reached and the cache has no copy, or fails.
         """
-        if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-            raise TypeError(f"path must name a model folder or a hub id 'user/name', got {path!r}.")
-        folder, source = Path(path).expanduser(), ""
+        folder, source = checked_path(path, "path", "a model folder or a hub id 'user/name'"), ""
         if not folder.exists():
             name = os.fspath(path)
             parts = name.split("/")

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from annotated_types import MaxLen
 from pydantic import FailFast
 
 from ..._checks import quote_names
-from ..._files import replace_folder
+from ..._files import checked_path, replace_folder, unfinished_folder
 from ..._schema import Text, parse
+from ..._settings import logger
 from .._config import ModelConfig
 from .._parts import ModelParts
 from ._card import model_card
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 CONFIG, WEIGHTS, HISTORY, CARD = FILES = ("config.json", "model.safetensors", "history.json", "README.md")
 CHECKSUM = "checksum"
 """Entry of config.json that says which weights, history and settings belong together."""
+READINGS = 10
+"""How often a folder is read that another process replaces meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def write_folder(
     parse(History, {"epochs": epochs}, "The model's history")
     tensors = parts.tensors()
     target.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    made = unfinished_folder(target)
     try:
         try:
             save_file(tensors, made / WEIGHTS)
@@ -70,8 +73,8 @@ def write_folder(
         (made / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         (made / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
         (made / CARD).write_text(model_card(config, weights_id(tensors)), encoding="utf-8")
+        shutil.copymode(made / CONFIG, made / WEIGHTS)  # safetensors lets its owner alone read it
         _check_written(made, target)
-        made.chmod(0o755)
         replace_folder(made, target)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
@@ -80,9 +83,7 @@ def write_folder(
 
 def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Absolute path of the folder to make; refused if anything but a spacrd model stands there."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise TypeError(f"path must name the folder to make, got {path!r}.")
-    target = Path(os.path.abspath(Path(path).expanduser()))
+    target = Path(os.path.abspath(checked_path(path, "path", "the folder to make")))
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ValueError(f"{target} is not a folder. Name a new folder for the model.")
     if target == Path.cwd() or target == Path(target.anchor):
@@ -132,7 +133,35 @@ def _without_nan(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def read_folder(path: Path) -> tuple[ModelConfig, ModelParts, list[dict[str, Any]]]:
-    """Read and check a folder; every tensor must have the name, shape and type the config asks for."""
+    """Read and check a folder; every tensor must have the name, shape and type the config asks for.
+
+    If another process replaces the folder meanwhile, the new one is read.
+    """
+    for attempt in range(READINGS):
+        before = _state(path)
+        try:
+            return _read(path)
+        except (ValueError, OSError):
+            if _state(path) == before:
+                raise
+        logger.info("%s was replaced while it was read, and is read again", path)
+        time.sleep(0.02 * attempt)
+    raise OSError(f"{path} is replaced again and again by another process. Load it when that has ended.")
+
+
+def _state(path: Path) -> list[tuple[int, ...] | None]:
+    """Return what changes when a folder or one of its files is replaced or written to."""
+    state: list[tuple[int, ...] | None] = []
+    for file in (path, *(path / name for name in FILES)):
+        try:
+            found = file.stat()
+            state.append((found.st_ino, found.st_size, found.st_mtime_ns))
+        except OSError:
+            state.append(None)
+    return state
+
+
+def _read(path: Path) -> tuple[ModelConfig, ModelParts, list[dict[str, Any]]]:
     import torch
 
     settings, epochs = read_json(path, CONFIG), read_json(path, HISTORY)
