@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from types import FrameType
 from typing import Any
 
+from ._keys import LONGEST, is_storable
+
 
 class SpacrdWarning(UserWarning):
     """Warning of spacrd: a result may not be what you think it is.
@@ -53,11 +55,14 @@ def check_choice(value: Any, choices: Iterable[str], argument: str) -> str:
 
 
 def check_result_key(key: str, argument: str = "key_added") -> str:
-    """Refuse result names that AnnData cannot store."""
+    """Refuse result names that AnnData cannot store, or not on every file system."""
     if not isinstance(key, str):
         raise TypeError(f"{argument} must be a string, got {type(key).__name__}.")
-    if not key or "/" in key:
-        raise ValueError(f"{argument}={key!r} cannot name a slot of AnnData: it must not be empty or contain '/'.")
+    if not is_storable(key):
+        raise ValueError(
+            f"{argument}={key!r} cannot name a slot of AnnData: use letters, digits, blanks, '_', '.' and '-', at most "
+            f"{LONGEST} bytes, starting with a letter, a digit or one '_', and no name of a device of Windows."
+        )
     return key
 
 

@@ -1,18 +1,58 @@
-"""Write files and folders whole, or not at all."""
+"""Write files and folders whole, or not at all, with the permissions that the umask leaves."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 PART = ".part"
 """Suffix of a file that is being written."""
+MAX_NAME, MAX_PATH = 255, 4000
+"""Bytes of a name, and of a path, that file systems take."""
+
+
+def checked_path(path: str | os.PathLike[str], argument: str, what: str = "a file or folder") -> Path:
+    """Return a path that a file system can have, with its ``~`` expanded; whether it exists is not looked at.
+
+    Raises
+    ------
+    TypeError
+        If it is no path.
+    ValueError
+        If no file can have this path: it holds a null character, or is too long.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str) or not text:
+        raise TypeError(f"{argument} must name {what}, got {path!r}.")
+    if "\0" in text:
+        raise ValueError(f"{argument}={text[:100]!r} holds a null character, which no path can.")
+    try:
+        file = Path(text).expanduser()
+    except RuntimeError as error:  # ~somebody
+        raise ValueError(f"{argument}={text[:100]!r}: {error}") from error
+    longest = max((len(os.fsencode(part)) for part in file.parts), default=0)
+    if longest > MAX_NAME or len(os.fsencode(file.absolute())) > MAX_PATH:
+        raise ValueError(f"{argument}={text[:100] + '...'!r} is too long for a path: shorten its names.")
+    return file
+
+
+def _beside(target: Path, ending: str) -> Path:
+    """Return a hidden path in the same folder, of a name that is not too long."""
+    name = target.name if len(os.fsencode(target.name)) < MAX_NAME - 50 else target.name[:50]
+    return target.with_name(f".{name}.{ending}")
+
+
+def unfinished_folder(target: Path) -> Path:
+    """Make a hidden folder beside ``target``, in which it is made; unlike those of tempfile, others may read it."""
+    made = _beside(target, secrets.token_hex(6))
+    made.mkdir()
+    return made
 
 
 @contextlib.contextmanager
@@ -32,7 +72,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             raise IsADirectoryError(f"{str(path)!r} is a directory. Name a file.")
         yield target  # a pipe or a device cannot be replaced
         return
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}{PART}")
+    unfinished = _beside(target, f"{os.getpid()}{PART}")
     try:
         yield unfinished
         _flush(unfinished)
@@ -63,7 +103,7 @@ def replace_folder(made: Path, target: Path) -> None:
         return
     old = made
     if not _change_places(made, target):
-        beside = old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        beside = old = unfinished_folder(target)
         target.replace(beside / "old")
         made.replace(target)
     shutil.rmtree(old, ignore_errors=True)  # the new folder stands, whatever happens here

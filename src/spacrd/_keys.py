@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
+
+LONGEST = 80
+"""Bytes of a name that is stored as it is."""
+_TEXT = re.compile(r"(?!__)\w([\w .,;()+=#&'%@-]*[\w,;()+=#&'%@-])?")
+"""Names that zarr, HDF5 and Windows store."""
+_WORD = re.compile(r"(?!__)\w([\w.-]*[\w-])?")
+"""Names of elements of spatialdata among them."""
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Names that Windows keeps for devices, whatever their suffix."""
+_RESERVED = ("zarr.json", "_index")
+_ESCAPED = re.compile(r".*-[0-9a-f]{16}", re.DOTALL)
 
 
 class Keys:
@@ -29,7 +42,7 @@ class Keys:
     @staticmethod
     def embedding(encoder: str) -> str:
         """``.obsm`` slot of the patch embedding made by ``encoder``."""
-        return f"X_{Keys.plain(encoder)}"
+        return _escaped(f"X_{Keys.plain(encoder)}", _TEXT)
 
     @staticmethod
     def plain(encoder: str) -> str:
@@ -57,9 +70,9 @@ class Keys:
         return f"{key}_region_colors"
 
     @staticmethod
-    def regions(key: str = DEFAULT) -> str:
-        """``.shapes`` slot of the outlines of called cancer."""
-        return f"{key}_regions"
+    def regions(key: str = DEFAULT, section: str | None = None) -> str:
+        """``.shapes`` slot of the outlines of called cancer, of one of several sections if it is named."""
+        return f"{key}_regions" if section is None else f"{key}_regions_{Keys.element(section)}"
 
     @staticmethod
     def boundary_distance(key: str = DEFAULT) -> str:
@@ -88,18 +101,42 @@ class Keys:
 
     @staticmethod
     def section(section: str) -> str:
-        """Return the name of a section inside ``.uns``, where AnnData forbids ``/``."""
-        return section.replace("/", "|")
+        """Return the name of a section inside ``.uns``: no two sections share one.
+
+        What zarr, HDF5 or Windows do not store under its own name gets another: its letters, and 16 digits of its
+        SHA-256.
+        """
+        return _escaped(section, _TEXT)
 
     @staticmethod
     def element(section: str) -> str:
-        """Name of a section inside that of an element, which spatialdata makes of letters, digits, `_`, `.` and `-`."""
-        return re.sub(r"[^\w.-]", "_", section)
+        """Return the name of a section inside that of an element, which spatialdata makes of fewer characters."""
+        return _escaped(section, _WORD)
 
     @staticmethod
     def patches(section: str, encoder: str) -> str:
         """``.shapes`` slot of the patch squares of one section."""
-        return f"{Keys.element(section)}_{Keys.plain(encoder)}_patches"
+        return f"{Keys.element(section)}_{Keys.element(Keys.plain(encoder))}_patches"
+
+
+def is_storable(name: str) -> bool:
+    """Tell whether AnnData and SpatialData can keep this name on every file system, also as a part of a longer one."""
+    return (
+        _TEXT.fullmatch(name) is not None
+        and len(name.encode()) <= LONGEST
+        and unicodedata.is_normalized("NFC", name)  # macOS does not tell the forms apart
+        and _DEVICES.fullmatch(name) is None
+        and name.lower() not in _RESERVED
+    )
+
+
+def _escaped(name: str, kept: re.Pattern[str]) -> str:
+    """Return a name that can be stored, of the characters that ``kept`` allows; different ones for different names."""
+    if kept.fullmatch(name) and is_storable(name) and not _ESCAPED.fullmatch(name):
+        return name
+    start = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", name)).strip("_-")
+    start = start.encode()[: LONGEST // 2].decode(errors="ignore")
+    return f"{start or 'section'}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 NORMAL = "normal"

@@ -14,7 +14,7 @@ from ._scale import kind_of, um_per_unit
 from ._scored import ScoredSection, scored_sections
 from ._section import Section, split_sections
 from ._selection import Selection
-from ._shapes import outlines, square_shapes, store_shapes, transform_polygons
+from ._shapes import check_new_shapes, outlines, square_shapes, store_shapes, transform_polygons
 from ._stored import Stored
 from ._tables import counts, embedding, labels
 
@@ -29,6 +29,7 @@ __all__ = [
     "Stored",
     "as_list",
     "check_finite",
+    "check_new_shapes",
     "coordinates",
     "copy_data",
     "counts",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .._checks import quote_names, warn
 from .._interrupt import uninterrupted
 from .._keys import REGION_COLORS, Keys
 from ._containers import copy_data, get_table
@@ -36,6 +37,7 @@ def write_results(
     """
     target = copy_data(data, table_key) if copy else data
     table = get_table(target, table_key)
+    _warn_of_case(uns)
     new_uns = {Keys.UNS: {**all_records(table), **uns}, **(colors or {})}
     if table.is_view and table.isbacked:
         raise ValueError(
@@ -65,6 +67,17 @@ class Scores:
     likelihood: np.ndarray | None = None
     uncertainty: np.ndarray | None = None
     latent: np.ndarray | None = None
+
+
+def _warn_of_case(uns: Mapping[str, Mapping[str, Any]]) -> None:
+    """Warn of sections that a zarr store on Windows or macOS would hold under one name."""
+    names = {str(name) for record in uns.values() for name in record.get("sections", {})}
+    lower = [name.lower() for name in names]
+    if alike := sorted(name for name in names if lower.count(name.lower()) > 1):
+        warn(
+            f"Sections {quote_names(alike, 6)} differ in capital letters alone: in a zarr store on Windows or macOS "
+            "one replaces the other. Rename them, or write .h5ad."
+        )
 
 
 def write_scores(

@@ -84,6 +84,7 @@ def split_sections(data: Any, selection: Selection = ALL) -> list[Section]:
         if names.isna().any():
             raise ValueError(f"obs[{column!r}] names no section for {int(names.isna().sum())} rows. Fill them.")
         texts = names.astype(str).to_numpy()
+        _check_apart(names, texts, column)
         rows_of = {name: np.flatnonzero(texts == name) for name in pd.unique(texts)}
     else:
         rows_of = {_single_name(table): np.arange(table.n_obs)}
@@ -92,6 +93,19 @@ def split_sections(data: Any, selection: Selection = ALL) -> list[Section]:
         return sections
     check_key(selection.region, [section.element or section.name for section in sections], "region")
     return [section for section in sections if (section.element or section.name) == selection.region]
+
+
+def _check_apart(names: pd.Series, texts: np.ndarray, column: str) -> None:
+    """Refuse several values that are one name as text, such as 1 and "1", and one value of several texts: 1 and 1.0."""
+    codes, values = pd.factorize(names.astype(object))
+    pairs = pd.DataFrame({"text": texts, "value": codes}).drop_duplicates()
+    mixed = pairs[pairs["text"].duplicated(keep=False) | pairs["value"].duplicated(keep=False)]
+    if len(mixed):
+        kinds = sorted({type(value).__name__ for value in names[names.isin(values[mixed["value"]])]})
+        raise ValueError(
+            f"obs[{column!r}] names sections by {' and '.join(kinds)}: {quote_names(mixed['text'], 4)} may be one "
+            f"section or several. Make them all text: `adata.obs[{column!r}] = adata.obs[{column!r}].astype(str)`."
+        )
 
 
 def _attrs(table: AnnData) -> Mapping[str, Any] | None:

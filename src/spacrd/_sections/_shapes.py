@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._checks import quote_names
 from ._centres import coordinates, match_instances
 from ._elements import instances, matrix_to, transformations
 from ._scale import stored_diameter
@@ -55,6 +56,26 @@ def square_shapes(xy: np.ndarray, side: float, names: np.ndarray | None, system:
 
     boxes = shapely.box(*(xy - side / 2).T, *(xy + side / 2).T)
     return ShapesModel.parse(geopandas.GeoDataFrame(geometry=boxes, index=names), transformations={system: Identity()})
+
+
+def check_new_shapes(section: Section, names: list[str], what: str = "Shapes") -> None:
+    """Refuse names of shapes that cannot be written beside each other and the other elements, before any work.
+
+    An element of the same name is replaced if it holds shapes; spatialdata tells no names apart that differ in case.
+    """
+    sdata = section.sdata
+    assert sdata is not None
+    elements = {name: kind for kind, name, _ in sdata.gen_elements()}
+    for number, name in enumerate(names):
+        if name in names[:number] or name.lower() in map(str.lower, names[:number]):
+            raise ValueError(f"{what} {name!r}: two sections would have these. Rename one of the sections.")
+        if name == section.element:
+            raise ValueError(f"{what} {name!r} would replace the spots. Choose another name.")
+        same = [other for other in elements if other.lower() == name.lower()]
+        if any(other != name or elements[other] != "shapes" for other in same):
+            raise ValueError(
+                f"{what} {name!r} cannot be written: there is an element {quote_names(same)}. Choose another name."
+            )
 
 
 def store_shapes(section: Section, name: str, frame: GeoDataFrame, system: str | None) -> None:

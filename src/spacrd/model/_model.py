@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
 from .._checks import check_positive_int
+from .._files import checked_path
 from .._hardware import Hardware
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
@@ -241,9 +241,7 @@ class SpaCRD:
         OSError
             If the hub fails.
         """
-        if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-            raise TypeError(f"path must name a model folder or a hub id 'user/name', got {path!r}.")
-        folder, source = Path(path).expanduser(), ""
+        folder, source = checked_path(path, "path", "a model folder or a hub id 'user/name'"), ""
         if not folder.exists():
             name = os.fspath(path)
             if len(ids := name.split("/")) != 2 or not all(ids) or name.startswith((".", "~")) or "\\" in name:

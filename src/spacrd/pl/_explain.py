@@ -116,12 +116,13 @@ def explain(
     if "regions" not in record:
         raise KeyError(f"There is no explanation {key!r} in uns['spacrd']: run spacrd.tl.explain first.")
     regions = record["regions"]
-    check_key(region, regions.index, "region")
-    spots, means = regions.loc[region, "n_spots"], regions.loc[region].drop("n_spots")
+    row = Keys.section(region) if isinstance(region, str) and region not in regions.index else region
+    check_key(region, [region] if row in regions.index else regions.index, "region")
+    spots, means = regions.loc[row, "n_spots"], regions.loc[row].drop("n_spots")
     # The base is 0 where nothing is missing, and says nothing then.
     modalities = means if record.get("attention") == "votes" or not record.get("calibrated") else means.drop("base")
     stored = table.varm.get(Keys.contributions(key))
-    genes = None if stored is None else _top(stored[region].dropna(), n_genes)
+    genes = None if stored is None else _top(stored[row].dropna(), n_genes)
     blocks = [modalities.astype(float), *([] if genes is None else [genes])]
     n = sum(map(len, blocks)) + len(blocks) - 1
     (panel,) = panels(1, ax, size=(4.8, 1.4 + 0.23 * max(n, 4)))

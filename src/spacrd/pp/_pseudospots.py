@@ -13,6 +13,7 @@ from .._keys import Keys
 from .._sections import (
     Selection,
     Stored,
+    check_new_shapes,
     counts,
     get_table,
     place_rows,
@@ -133,6 +134,8 @@ def pseudospots(
     ]
     elements = [section.element for section in sections]
     made = [replace(spots, alone=elements.count(spots.section.element) == 1) for spots in made]
+    if sdata is not None:
+        check_new_shapes(sections[0], [spots.name for spots in made])
     axes = "array" if (lattice, float(pitch_um)) in PLATFORMS else "lattice"
     whole = _table(made, selection, label_key, axes)
     whole.uns[Keys.UNS] = {

@@ -11,7 +11,7 @@ import numpy as np
 from .. import encoders
 from .._checks import check_result_key, quote_names, warn
 from .._keys import Keys
-from .._sections import Section, result_record
+from .._sections import Section, check_new_shapes, result_record
 from ..features import contradictions
 from ._jobs import PatchJob, section_record
 
@@ -26,18 +26,15 @@ def shape_names(sections: list[Section], store_shapes: str | bool | None, encode
     if sections[0].sdata is None:
         raise ValueError("store_shapes needs a SpatialData; an AnnData holds no shapes.")
     if store_shapes is True:
-        return [Keys.patches(section.name, encoder) for section in sections]
+        names = [Keys.patches(section.name, encoder) for section in sections]
+        check_new_shapes(sections[0], names)
+        return names
     if len(sections) > 1:
         raise ValueError(f"store_shapes={store_shapes!r} names one element for {len(sections)} sections: pass True.")
     name = check_result_key(store_shapes, "store_shapes")
-    sdata = sections[0].sdata
-    taken = [key for kind in (sdata.images, sdata.labels, sdata.points, sdata.tables) for key in kind]
-    if name == sections[0].element:
-        raise ValueError(f"store_shapes={name!r} would replace the spots. Choose another name.")
-    if name.lower() in map(str.lower, taken):
-        raise ValueError(f"store_shapes={name!r} would replace another element. Choose another name.")
     if not re.fullmatch(r"[\w.-]+", name) or name.startswith("__"):
         raise ValueError(f"store_shapes={name!r} cannot name an element: use letters, digits, '_', '.' and '-'.")
+    check_new_shapes(sections[0], [name], "store_shapes")
     return [name]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_key, check_positive_int, check_result_key, warn
+from .._checks import check_choice, check_key, check_positive_int, check_result_key, quote_names, warn
 from .._keys import Keys
 from .._sections import Selection, gene_names, get_table, result_record, split_sections, write_results
 from ..explanation import SOURCES, attention_role, explain_section
@@ -197,6 +197,11 @@ def _regions(table: AnnData, column: str, *, called: bool) -> pd.DataFrame:
         raise ValueError(
             f"obs[{column!r}] names {len(values.cat.categories)} regions; expected 1 to {MAX_REGIONS}. "
             "Name another column with `groupby`."
+        )
+    names = [str(name) for name in values.cat.categories]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"obs[{column!r}] names regions by text and by number: {quote_names(names)}. Make them all text."
         )
     return pd.DataFrame({Keys.section(str(name)): (values == name).to_numpy(bool) for name in values.cat.categories})
 

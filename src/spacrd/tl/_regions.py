@@ -16,6 +16,7 @@ from .._sections import (
     ScoredSection,
     Selection,
     check_finite,
+    check_new_shapes,
     kind_of,
     place_in_pixels,
     place_rows,
@@ -132,6 +133,9 @@ def regions(
         raise KeyError(f"obs has no {Keys.region(key)!r}. Call regions with spacrd.tl.threshold first.")
     if geojson is not None and len(sections) > 1:
         raise ValueError(f"A GeoJSON belongs to one image, but there are {len(sections)} sections. Pass one of them.")
+    names = [Keys.regions(key, None if len(sections) == 1 else one.section.name) for one in sections]
+    if sections[0].section.sdata is not None:
+        check_new_shapes(sections[0].section, names)
     distance = np.full(table.n_obs, np.nan, dtype=np.float32)
     outlined = []
     for scored in sections:
@@ -147,10 +151,9 @@ def regions(
     obs = {Keys.boundary_distance(key): distance}
     with uninterrupted():
         write_results(data, table_key=table_key, obs=obs, obsm={}, uns={}, copy=False)
-        for section, outlines, system in outlined:
+        for name, (section, outlines, system) in zip(names, outlined, strict=True):
             if section.sdata is not None:
-                suffix = "" if len(outlined) == 1 else f"_{Keys.element(section.name)}"
-                store_shapes(section, f"{Keys.regions(key)}{suffix}", outlines, system)
+                store_shapes(section, name, outlines, system)
     called = [outlines for _, outlines, _ in outlined if len(outlines)]
     return geopandas.GeoDataFrame(pd.concat(called, ignore_index=True)) if called else outlined[0][1]
 

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import shutil
-import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,9 @@ from annotated_types import MaxLen
 from pydantic import FailFast
 
 from ..._checks import quote_names
-from ..._files import replace_folder
+from ..._files import checked_path, replace_folder, unfinished_folder
 from ..._schema import Text, parse
+from ..._settings import logger
 from .._config import ModelConfig
 from .._parts import ModelParts
 from ._card import model_card
@@ -28,6 +29,8 @@ from ._weights import check_size, read_weights, weights_id
 CONFIG, WEIGHTS, HISTORY, CARD = FILES = ("config.json", "model.safetensors", "history.json", "README.md")
 CHECKSUM = "checksum"
 """Entry of config.json: a checksum over weights, history and settings."""
+READINGS = 10
+"""How often a folder is read that another process replaces meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def write_folder(
     parse(History, {"epochs": epochs}, "The model's history")
     tensors = parts.tensors()
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    temporary = unfinished_folder(target)
     try:
         try:
             save_file(tensors, temporary / WEIGHTS)
@@ -70,6 +73,8 @@ def write_folder(
         _check_written(temporary, target)
         temporary.chmod(0o755)
         replace_folder(temporary, target)
+READINGS = 10
+"""How often a folder is read that another process replaces meanwhile."""
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
@@ -77,9 +82,7 @@ def write_folder(
 
 def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Return the absolute path of the folder to make; raise if it holds anything but a spacrd model."""
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise TypeError(f"path must name the folder to make, got {path!r}.")
-    target = Path(os.path.abspath(Path(path).expanduser()))
+    target = Path(os.path.abspath(checked_path(path, "path", "the folder to make")))
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ValueError(f"{target} is not a folder. Name a new folder for the model.")
     if target == Path.cwd() or target == Path(target.anchor):
@@ -129,7 +132,35 @@ def _without_nan(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def read_folder(path: Path) -> tuple[ModelConfig, ModelParts, list[dict[str, Any]]]:
-    """Read and check a folder; every tensor must have the name, shape and type the config asks for."""
+    """Read and check a folder; every tensor must have the name, shape and type the config asks for.
+
+    If another process replaces the folder meanwhile, the new one is read.
+    """
+    for attempt in range(READINGS):
+        before = _state(path)
+        try:
+            return _read(path)
+        except (ValueError, OSError):
+            if _state(path) == before:
+                raise
+        logger.info("%s was replaced while it was read, and is read again", path)
+        time.sleep(0.02 * attempt)
+    raise OSError(f"{path} is replaced again and again by another process. Load it when that has ended.")
+
+
+def _state(path: Path) -> list[tuple[int, ...] | None]:
+    """Return what changes when a folder or one of its files is replaced or written to."""
+    state: list[tuple[int, ...] | None] = []
+    for file in (path, *(path / name for name in FILES)):
+        try:
+            found = file.stat()
+            state.append((found.st_ino, found.st_size, found.st_mtime_ns))
+        except OSError:
+            state.append(None)
+    return state
+
+
+def _read(path: Path) -> tuple[ModelConfig, ModelParts, list[dict[str, Any]]]:
     import torch
 
     settings, epochs = read_json(path, CONFIG), read_json(path, HISTORY)
