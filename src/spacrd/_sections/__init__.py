@@ -12,7 +12,7 @@ from ._records import embedding_record, recorded_embeddings, result_record
 from ._results import write_results, write_scores
 from ._scale import kind_of, um_per_unit
 from ._scored import ScoredSection, scored_sections
-from ._section import Section, split_sections
+from ._section import Section, split_each, split_sections
 from ._selection import Selection
 from ._shapes import outlines, store_shapes, transform_polygons
 from ._stored import Stored
@@ -48,6 +48,7 @@ __all__ = [
     "recorded_embeddings",
     "result_record",
     "scored_sections",
+    "split_each",
     "split_sections",
     "store_shapes",
     "transform_polygons",

@@ -21,7 +21,7 @@ from .._sections import (
     embedding_record,
     gene_names,
     recorded_embeddings,
-    split_sections,
+    split_each,
     um_per_unit,
 )
 from ..features import EmbeddingRecord, SectionArrays, blocks, check_counts
@@ -47,7 +47,7 @@ def read_training(
     ValueError
         If the labels do not have both classes, or an embedding was asked for and no section has it.
     """
-    sections = [section for item in as_list(data) for section in split_sections(item, selection)]
+    sections = [section for group in split_each(as_list(data), selection) for section in group]
     targets = [labels.target(section) for section in sections]
     labels.check(sections, targets)
     rep = None if modality == "expression" else choose_image_rep(sections, image_rep)
