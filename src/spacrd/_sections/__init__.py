@@ -4,6 +4,7 @@ from ._centres import check_finite, coordinates
 from ._containers import as_list, copy_data, get_table, is_spatialdata
 from ._drawn import place_in_pixels, read_annotations
 from ._elements import transformations
+from ._features import gene_columns, warn_other_features
 from ._genes import gene_names
 from ._geojson import CLASS, polygons_only, write_geojson
 from ._images import NoImageError
@@ -33,6 +34,7 @@ __all__ = [
     "counts",
     "embedding",
     "embedding_record",
+    "gene_columns",
     "gene_names",
     "get_table",
     "is_spatialdata",
@@ -54,6 +56,7 @@ __all__ = [
     "transform_polygons",
     "transformations",
     "um_per_unit",
+    "warn_other_features",
     "with_scale",
     "write_geojson",
     "write_results",

@@ -23,6 +23,7 @@ from .._sections import (
     recorded_embeddings,
     split_each,
     um_per_unit,
+    warn_other_features,
 )
 from ..features import EmbeddingRecord, SectionArrays, blocks, check_counts
 from ..model import SpaCRD
@@ -54,12 +55,14 @@ def read_training(
     names = [section.name for section in sections]
     if unique_names:
         names = make_unique(names)
+    if modality != "image":
+        warn_other_features(sections)
     request = ArrayRequest(
         expression=modality != "image",
         image_rep=rep,
         layer=selection.layer,
         scale=scale,
-        genes=list(sections[0].table.var_names) if genes is None else genes,
+        genes=list(gene_names(sections[0].table)[0]) if genes is None and modality != "image" else genes,
     )
     arrays = [
         replace(read_section(section, request, name), target=target)

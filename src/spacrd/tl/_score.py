@@ -10,7 +10,7 @@ import numpy as np
 
 from .._checks import check_result_key
 from .._keys import Keys
-from .._sections import Selection, get_table, split_sections, write_scores
+from .._sections import Selection, get_table, split_sections, warn_other_features, write_scores
 from ..model import Prediction, SpaCRD
 from ._call import Call
 from ._match import check_model
@@ -110,7 +110,10 @@ def score(
     uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
     latent = np.full((table.n_obs, model.config.network.latent_width), np.nan, dtype=np.float32)
     reports = {}
-    for section in split_sections(data, Selection(table_key=table_key, library_key=library_key)):
+    sections = split_sections(data, Selection(table_key=table_key, library_key=library_key))
+    if model.config.expression is not None:
+        warn_other_features(sections)
+    for section in sections:
         arrays = read_for_model(section, model, layer, load=False)
         prediction, call = score_section(arrays, model, options)
         likelihood[section.rows], latent[section.rows] = prediction.likelihood, prediction.latent
