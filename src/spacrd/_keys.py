@@ -30,6 +30,9 @@ class Keys:
     PADDED = "spacrd_padded"
     """``.obs``: whether the patch of a spot reaches beyond the border and was filled by reflection."""
 
+    IN_TISSUE = "in_tissue"
+    """``.obs`` column of Space Ranger: 0 for spots that lie off the tissue."""
+
     DEFAULT = "spacrd"
     """Default ``key_added`` of :func:`spacrd.tl.score`."""
 

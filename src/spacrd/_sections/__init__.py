@@ -4,6 +4,7 @@ from ._centres import check_finite, coordinates
 from ._containers import as_list, copy_data, get_table, is_spatialdata
 from ._drawn import place_in_pixels, read_annotations
 from ._elements import transformations
+from ._features import gene_columns, warn_other_features
 from ._genes import gene_names
 from ._geojson import CLASS, polygons_only, write_geojson
 from ._images import NoImageError
@@ -12,7 +13,7 @@ from ._records import embedding_record, recorded_embeddings, result_record
 from ._results import Scores, write_results, write_scores
 from ._scale import kind_of, um_per_unit
 from ._scored import ScoredSection, scored_sections
-from ._section import Section, split_sections
+from ._section import Section, split_each, split_sections
 from ._selection import Selection
 from ._shapes import check_new_shapes, outlines, square_shapes, store_shapes, transform_polygons
 from ._stored import Stored
@@ -35,6 +36,7 @@ __all__ = [
     "counts",
     "embedding",
     "embedding_record",
+    "gene_columns",
     "gene_names",
     "get_table",
     "is_spatialdata",
@@ -50,12 +52,14 @@ __all__ = [
     "recorded_embeddings",
     "result_record",
     "scored_sections",
+    "split_each",
     "split_sections",
     "square_shapes",
     "store_shapes",
     "transform_polygons",
     "transformations",
     "um_per_unit",
+    "warn_other_features",
     "with_scale",
     "write_geojson",
     "write_results",

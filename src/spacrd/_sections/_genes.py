@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from .._checks import quote_names
+from ._features import gene_columns
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -21,8 +22,9 @@ _VERSIONED = re.compile(r"(ENS[A-Z]*G\d+)\.\d+")
 
 
 def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.ndarray, str | None]:
-    """Return the names of the genes, str (n_vars,), and the ``.var`` column they come from; None: ``var_names``.
+    """Return the names of the genes and the ``.var`` column they come from; None: ``var_names``.
 
+    They are in the order of :func:`gene_columns`, str (n_genes,); other features than genes have no name here.
     Readers name genes by symbol and keep Ensembl ids beside them, or the other way round. Where ``var_names`` hold less
     than half of the ``wanted`` genes, the column of texts that holds most is read instead. In such a column a name may
     occur twice; the first gene keeps it. Versions of Ensembl ids make no other genes: ids take those of ``wanted``.
@@ -32,7 +34,8 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
     ValueError
         If ``var_names`` are not unique.
     """
-    var_names = table.var_names
+    var = table.var.iloc[gene_columns(table)]
+    var_names = var.index
     if not var_names.is_unique:
         twice = var_names[var_names.duplicated()].unique()
         raise ValueError(f"Gene names are not unique: {quote_names(twice, 5)}. Call `adata.var_names_make_unique()`.")
@@ -41,8 +44,8 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
     if not len(looked_for) or (most := int(looked_for.isin(names).sum())) >= ENOUGH * len(looked_for):
         return names, None
     source = None
-    for column in table.var:
-        values = table.var[column]
+    for column in var:
+        values = var[column]
         if isinstance(values.dtype, pd.CategoricalDtype):
             values = values.astype(values.cat.categories.dtype)
         if not pd.api.types.is_string_dtype(values.dtype) and values.dtype != object:

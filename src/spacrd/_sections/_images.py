@@ -125,9 +125,9 @@ def _overlaps_others(section: Section) -> bool:
     from scipy.spatial import cKDTree
 
     xy = stored_coordinates(section.table)[:, :2] if Keys.SPATIAL in section.table.obsm else np.empty((0, 2))
-    in_section = np.isin(np.arange(len(xy)), section.rows)
+    in_section, in_others = (np.isin(np.arange(len(xy)), rows) for rows in (section.rows, section.all_rows))
     finite = np.isfinite(xy).all(axis=1)
-    here, others = np.unique(xy[in_section & finite], axis=0), xy[~in_section & finite]
+    here, others = np.unique(xy[in_section & finite], axis=0), xy[~in_others & finite]
     if len(here) < 2 or not len(others):
         return False
     tree = cKDTree(here)

@@ -12,7 +12,7 @@ from .._checks import check_key
 from .._keys import Keys
 from ._containers import get_table
 from ._records import result_record
-from ._section import Section, split_sections
+from ._section import Section, split_silently
 from ._selection import ALL, Selection
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def scored_sections(data: Any, key: str, selection: Selection = ALL) -> list[Sco
             region[section.rows],
             reports.get(Keys.section(section.name), {}),
         )
-        for section in split_sections(data, replace(selection, library_key=library_key))
+        for section in split_silently(data, replace(selection, library_key=library_key))
     ]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from .._checks import check_key, quote_names
+from .._checks import check_key, quote_names, warn
 from .._keys import Keys
 from ._containers import get_table, is_spatialdata
 from ._selection import ALL, Selection
@@ -30,7 +30,7 @@ class Section:
     name
         Name of the library, or of the element that its rows annotate.
     rows
-        int64 positions in ``table.obs``, in table order.
+        int64 positions in ``table.obs``, in table order; of the spots on tissue alone.
     table
         The whole table, not a copy.
     sdata
@@ -39,6 +39,8 @@ class Section:
         Name of the element of ``sdata`` that the rows annotate.
     instance_ids
         Identifiers of the rows in that element.
+    off_tissue
+        int64 positions of its spots off the tissue, which take no part.
     """
 
     name: str
@@ -47,6 +49,12 @@ class Section:
     sdata: SpatialData | None = None
     element: str | None = None
     instance_ids: np.ndarray | None = None
+    off_tissue: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def all_rows(self) -> np.ndarray:
+        """int64 positions of all its spots, those off the tissue at the end."""
+        return np.concatenate([self.rows, self.off_tissue])
 
     def annotated_element(self) -> Any:
         """Return the element that the rows annotate.
@@ -69,7 +77,28 @@ class Section:
 
 
 def split_sections(data: Any, selection: Selection = ALL) -> list[Section]:
-    """Split ``data`` into its sections; rows keep their order within each."""
+    """Split ``data`` into its sections; rows keep their order within each.
+
+    Spots off the tissue (``obs["in_tissue"]`` is 0) are left out, and a warning counts them.
+    """
+    return split_each([data], selection)[0]
+
+
+def split_each(objects: Sequence[Any], selection: Selection = ALL) -> list[list[Section]]:
+    """Split several objects as :func:`split_sections` does, with one warning for all of them."""
+    split = [split_silently(data, selection) for data in objects]
+    sections = [section for group in split for section in group]
+    if n_off := sum(len(section.off_tissue) for section in sections):
+        n_spots = sum(len(section.all_rows) for section in sections)
+        warn(
+            f"{n_off} of {n_spots} spots lie off the tissue (obs[{Keys.IN_TISSUE!r}] is 0). They take no part, and "
+            "results are NaN there."
+        )
+    return split
+
+
+def split_silently(data: Any, selection: Selection) -> list[Section]:
+    """Split ``data`` as :func:`split_sections` does, without a warning."""
     table = get_table(data, selection.table_key)
     if table.n_obs == 0:
         raise ValueError("The section is empty: its table has no rows. Check the filtering before this call.")
@@ -125,10 +154,17 @@ def _single_name(table: AnnData) -> str:
 
 
 def _section(data: Any, table: AnnData, name: str, rows: np.ndarray, attrs: Mapping[str, Any] | None) -> Section:
+    on_tissue = _on_tissue(table.obs.iloc[rows])
+    if not on_tissue.any():
+        raise ValueError(
+            f"Section {name!r} has no spot on tissue: obs[{Keys.IN_TISSUE!r}] is 0 throughout. Delete the column if it "
+            "is wrong, or leave the section out."
+        )
+    rows, off_tissue = rows[on_tissue], rows[~on_tissue]
     if not is_spatialdata(data):
-        return Section(name, rows, table)
+        return Section(name, rows, table, off_tissue=off_tissue)
     if attrs is None:
-        return Section(name, rows, table, sdata=data)
+        return Section(name, rows, table, sdata=data, off_tissue=off_tissue)
     elements = table.obs[attrs["region_key"]].iloc[rows].astype(str).unique()
     if len(elements) != 1:
         raise ValueError(
@@ -136,4 +172,12 @@ def _section(data: Any, table: AnnData, name: str, rows: np.ndarray, attrs: Mapp
             "choose a `library_key` that does not mix them."
         )
     instances = table.obs[attrs["instance_key"]].to_numpy()[rows]
-    return Section(name, rows, table, data, str(elements[0]), instances)
+    return Section(name, rows, table, data, str(elements[0]), instances, off_tissue)
+
+
+def _on_tissue(obs: pd.DataFrame) -> np.ndarray:
+    """Find the spots on tissue, (n,) bool; all where nothing says it. Files keep the flag as number, text or bool."""
+    if Keys.IN_TISSUE not in obs:
+        return np.ones(len(obs), bool)
+    texts = obs[Keys.IN_TISSUE].astype(str).str.strip().str.lower()
+    return ~texts.isin(["0", "0.0", "false"]).to_numpy(bool)

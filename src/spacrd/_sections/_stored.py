@@ -36,17 +36,21 @@ class Stored:
         Its rows, (n,).
     sparse
         Whether blocks are given as CSR matrices, else as arrays.
+    columns
+        The columns to read, (m,); None for all.
     """
 
     matrix: Any
     positions: np.ndarray
     sparse: bool
+    columns: np.ndarray | None = None
     on_disk = True
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
-        return len(self.positions), int(self.matrix.shape[1])
+        width = int(self.matrix.shape[1]) if self.columns is None else len(self.columns)
+        return len(self.positions), width
 
     def __getitem__(self, rows: Any) -> Any:
         """Read some rows as float32 or float64, sparse or dense; any order, repeats allowed.
@@ -88,6 +92,8 @@ class Stored:
             block = block.compute(scheduler="synchronous")
         if not issparse(block):
             block = np.asarray(block)
+        if self.columns is not None:
+            block = block[:, self.columns]
         # Other dtypes cannot be summed by scipy, or overflow.
         floats = block if block.dtype in (np.float32, np.float64) else block.astype(np.float32)
         return csr_matrix(floats) if self.sparse else floats

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .._checks import check_key
+from ._features import gene_columns
 from ._section import Section
 from ._stored import Stored, in_memory, is_whole
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def counts(section: Section, layer: str | None = None) -> csr_matrix | Stored:
-    """Return the counts of a section, sparse rows by genes, as stored (not yet checked); on disk if they lie there."""
+    """Return the counts of a section, sparse rows by genes, as stored (not yet checked); on disk if they lie there.
+
+    Other features than genes are left out; see :func:`gene_columns`.
+    """
     from scipy.sparse import csr_matrix, issparse
 
     table = section.table
@@ -27,12 +31,15 @@ def counts(section: Section, layer: str | None = None) -> csr_matrix | Stored:
         raise ValueError("The table has no X. Put raw counts in `adata.X`, or name a layer with `layer`.")
     if matrix.dtype.kind not in "iuf":
         raise TypeError(f"Counts must be real numbers, got {matrix.dtype}.")
+    columns = gene_columns(table)
+    genes_alone = is_whole(columns, table.n_vars)
     if not in_memory(matrix):
-        return Stored(matrix, section.rows, sparse=True)
+        return Stored(matrix, section.rows, sparse=True, columns=None if genes_alone else columns)
     block = matrix if is_whole(section.rows, table.n_obs) else matrix[section.rows]
     if not issparse(block):
         block = np.asarray(block)
-    return csr_matrix(block.astype(np.float32) if block.dtype == np.float16 else block)  # scipy has no float16
+    rows = csr_matrix(block.astype(np.float32) if block.dtype == np.float16 else block)  # scipy has no float16
+    return rows if genes_alone else rows[:, columns]
 
 
 def embedding(section: Section, key: str) -> np.ndarray | Stored:

@@ -131,6 +131,7 @@ def annotate(
     touched = polygon >= 0
     if not touched.any():
         warn(f"Section {section.name!r}: no spot lies in any of the {len(frame)} regions.")
+    values[section.off_tissue] = np.nan
     values[section.rows] = default if default is not None else np.nan
     values[section.rows[touched]] = frame[CLASS].to_numpy(dtype=object)[polygon[touched]]
     record = {

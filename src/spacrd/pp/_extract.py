@@ -15,7 +15,7 @@ from .. import encoders
 from .._checks import check_positive_int, check_positive_number, check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
-from .._sections import Section, Selection, as_list, get_table, result_record, split_sections, write_results
+from .._sections import Section, Selection, as_list, get_table, result_record, split_each, write_results
 from ._cluster import check_client, check_reach, embed_on_cluster
 from ._embed import PatchBlocks, embed_sections, plan_section
 from ._jobs import PatchJob, locate_squares, plan_job, squares_of
@@ -150,7 +150,11 @@ def extract_patches(
         image_key=image_key,
         coordinate_system=coordinate_system,
     )
-    inputs = [_Input.read(item, selection, key, store_shapes, spec.name) for item in as_list(data)]
+    objects = as_list(data)
+    inputs = [
+        _Input.of(item, sections, selection.table_key, key, shape_names(sections, store_shapes, spec.name))
+        for item, sections in zip(objects, split_each(objects, selection), strict=True)
+    ]
     # Placement is checked before weights are loaded, which may take minutes.
     squares = [[locate_squares(one, selection, patch_um, mpp) for one in each.sections] for each in inputs]
     if client is not None:
@@ -190,18 +194,12 @@ class _Input:
     shapes: list[str]
 
     @classmethod
-    def read(
-        cls,
-        data: AnnData | SpatialData,
-        selection: Selection,
-        key: str,
-        store_shapes: str | bool | None,
-        encoder: str,
+    def of(
+        cls, data: AnnData | SpatialData, sections: list[Section], table_key: str, key: str, shapes: list[str]
     ) -> _Input:
-        table = get_table(data, selection.table_key)
+        table = get_table(data, table_key)
         result_record(table, key)  # a slot that cannot be kept up is refused before the work, not after it
-        sections = split_sections(data, selection)
-        return cls(data, table, sections, shape_names(sections, store_shapes, encoder))
+        return cls(data, table, sections, shapes)
 
 
 def _plan(

@@ -15,10 +15,12 @@ from .._sections import (
     Stored,
     check_new_shapes,
     counts,
+    gene_columns,
     get_table,
     place_rows,
     split_sections,
     transformations,
+    warn_other_features,
     with_scale,
 )
 from ..image import ST_PITCH, VISIUM_PITCH
@@ -83,10 +85,11 @@ def pseudospots(
 
     Returns
     -------
-    A new object of the same kind, with the same images. Its table holds the sums, ``obs["n_cells"]``, and row and
-    column of the lattice: ``obs["array_row"]`` and ``obs["array_col"]`` where it is that of Visium or legacy ST, else
-    ``obs["lattice_row"]`` and ``obs["lattice_col"]``. Spots without any cell are left out. The spots of a SpatialData
-    are circles in ``shapes["<region>_pseudospots"]``. ``uns["spacrd"]["pseudospots"]`` says how they were made.
+    A new object of the same kind, with the same images. Its table holds the sums of the genes, ``obs["n_cells"]``, and
+    row and column of the lattice: ``obs["array_row"]`` and ``obs["array_col"]`` if that of Visium or legacy ST,
+    else ``obs["lattice_row"]`` and ``obs["lattice_col"]``. Spots without any cell are left out. The spots of a
+    SpatialData are circles in ``shapes["<region>_pseudospots"]``. ``uns["spacrd"]["pseudospots"]`` says how they were
+    made.
 
     Raises
     ------
@@ -124,6 +127,7 @@ def pseudospots(
         coordinate_system=coordinate_system,
     )
     sections = split_sections(data, selection)
+    warn_other_features(sections)
     sdata = sections[0].sdata
     if sdata is None and coordinate_system is not None:
         raise ValueError("coordinate_system is for SpatialData; an AnnData has none.")
@@ -176,9 +180,9 @@ def _table(made: list[PooledSpots], selection: Selection, label_key: str | None,
         obs[column] = pd.Categorical(obs[column])
     obs["spot_id"] = np.arange(len(obs))
     xy = np.concatenate([spots.xy for spots in made])
-    return ad.AnnData(
-        vstack(sums, format="csr"), obs=obs, var=made[0].section.table.var.copy(), obsm={Keys.SPATIAL: xy}
-    )
+    cells = made[0].section.table
+    var = cells.var.iloc[gene_columns(cells)].copy()
+    return ad.AnnData(vstack(sums, format="csr"), obs=obs, var=var, obsm={Keys.SPATIAL: xy})
 
 
 def _sdata(sdata: SpatialData, made: list[PooledSpots], table: AnnData) -> SpatialData:

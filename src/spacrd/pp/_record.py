@@ -59,7 +59,7 @@ class PatchArrays:
 
 def start_arrays(table: AnnData, sections: list[Section], key: str, encoder: encoders.Encoder) -> PatchArrays:
     """Make arrays to fill; rows of other sections keep what an earlier call wrote, if the same encoder made it."""
-    rows = np.concatenate([section.rows for section in sections])
+    rows = np.concatenate([section.all_rows for section in sections])
     arrays = PatchArrays(
         np.full((table.n_obs, encoder.spec.dim), np.nan, np.float32),
         np.zeros(table.n_obs, bool),
@@ -115,7 +115,7 @@ def record(table: AnnData, key: str, encoder: encoders.Encoder, jobs: list[Patch
 
     sections = {Keys.section(job.section.name): section_record(job) for job in jobs}
     before = result_record(table, key).get("sections", {})
-    if sum(len(job.section.rows) for job in jobs) < table.n_obs:
+    if sum(len(job.section.all_rows) for job in jobs) < table.n_obs:
         sections = {**before, **sections}
     sides = [float(section["patch_um"]) for section in sections.values()]
     return {

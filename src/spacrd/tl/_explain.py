@@ -9,7 +9,7 @@ import pandas as pd
 
 from .._checks import check_choice, check_key, check_positive_int, check_result_key, quote_names, warn
 from .._keys import Keys
-from .._sections import Selection, gene_names, get_table, result_record, split_sections, write_results
+from .._sections import Selection, gene_columns, gene_names, get_table, result_record, split_sections, write_results
 from ..explanation import SOURCES, attention_role, explain_section
 from ..features import match_genes
 from ..model import SpaCRD
@@ -214,5 +214,5 @@ def _by_gene(table: AnnData, model: SpaCRD, sums: np.ndarray, regions: pd.DataFr
     number = regions["n_spots"].to_numpy()
     means = np.divide(sums, number, out=np.full(sums.shape, np.nan), where=number > 0)
     values = np.full((table.n_vars, len(regions)), np.nan, dtype=np.float32)
-    values[column[column >= 0]] = means[column >= 0]
+    values[gene_columns(table)[column[column >= 0]]] = means[column >= 0]
     return pd.DataFrame(values, index=table.var_names, columns=list(regions.index))

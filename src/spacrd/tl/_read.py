@@ -22,8 +22,9 @@ from .._sections import (
     embedding_record,
     gene_names,
     recorded_embeddings,
-    split_sections,
+    split_each,
     um_per_unit,
+    warn_other_features,
 )
 from ..features import EmbeddingRecord, SectionArrays, blocks, check_counts
 from ..model import SpaCRD
@@ -55,19 +56,21 @@ def read_training(
     ValueError
         If a class has no labels, or an embedding was asked for and no section has it.
     """
-    sections = [section for item in as_list(data) for section in split_sections(item, selection)]
+    sections = [section for group in split_each(as_list(data), selection) for section in group]
     targets = [labels.target(section) for section in sections]
     labels.check(sections, targets)
     rep = None if modality == "expression" else choose_image_rep(sections, image_rep)
     names = [section.name for section in sections]
     if unique_names:
         names = make_unique(names)
+    if modality != "image":
+        warn_other_features(sections)
     request = ArrayRequest(
         expression=modality != "image",
         image_rep=rep,
         layer=selection.layer,
         scale=scale,
-        genes=list(sections[0].table.var_names) if genes is None else genes,
+        genes=list(gene_names(sections[0].table)[0]) if genes is None and modality != "image" else genes,
     )
     arrays = [
         replace(read_section(section, request, name), target=target)

@@ -11,7 +11,15 @@ import numpy as np
 from .._checks import check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
-from .._sections import Scores, Selection, as_list, get_table, split_sections, write_scores
+from .._sections import (
+    Scores,
+    Selection,
+    as_list,
+    get_table,
+    split_sections,
+    warn_other_features,
+    write_scores,
+)
 from ..model import Prediction, SpaCRD
 from ._call import Call
 from ._match import check_model
@@ -139,7 +147,10 @@ def _score_table(
     uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
     latent = np.full((table.n_obs, model.config.network.latent_width), np.nan, dtype=np.float32)
     reports = {}
-    for section in split_sections(data, selection):
+    sections = split_sections(data, selection)
+    if model.config.expression is not None:
+        warn_other_features(sections)
+    for section in sections:
         arrays = read_for_model(section, model, selection.layer, load=False)
         prediction, call = score_section(arrays, model, options)
         likelihood[section.rows], latent[section.rows] = prediction.likelihood, prediction.latent

@@ -70,11 +70,9 @@ def write_folder(
         (temporary / CONFIG).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
         (temporary / HISTORY).write_text(json.dumps(epochs, indent=1) + "\n", encoding="utf-8")
         (temporary / CARD).write_text(model_card(config, weights_id(tensors)), encoding="utf-8")
+        shutil.copymode(temporary / CONFIG, temporary / WEIGHTS)  # safetensors lets its owner alone read it
         _check_written(temporary, target)
-        temporary.chmod(0o755)
         replace_folder(temporary, target)
-READINGS = 10
-"""How often a folder is read that another process replaces meanwhile."""
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
