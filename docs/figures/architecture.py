@@ -36,7 +36,18 @@ ARROWS = {
 }
 TOP = {"__init__", "__main__", "_cli", "_demo", "_report", "datasets"}
 """What stands above all of it, and the toy sections beside it."""
-BASE = {"_checks", "_classes", "_files", "_hardware", "_hub", "_interrupt", "_keys", "_schema", "_settings", "_torchvision"}
+BASE = {
+    "_checks",
+    "_classes",
+    "_files",
+    "_hardware",
+    "_hub",
+    "_interrupt",
+    "_keys",
+    "_schema",
+    "_settings",
+    "_torchvision",
+}
 """What everything may use."""
 HEIGHT = 0.95
 PAD = 0.05

@@ -23,7 +23,7 @@ OTHER_TYPES = re.compile(
     r"|control|codeword|blank|negative|unassigned|deprecated|intergenic|^genomic"
 )
 _CONTROLS = re.compile(
-    r"neg(ative)?[-_. ]?(control|ctrl|prb|probe).*"  # Xenium, CosMx, GeoMx
+    r"(negative|neg)[-_. ]?(control|ctrl|prb|probe).*"  # Xenium, CosMx, GeoMx
     r"|negative[-_. ]?\d+"
     r"|(system|genomic|positive|pos)[-_. ]?(control|ctrl).*"
     r"|control[-_. ]?(probe|codeword).*"
