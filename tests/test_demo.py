@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ import pytest
 import spacrd
 from spacrd import _demo, datasets
 from spacrd.__main__ import main
+from tests.making.toys import SMALL
 
 FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "metrics.csv", "model", "section.zarr"}
 
@@ -18,14 +19,12 @@ FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "met
 @pytest.fixture
 def small_job(monkeypatch: pytest.MonkeyPatch) -> None:
     def job(seed: int) -> _demo.DemoData:
-        parts = {
-            f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", n_rows=12, n_cols=12, seed=i) for i in (1, 2, 3)
-        }
+        parts = {f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", seed=i, **SMALL) for i in (1, 2, 3)}
         target = parts.pop("toy_3")
         return _demo.DemoData(parts, "toy_3", target, None, "SIMULATED DATA")
 
     monkeypatch.setattr(_demo, "simulated_job", job)
-    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, max_epochs=2))
+    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, members=1, max_epochs=2))
 
 
 @pytest.mark.usefixtures("small_job")
@@ -121,7 +120,8 @@ def test_errors_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.real_data
-def test_real_sections_are_told_apart(real_data: Path) -> None:
+def test_real_sections_are_told_apart(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datasets, "her2st", cache(datasets.her2st))  # both jobs read most sections
     job = _demo.real_job(real_data / "her2st", "A1")
     assert set(job.sources) == {"B4", "C2", "C3"}  # images, and none of patient A
     assert job.modality is None

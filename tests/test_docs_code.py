@@ -16,6 +16,7 @@ import spacrd
 from tests.making.platforms.examples import write_visium_section
 from tests.making.reference import PAGE
 from tests.making.studies import write_study
+from tests.making.toys import SMALL
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -67,7 +68,7 @@ def setup(reference_setup: dict[str, Any], tmp_path_factory: pytest.TempPathFact
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small sections and short fits, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    toy = partial(spacrd.datasets.toy_visium, n_rows=10, n_cols=10, n_genes=60)
+    toy = partial(spacrd.datasets.toy_visium, **SMALL)
     monkeypatch.setattr(spacrd.datasets, "toy_visium", toy)
     monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, members=1, max_epochs=2))
     registered = dict(spacrd.encoders._registry._registered)

@@ -240,7 +240,7 @@ def test_zarr_round_trip(small: sd.SpatialData, tmp_path: Path) -> None:
         ({"mpp": 20}, ValueError, "mpp=20"),
     ],
 )
-def test_bad_arguments(wrong: dict, error: type[Exception], message: str) -> None:
+def test_wrong_arguments_are_refused(wrong: dict, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         toy_visium(**wrong)
 

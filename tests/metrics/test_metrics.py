@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spacrd.metrics import expected_calibration_error, scores
 
 
-def test_hand_counted() -> None:
+def test_metrics_are_those_counted_by_hand() -> None:
     result = scores([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], [False, True, False, True])
     assert result["n"] == 4
     assert result["n_positive"] == 2
@@ -40,7 +40,7 @@ def test_one_class_is_nan_with_a_warning(y: list[int], found: str) -> None:
     assert np.isnan([result["auc"], result["ap"], result["ks"]]).all()
 
 
-def test_nothing_called() -> None:
+def test_metrics_where_nothing_is_called() -> None:
     result = scores([0, 1], [0.1, 0.2], [False, False])
     assert np.isnan(result["precision"])
     assert (result["recall"], result["f1"]) == (0, 0)
@@ -56,7 +56,7 @@ def test_nothing_called() -> None:
         ([0, 1], [0.5, np.nan], "between 0 and 1"),
     ],
 )
-def test_bad_arrays(y: list[int], p: list[float], message: str) -> None:
+def test_arrays_that_are_no_labels_or_likelihoods_are_refused(y: list[int], p: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         scores(y, p)
 

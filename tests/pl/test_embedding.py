@@ -77,7 +77,7 @@ def test_colours(scored: AnnData) -> None:
 
 
 @pytest.mark.usefixtures("quick_layout")
-def test_errors(scored: AnnData) -> None:
+def test_an_unknown_colour_or_no_embedding_is_named(scored: AnnData) -> None:
     with pytest.raises(KeyError, match=r"no obs column to colour by 'lable'.*Did you mean 'label'"):
         pl.embedding(scored, color="lable")
     with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):

@@ -68,7 +68,7 @@ def test_own_axes_and_a_section_of_one_class() -> None:
     assert "-" in [text.get_text() for text in axes[3].texts]
 
 
-def test_errors() -> None:
+def test_unknown_models_and_metrics_are_named() -> None:
     result = cross_validation()
     with pytest.raises(KeyError, match=r"no model 'coins'.*Did you mean 'coin'"):
         pl.evaluation(result, models=["coins"])

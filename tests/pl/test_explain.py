@@ -39,12 +39,12 @@ def test_strongest_genes_of_the_region_stand_on_top(explained, tmp_path):
     assert "60 spots" in ax.get_title()
 
 
-def test_axes_of_ones_own(explained):
+def test_given_axes_are_drawn_on(explained):
     _, own = plt.subplots()
     assert spacrd.pl.explain(explained, region="normal", ax=own, show=False) is own
 
 
-def test_errors(explained):
+def test_an_unknown_region_or_no_explanation_is_named(explained):
     with pytest.raises(KeyError, match="no region 'immune'.*'cancer'"):
         spacrd.pl.explain(explained, region="immune")
     del explained.uns["spacrd"]["spacrd_explanation"]

@@ -46,7 +46,7 @@ def test_model_chosen_loss_given_axes_and_file(tmp_path: Path) -> None:
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["kl"]
 
 
-def test_errors() -> None:
+def test_what_is_no_history_is_refused_and_unknown_losses_are_named() -> None:
     with pytest.raises(TypeError, match="history"):
         pl.history({"loss": [1]})
     with pytest.raises(ValueError, match="empty"):

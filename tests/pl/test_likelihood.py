@@ -144,7 +144,7 @@ def test_many_spots_are_quick() -> None:
     assert len(circles(ax)[0].get_offsets()) == 50_000
 
 
-def test_errors() -> None:
+def test_unknown_images_colours_and_results_are_named() -> None:
     adata = scored_adata(image=True)
     with pytest.raises(KeyError, match=r"'best'.*'hires'"):
         pl.likelihood(adata, image_key="best")

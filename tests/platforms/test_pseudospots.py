@@ -153,7 +153,7 @@ def test_spatialdata_there_and_back(xenium, tmp_path):
     assert sd.read_zarr(tmp_path / "cells.zarr").tables["table"].obs["spacrd_likelihood"].equals(values)
 
 
-def test_mistakes():
+def test_wrong_arguments_and_cells_without_a_place_are_refused():
     cells = cells_adata()
     with pytest.raises(ValueError, match="diameter_um"):
         spacrd.pp.pseudospots(cells, diameter_um=-1.0, mpp=1.0)

@@ -193,7 +193,7 @@ def test_a_bow_tie_is_repaired():
         ({"type": "Feature", "geometry": {"type": "Polygon"}, "properties": {}}, {}, ValueError, "cannot be read"),
     ],
 )
-def test_mistakes(regions, options, error, message):
+def test_wrong_regions_and_options_are_refused_and_change_nothing(regions, options, error, message):
     adata = make_adata()
     before = adata.copy()
     with pytest.raises(error, match=message):

@@ -53,7 +53,7 @@ def _colour(monkeypatch):
 
 
 @given(spec=images, encoder=st.sampled_from(["colour", "colour", "handcrafted"]), workers=st.sampled_from([0, 2]))
-def test_patches(spec, encoder, workers):
+def test_any_image_gives_embeddings_or_is_refused(spec, encoder, workers):
     data = build(spec)
     assume(data is not None)
     found = []
@@ -79,7 +79,7 @@ def test_patches(spec, encoder, workers):
     by=st.sampled_from(["centroid", "centroid", "area"]),
     default=st.sampled_from([None, "normal"]),
 )
-def test_annotations(spec, drawn, by, default):
+def test_any_regions_give_classes_or_are_refused(spec, drawn, by, default):
     data = build(spec)
     assume(data is not None)
     found = []
@@ -97,7 +97,7 @@ def test_annotations(spec, drawn, by, default):
 
 
 @given(spec=images, seed=st.integers(0, 9))
-def test_maps(spec, seed):
+def test_any_image_is_drawn_on_or_refused(spec, seed):
     data = build(spec)
     assume(data is not None)
     table = data if spec["container"] == "anndata" else data["table"]

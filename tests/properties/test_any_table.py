@@ -36,7 +36,7 @@ def check_scores(table) -> None:
 
 
 @given(spec=tables)
-def test_score(model, spec):
+def test_any_table_is_scored_or_refused(model, spec):
     table, untouched, arguments = build(spec)
     rows, scored = table.obs_names.tolist(), []
     message = outcome(lambda: scored.append(spacrd.tl.score(table, model, copy=True, **arguments)), table, *untouched)
@@ -48,7 +48,7 @@ def test_score(model, spec):
 
 
 @given(spec=tables, method=st.sampled_from(["gmm", 0.5, 0.0, 1.0]))
-def test_what_follows_scoring(model, spec, method):
+def test_any_scored_table_can_be_worked_on_or_is_refused(model, spec, method):
     table, _, arguments = build(spec)
     scored = []
     if outcome(lambda: scored.append(spacrd.tl.score(table, model, copy=True, **arguments))):
@@ -75,7 +75,7 @@ def test_what_follows_scoring(model, spec, method):
 
 @pytest.mark.filterwarnings("ignore")
 @given(spec=tables, other=st.none() | tables, modality=st.sampled_from([None, None, "expression", "image"]))
-def test_fit(spec, other, modality):
+def test_any_tables_are_fitted_on_or_refused(spec, other, modality):
     built = [build(one) for one in (spec, other) if one is not None]
     data, arguments = [table for table, _, _ in built], built[0][2]
     fitted = []
@@ -132,7 +132,7 @@ def carry_back(cells, spots, model, arguments):
 @pytest.mark.filterwarnings("ignore")
 @given(spec=tables, baselines=st.sampled_from([False, False, ["logistic own genes"]]))
 @settings(max_examples=max(8, settings().max_examples // 5))  # every example is two fits
-def test_cross_validate(spec, baselines):
+def test_any_tables_are_cross_validated_or_refused(spec, baselines):
     table, untouched, arguments = build(spec)
     other, _, _ = build({**spec, "seed": spec["seed"] + 1, "where": "memory", "libraries": "one"})
     data, found = [table, other], []

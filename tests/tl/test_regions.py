@@ -159,7 +159,7 @@ def test_one_spot_and_spots_at_one_place():
     assert found["n_spots"].tolist() == [cancer.sum()]
 
 
-def test_mistakes(tmp_path):
+def test_wrong_arguments_and_unscored_data_are_refused(tmp_path):
     adata = make_adata()
     with pytest.raises(KeyError, match="Run spacrd.tl.score"):
         spacrd.tl.regions(adata)

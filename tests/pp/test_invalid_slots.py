@@ -36,7 +36,7 @@ def _entry(image=None, **factors):
         (_entry(), {"key_added": "spatial"}, ValueError, "replace the coordinates"),
     ],
 )
-def test_mistakes_in_anndata(entry, arguments, error, message):
+def test_invalid_entries_of_uns_spatial_are_named_and_change_nothing(entry, arguments, error, message):
     table = _table(entry)
     with pytest.raises(error, match=message):
         spacrd.pp.extract_patches(table, **arguments)

@@ -69,7 +69,7 @@ def _factor(d):
         (None, {"weights": "nowhere.pth"}, ValueError, "no weights"),
     ],
 )
-def test_mistakes_are_named_and_change_nothing(damage, arguments, error, message):
+def test_input_errors_are_named_and_change_nothing(damage, arguments, error, message):
     adata = make_adata()
     if damage is not None:
         damage(adata)
@@ -99,7 +99,7 @@ def test_wrong_objects_are_refused():
         (None, {"coordinate_system": "global"}, KeyError, "coordinate system.*'global'.*'one'"),
     ],
 )
-def test_mistakes_in_spatialdata(damage, arguments, error, message):
+def test_input_errors_in_a_spatialdata_are_named_and_change_nothing(damage, arguments, error, message):
     sdata = make_sdata()
     if damage is not None:
         damage(sdata)
