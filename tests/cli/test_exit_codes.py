@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import spacrd
-from spacrd._checks import SpacrdWarning
+from spacrd import SpacrdWarning
 from spacrd._cli import _console
 from tests.making.toys import LABELS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from spacrd.features._section import SectionArrays
+from spacrd.features import SectionArrays
 
 GENES = tuple(f"g{i}" for i in range(5))
 N_IMAGE = 4

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 import spacrd
-from spacrd.features._contract import ExpressionContract, ImageContract
+from spacrd.features import ExpressionContract, ImageContract
 from spacrd.model import RECIPES, Calibration, ModelConfig, Recipe, SpaCRD
 from spacrd.model._modules import build_modules
 from spacrd.nn import NetworkConfig

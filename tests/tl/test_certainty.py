@@ -9,7 +9,7 @@ import pytest
 from scipy.special import expit, logit
 
 import spacrd
-from spacrd.model._reference import Shift
+from spacrd.model import Shift
 from spacrd.tl._call import call_regions, threshold_section, verdict
 from tests.making.models import small_recipe
 from tests.making.sections import POSITIVE, make_section

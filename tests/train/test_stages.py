@@ -7,8 +7,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from spacrd._hardware import Hardware
-from spacrd.features._arrays import NetworkInputs
-from spacrd.features._scaling import Features
+from spacrd.features import Features, NetworkInputs
 from spacrd.model import RECIPES
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 from spacrd.train import train_network
