@@ -15,6 +15,7 @@ import pytest
 import spacrd
 from tests.making.platforms.examples import write_visium_section
 from tests.making.studies import write_study
+from tests.making.toys import SMALL
 
 # The sections are tiny: what is warned of is not what is shown.
 pytestmark = pytest.mark.filterwarnings("ignore::spacrd.SpacrdWarning")
@@ -74,7 +75,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small sections and short fits, in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    toy = partial(spacrd.datasets.toy_visium, n_rows=10, n_cols=10, n_genes=60)
+    toy = partial(spacrd.datasets.toy_visium, **SMALL)
     monkeypatch.setattr(spacrd.datasets, "toy_visium", toy)
     monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, members=1, max_epochs=2))
     registered = dict(spacrd.encoders._registry._registered)

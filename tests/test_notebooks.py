@@ -79,7 +79,7 @@ def test_there_is_a_quickstart() -> None:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_runs(notebook: Path, tmp_path: Path) -> None:
+def test_a_notebook_runs_from_top_to_bottom(notebook: Path, tmp_path: Path) -> None:
     done = run_notebook(notebook, tmp_path)
     assert done.returncode == 0, done.stderr[-4000:]
     assert len(_images(_code(tmp_path / "run.ipynb"))) == len(_images(_code(notebook)))

@@ -110,6 +110,21 @@ def test_a_warning_of_our_own_lines_fails_a_test() -> None:
         warn_at("pandas.core.frame")
 
 
+def test_a_warning_of_spacrd_that_no_test_expects_fails_it() -> None:
+    from spacrd._checks import warn
+
+    with pytest.raises(spacrd.SpacrdWarning, match="look"):
+        warn("look")
+    with pytest.warns(spacrd.SpacrdWarning, match="look"):
+        warn("look")
+
+
+def test_tests_take_what_they_share_from_makers_alone() -> None:
+    imports = re.compile(r"^\s*(?:from|import) [\w.]*\b(?:conftest|test_\w+)\b", re.M)
+    files = [file for file in (ROOT / "tests").rglob("*.py") if imports.search(file.read_text(encoding="utf-8"))]
+    assert not files, "put what two test modules share in tests/making"
+
+
 def test_sockets_are_blocked() -> None:
     with pytest.raises(SocketBlockedError):
         socket.socket()

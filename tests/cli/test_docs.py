@@ -11,6 +11,7 @@ from pathlib import Path
 import spacrd
 from spacrd._cli import _main
 from spacrd._cli._parser import EXIT_CODES
+from tests.making.toys import SMALL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 
@@ -21,7 +22,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_pipeline_runs(tmp_path: Path, cli, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    small = partial(spacrd.datasets.toy_visium, n_rows=10, n_cols=10, n_genes=60)
+    small = partial(spacrd.datasets.toy_visium, **SMALL)
     monkeypatch.setattr(spacrd.datasets, "toy_visium", small)
     (code,) = blocks("python")
     exec(code, {})  # the example is part of this repository

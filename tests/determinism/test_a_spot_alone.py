@@ -54,12 +54,12 @@ def heap(table):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 13, 89])
-def test_batch_size(model, batch_size):
+def test_batch_size_changes_no_score(model, batch_size):
     target = make_section(3)
     assert_same(scored(target, model), scored(target, model, batch_size=batch_size))
 
 
-def test_blocks_of_every_kind(model, monkeypatch, tmp_path):
+def test_blocks_of_every_kind_change_no_score(model, monkeypatch, tmp_path):
     target = make_section(3, n=130)
     wanted = scored(target, model)
     target.write_h5ad(tmp_path / "section.h5ad")
@@ -74,7 +74,7 @@ def test_blocks_of_every_kind(model, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("arrange", [lambda table: table, twins, heap], ids=["lattice", "twins", "heap"])
-def test_order_of_spots(model, arrange):
+def test_order_of_spots_changes_no_score(model, arrange):
     target = arrange(make_section(3))
     wanted = scored(target, model)
     for seed in range(3):
@@ -82,7 +82,7 @@ def test_order_of_spots(model, arrange):
         assert_same(wanted, scored(target[order].copy(), model))
 
 
-def test_order_of_genes_and_further_genes(model):
+def test_order_of_genes_and_further_genes_change_no_score(model):
     target = twins(make_section(3))
     wanted = scored(target, model)
     shuffled = target[:, np.random.default_rng(0).permutation(target.n_vars)].copy()
@@ -94,7 +94,7 @@ def test_order_of_genes_and_further_genes(model):
     assert_same(wanted, scored(wide, model))
 
 
-def test_other_sections_of_the_call(model):
+def test_other_sections_of_the_call_change_no_score(model):
     target = make_section(3)
     wanted = scored(target, model)
     empty = make_section(5, n=40)

@@ -12,8 +12,7 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from safetensors.torch import save_file
 
 from spacrd import encoders
-from spacrd.encoders import _timm
-from spacrd.encoders._spec import EncoderSpec
+from spacrd.encoders import EncoderSpec, _timm
 
 SMALL = "test_vit"
 """The smallest vision transformer of timm, 160 px."""

@@ -155,7 +155,7 @@ def test_objects_are_as_before_or_finished(name):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_scored_object(model):
+def test_an_interrupted_score_leaves_the_object_as_it_was_or_scored(model):
     old, _ = check(lambda: make_section(3), lambda data: spacrd.tl.score(data, model), 200 if LONG else 20)
     assert old
 

@@ -41,7 +41,7 @@ def kill(mode: str, job: str, times: int) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("job", JOBS if LONG else ["extract", "save", "regions"])
-def test_at_changes_of_files(job):
+def test_a_kill_at_a_change_of_a_file_leaves_the_old_state_or_the_new(job):
     outcomes = kill("points", job, 0 if LONG else 6)
     assert "finished before" not in outcomes
     assert sum(outcomes.values()) >= 3
@@ -49,6 +49,6 @@ def test_at_changes_of_files(job):
 
 @pytest.mark.skipif(not LONG, reason="takes minutes: set SPACRD_LONG=1")
 @pytest.mark.parametrize("job", JOBS)
-def test_at_random_times(job):
+def test_a_kill_at_a_random_time_leaves_the_old_state_or_the_new(job):
     outcomes = kill("random", job, 50)
     assert sum(outcomes.values()) - outcomes.get("finished before", 0) == 50

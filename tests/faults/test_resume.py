@@ -36,7 +36,7 @@ def result_or_error(folder):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_blocks_of_patches(tmp_path, damage):
+def test_damaged_blocks_of_patches_are_made_again_or_refused(tmp_path, damage):
     (tmp_path / "whole").mkdir()
     wanted = extract(tmp_path / "whole")
     files = sorted(file.relative_to(tmp_path) for file in (tmp_path / "whole").rglob("*") if file.is_file())
@@ -78,7 +78,7 @@ def last_digit(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbled", "zeros", "changed"])
-def test_fits_of_a_cross_validation(tmp_path, validate, damage):
+def test_damaged_fits_of_a_cross_validation_are_made_again(tmp_path, validate, damage):
     wanted = validate(tmp_path)
     file = sorted(tmp_path.glob("*.csv"))[1]
     kept = file.read_bytes()
@@ -91,7 +91,7 @@ def test_fits_of_a_cross_validation(tmp_path, validate, damage):
 
 
 @pytest.mark.parametrize("damage", ["empty", "cut", "garbled", "list"])
-def test_arguments_of_a_cross_validation(tmp_path, validate, damage):
+def test_damaged_arguments_of_a_cross_validation_are_refused(tmp_path, validate, damage):
     validate(tmp_path)
     {**DAMAGES, "list": lambda file: file.write_text("[]")}[damage](tmp_path / "arguments.json")
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
@@ -100,7 +100,7 @@ def test_arguments_of_a_cross_validation(tmp_path, validate, damage):
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_a_process_that_was_killed_before_it_had_a_result(tmp_path, validate):
+def test_a_half_written_file_of_a_killed_process_is_no_obstacle(tmp_path, validate):
     (tmp_path / ".arguments.json.4711.part").write_text('{"spa')
     validate(tmp_path)
     assert (tmp_path / "arguments.json").exists()

@@ -11,6 +11,8 @@ import spacrd
 
 POSITIVE = ["invasive cancer", "cancer in situ"]
 """The classes of cancer of a simulated section."""
+SMALL = {"n_rows": 10, "n_cols": 10, "n_genes": 60, "mpp": 2.0}
+"""Arguments of ``toy_visium`` for a section that is made in no time."""
 LABELS = ("--label-key", "pathologist", "--positive", "invasive cancer", "--positive", "cancer in situ")
 
 
@@ -29,7 +31,7 @@ def as_anndata(sdata: Any) -> Any:
 def write_toys(folder: Path) -> Path:
     """Write ``toy_1.zarr`` to ``toy_3.zarr`` and ``toy_3.h5ad``, with patches, and ``raw_3.zarr`` without."""
     for number in (1, 2, 3):
-        section = spacrd.datasets.toy_visium(library_id=f"toy_{number}", n_rows=10, n_cols=10, n_genes=60, seed=number)
+        section = spacrd.datasets.toy_visium(library_id=f"toy_{number}", seed=number, **SMALL)
         if number == 3:
             section.write(folder / "raw_3.zarr")
             flat = as_anndata(section)

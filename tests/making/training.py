@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from spacrd._hardware import Hardware
-from spacrd.features._arrays import NetworkInputs
+from spacrd.features import NetworkInputs, scale
 from spacrd.features._neighbours import neighbourhoods, spatial_order
-from spacrd.features._scaling import scale
 from spacrd.model._infer import score_each
 from spacrd.model._recipe import get_recipe
 from spacrd.nn import NetworkConfig, SpaCRDNetwork

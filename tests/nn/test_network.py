@@ -8,9 +8,8 @@ import torch
 from benchmarks import reference
 from torch import nn
 
-from spacrd.features._arrays import NetworkInputs
+from spacrd.features import NetworkInputs, scale
 from spacrd.features._neighbours import neighbourhoods, spatial_order
-from spacrd.features._scaling import scale
 from spacrd.model import RECIPES
 from spacrd.model._infer import score_inputs
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens

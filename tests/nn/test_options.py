@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
-from spacrd.features._scaling import scale
+from spacrd.features import scale
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 
 SMALL = NetworkConfig(

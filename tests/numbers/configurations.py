@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from spacrd.features import SCALINGS, Features, scale
 from spacrd.features._neighbours import neighbourhoods
-from spacrd.features._scaling import SCALINGS, Features, scale
 from spacrd.model import RECIPES, Recipe
 from spacrd.model._infer import make_tokens
 from spacrd.nn import NetworkConfig, SpaCRDNetwork

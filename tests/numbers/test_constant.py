@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import spacrd
-from spacrd.features._scaling import SCALINGS, scale
+from spacrd.features import SCALINGS, scale
 from spacrd.nn._rvae import RVAE
 from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section

@@ -47,7 +47,7 @@ def batches(n=64, spots=150):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("recipe", ["default", "published"])
-def test_forward(recipe, training):
+def test_votes_in_float32_are_near_those_in_float64(recipe, training):
     single, reference = pair(recipe)
     short, long, _ = batches()
     with torch.inference_mode():
@@ -58,7 +58,7 @@ def test_forward(recipe, training):
 
 @pytest.mark.parametrize("stage", [AlignmentStage, FusionStage])
 @pytest.mark.parametrize("recipe", ["default", "published"])
-def test_gradients(recipe, stage, monkeypatch):
+def test_gradients_in_float32_are_near_those_in_float64(recipe, stage, monkeypatch):
     monkeypatch.setattr(torch, "randn_like", torch.ones_like)  # the same sample of the latent code
     short, long, target = batches()
     plan = small_recipe(recipe, vae_epochs=0, input_dropout=0.0)
@@ -78,7 +78,7 @@ def test_gradients(recipe, stage, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("case", ["default", "default, expression", "published"])
-def test_whole_score(case, both_model):
+def test_likelihoods_in_float32_are_near_those_in_float64(case, both_model):
     recipe, _, modality = case.partition(", ")
     model = both_model
     if case != "default":

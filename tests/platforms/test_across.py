@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from functools import cache
 
 import anndata as ad
 import numpy as np
@@ -22,6 +23,7 @@ from tests.making.platforms.xenium import LIGHT, PIXEL_UM, read_xenium, write_xe
 PATCH_UM = 112.0
 ST, VISIUM, HD, XENIUM = range(4)
 QUICK = replace(RECIPES["default"], members=1)
+grow = cache(Simulated.grow)
 
 
 def count(span: float, pitch: float) -> int:
@@ -113,7 +115,7 @@ def auc(section, model) -> float:
 @pytest.fixture(scope="module")
 def st():
     """Sections of legacy ST, larger as their spots are fewer."""
-    return [as_st(Simulated.grow(seed, 2800.0)) for seed in (11, 12, 13)]
+    return [as_st(grow(seed, 2800.0)) for seed in (11, 12, 13)]
 
 
 @pytest.fixture(scope="module")
@@ -129,17 +131,17 @@ def compare(train, new, st_model) -> None:
 
 @pytest.mark.parametrize("make", [as_visium, as_hd])
 def test_a_model_of_st_scores_visium_and_hd(make, st_model, tmp_path):
-    *train, new = (make(Simulated.grow(seed, 2400.0), tmp_path / str(seed)) for seed in (1, 2, 3))
+    *train, new = (make(grow(seed, 2400.0), tmp_path / str(seed)) for seed in (1, 2, 3))
     compare(train, new, st_model)
 
 
 def test_a_model_of_st_scores_xenium(st_model, tmp_path):
-    train = [as_xenium(Simulated.grow(seed, 2000.0)) for seed in (1, 2)]
-    compare(train, as_xenium(Simulated.grow(3, 2000.0), tmp_path), st_model)
+    train = [as_xenium(grow(seed, 2000.0)) for seed in (1, 2)]
+    compare(train, as_xenium(grow(3, 2000.0), tmp_path), st_model)
 
 
 def test_several_platforms_share_one_fit(st, tmp_path):
-    visium = as_visium(Simulated.grow(1, 2000.0), tmp_path / "1")
+    visium = as_visium(grow(1, 2000.0), tmp_path / "1")
     model = fit([*st[:2], visium])
-    assert auc(as_xenium(Simulated.grow(3, 2000.0)), model) > 0.85
-    assert auc(as_st(Simulated.grow(15, 2800.0)), model) > 0.85
+    assert auc(as_xenium(grow(3, 2000.0)), model) > 0.85
+    assert auc(as_st(grow(15, 2800.0)), model) > 0.85

@@ -17,7 +17,7 @@ from tests.making.recipes import small_recipe
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 QUICK = settings(derandomize=True, deadline=None, database=None, suppress_health_check=SLOW)
-settings.register_profile("quick", QUICK, max_examples=40)
+settings.register_profile("quick", QUICK, max_examples=25)
 settings.register_profile(
     "thorough",
     deadline=None,

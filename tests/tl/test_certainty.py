@@ -112,7 +112,7 @@ def test_a_training_section_is_no_stranger(model):
     assert report(target)["depth_ratio"] == 1.0
 
 
-def test_verdicts():
+def test_verdicts_follow_likelihoods_and_intervals():
     low, high = np.full(95, 0.1), np.full(5, 0.9)
     p = np.concatenate([low, high])
     assert verdict(p) == "tumour"

@@ -98,7 +98,7 @@ def test_published_recipe_is_the_authors():
     assert recipe.network == {}
 
 
-def test_published_phases(training_sections):
+def test_the_published_recipe_trains_in_phases(training_sections):
     recipe = small_recipe("published", vae_epochs=2, fusion_epochs=1, alignment_epochs=1)
     fusion = [entry for entry in fit(training_sections, recipe=recipe).history if entry["stage"] == "fusion"]
     assert ["classification" in entry for entry in fusion] == [False, False, True]
@@ -167,7 +167,7 @@ def test_missing_modality_is_scored_from_the_other_and_said(both_model, target):
     assert auc(bare) > 0.8
 
 
-def test_spots_off_the_image(training_sections, both_model, target):
+def test_spots_off_the_image_are_scored_by_expression_alone(training_sections, both_model, target):
     target.obsm["X_mine"][:5] = np.nan
     spacrd.tl.score(target, both_model)
     assert target.obs["spacrd_likelihood"].notna().all()
@@ -179,7 +179,7 @@ def test_spots_off_the_image(training_sections, both_model, target):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
-def test_tiny_sections(both_model, n):
+def test_tiny_sections_are_scored(both_model, n):
     tiny = make_section(5)[:n].copy()
     with pytest.warns(spacrd.SpacrdWarning, match="lies outside"):
         spacrd.tl.score(tiny, both_model)

@@ -28,7 +28,7 @@ def model(sections):
     return spacrd.tl.fit(sections[:2], "pathologist", positive=POSITIVE, members=1)
 
 
-def test_main_job(sections, model):
+def test_a_model_of_two_sections_scores_a_third(sections, model):
     target = sections[2]
     assert model.config.image.key == "X_handcrafted"
     assert model.config.image.encoder == "handcrafted"

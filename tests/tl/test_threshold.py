@@ -62,7 +62,7 @@ def test_two_groups_on_one_side_are_not_normal_and_cancer(shift, held):
     assert f"held at {held} (the mixture cuts at" in cut.method
 
 
-def test_nan_stays_nan():
+def test_spots_without_a_likelihood_get_no_region():
     called = call_regions(np.array([0.2, 0.8, np.nan]), 0.5)
     assert called[:2].tolist() == ["normal", "cancer"]
     assert np.isnan(called[2])

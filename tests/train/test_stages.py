@@ -6,8 +6,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from spacrd._hardware import Hardware
-from spacrd.features._arrays import NetworkInputs
-from spacrd.features._scaling import Features
+from spacrd.features import Features, NetworkInputs
 from spacrd.model import RECIPES
 from spacrd.nn import NetworkConfig
 from spacrd.train._run import train_network

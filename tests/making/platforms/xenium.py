@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
-from skimage.draw import polygon
 
 from .files import write_10x_h5, write_json
 from .tissue import Measured
@@ -113,12 +112,18 @@ def _write_transcripts(path: Path, measured: Measured, ids: list) -> None:
 
 
 def _mask(xy: np.ndarray, radius_um: float, shape: tuple[int, int]) -> np.ndarray:
-    """Raster of cells: its number in each of a cell's pixels."""
+    """Raster of cells: its number in each of a cell's pixels, those with their centre in :func:`outline`."""
     raster = np.zeros(shape, np.uint32)
-    for number, middle in enumerate(xy, start=1):
+    turn = np.pi / 8  # from a corner to the middle of the next side
+    along, across, apothem = np.cos(turn), np.sin(turn), radius_um * np.cos(turn)
+    reach = int(np.ceil(radius_um / PIXEL_UM)) + 1
+    for number, (x, y) in enumerate(xy, start=1):
+        top, left = (max(int(v / PIXEL_UM) - reach, 0) for v in (y, x))
+        window = raster[top : top + 2 * reach, left : left + 2 * reach]
         # Pixel i covers [i, i + 1).
-        x, y = ((middle + outline(radius_um)) / PIXEL_UM - 0.5).T
-        raster[polygon(y, x, shape)] = number
+        dy = np.abs((np.arange(window.shape[0]) + top + 0.5) * PIXEL_UM - y)[:, None]
+        dx = np.abs((np.arange(window.shape[1]) + left + 0.5) * PIXEL_UM - x)[None]
+        window[(along * dx + across * dy <= apothem) & (across * dx + along * dy <= apothem)] = number
     return raster
 
 

@@ -86,14 +86,14 @@ def test_a_result_never_replaces_the_embedding(both_model, target, key):
         ({"genes": "g1"}, ValueError, "at least one gene name"),
     ],
 )
-def test_arguments_of_fit(training_sections, arguments, error, message):
+def test_wrong_arguments_of_fit_are_named(training_sections, arguments, error, message):
     with pytest.raises(error, match=message):
         spacrd.tl.fit(training_sections, "pathologist", **{"positive": POSITIVE, **arguments})
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("positive", [True, 1, "True"])
-def test_labels_that_are_no_text(positive):
+def test_labels_that_are_no_text_are_fitted_on(positive):
     sections = [make_section(1, n=36), make_section(2, n=36)]
     for table in sections:
         cancer = (table.obs["pathologist"] == POSITIVE).to_numpy()
@@ -109,7 +109,7 @@ def test_six_spots_twice_can_be_fitted():
     assert 0 < model.config.calibration.slope < 1e4
 
 
-def test_likelihoods_that_are_text(both_model, target):
+def test_likelihoods_that_are_text_are_refused(both_model, target):
     spacrd.tl.score(target, both_model)
     target.obs["spacrd_likelihood"] = "high"
     with pytest.raises(TypeError, match="not likelihoods"):
@@ -117,7 +117,7 @@ def test_likelihoods_that_are_text(both_model, target):
 
 
 @pytest.mark.parametrize("path", [None, 3, ""])
-def test_a_path_that_is_none(path):
+def test_a_path_that_is_none_is_refused(path):
     with pytest.raises(TypeError, match="path must name a model folder"):
         spacrd.SpaCRD.load(path)
 

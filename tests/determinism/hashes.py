@@ -1,4 +1,4 @@
-"""What ``test_again.py`` runs, here and in a process of its own: ``python everything.py FILE``."""
+"""What ``test_same_seed.py`` runs, here and in a process of its own: ``python hashes.py FILE``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def digest(value: Any) -> str:
 
 def run() -> dict[str, str]:
     """Hashes of what every call gives."""
-    sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=90, seed=seed) for seed in range(3)]
+    sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=90, mpp=2.0, seed=seed) for seed in range(3)]
     found = {}
     for sdata in sections:
         spacrd.pp.extract_patches(sdata)

@@ -68,7 +68,7 @@ BAD_TABLES = [
 
 @pytest.mark.filterwarnings("ignore:.*not unique")
 @pytest.mark.parametrize(("spoil", "error", "message"), BAD_TABLES)
-def test_bad_tables_are_refused_by_fit_and_score(both_model, spoil, error, message):
+def test_invalid_tables_are_refused_by_fit_and_score(both_model, spoil, error, message):
     table = make_section(3)
     spoil(table)
     before = state(table)
@@ -116,7 +116,7 @@ def one_class(table):
         (None, {"device": "tpu7"}, ValueError, "not a torch device"),
     ],
 )
-def test_bad_arguments_of_fit(spoil, kwargs, error, message):
+def test_wrong_arguments_of_fit_are_named_and_change_nothing(spoil, kwargs, error, message):
     table = make_section(3)
     if spoil:
         spoil(table)
@@ -136,7 +136,7 @@ def test_wrong_types_are_named(data, both_model):
         spacrd.tl.score(data, both_model)
 
 
-def test_other_wrong_arguments_of_score(both_model, target):
+def test_wrong_arguments_of_score_are_named_and_change_nothing(both_model, target):
     before = state(target)
     with pytest.raises(TypeError, match=r"SpaCRD\.load"):
         spacrd.tl.score(target, "model_folder")
@@ -149,7 +149,7 @@ def test_other_wrong_arguments_of_score(both_model, target):
     assert_same(state(target), before)
 
 
-def test_no_sections():
+def test_an_empty_list_of_sections_is_refused():
     with pytest.raises(ValueError, match="list of sections is empty"):
         spacrd.tl.fit([], "pathologist", positive=POSITIVE)
 
@@ -162,14 +162,14 @@ def test_sections_without_a_gene_in_common(both_model, target):
         spacrd.tl.score(other, both_model)
 
 
-def test_several_embeddings_and_none_named(target):
+def test_several_embeddings_must_be_told_apart(target):
     target.obsm["X_second"] = target.obsm["X_mine"]
     target.uns["spacrd"]["X_second"] = target.uns["spacrd"]["X_mine"]
     with pytest.raises(ValueError, match="'X_mine', 'X_second'.*image_rep"):
         spacrd.tl.fit(target, "pathologist", positive=POSITIVE)
 
 
-def test_no_embedding_is_said(target):
+def test_a_fit_without_an_embedding_warns(target):
     del target.obsm["X_mine"]
     with (
         pytest.warns(UserWarning, match="expression alone"),

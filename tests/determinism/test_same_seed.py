@@ -14,20 +14,20 @@ import torch
 
 import spacrd
 
-from .everything import run
+from .hashes import run
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_again_in_a_process_with_other_hashes(tmp_path):
+def test_the_same_seed_gives_the_same_bits_in_another_process(tmp_path):
     environment = {
         **os.environ,
         "PYTHONHASHSEED": "12345",
         "PYTHONPATH": os.pathsep.join([str(Path(spacrd.__file__).parents[1]), str(ROOT)]),
         "OMP_NUM_THREADS": str(torch.get_num_threads()),
     }
-    script = [sys.executable, Path(__file__).with_name("everything.py"), tmp_path / "found.json"]
+    script = [sys.executable, Path(__file__).with_name("hashes.py"), tmp_path / "found.json"]
     process = subprocess.Popen(script, env=environment, stderr=subprocess.PIPE, text=True)
     try:
         torch.manual_seed(3)  # whatever the state of the global generators
