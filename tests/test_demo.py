@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import cache, partial, wraps
+from functools import partial, wraps
 from pathlib import Path
 
 import pandas as pd
@@ -19,9 +19,7 @@ FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "met
 @pytest.fixture
 def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     def small_data(seed: int) -> _demo.DemoData:
-        sections = {
-            f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", seed=i, **SMALL) for i in (1, 2, 3)
-        }
+        sections = {f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", seed=i, **SMALL) for i in (1, 2, 3)}
         target = sections.pop("toy_3")
         return _demo.DemoData(sections, "toy_3", target, None, "SIMULATED DATA")
 

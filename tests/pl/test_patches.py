@@ -83,7 +83,7 @@ def test_spots_are_shown_before_they_are_scored(section: SpatialData) -> None:
         pl.patches(sdata, key="mine")
 
 
-def test_errors(section: SpatialData) -> None:
+def test_missing_patches_and_wrong_panels_are_refused(section: SpatialData) -> None:
     with pytest.raises(ValueError, match=r"spacrd\.pp\.extract_patches"):
         pl.patches(scored_adata(image=True))
     with pytest.raises(KeyError, match=r"'X_uni'.*'X_looking'"):
