@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -23,6 +24,15 @@ class SpacrdWarning(UserWarning):
     >>> import spacrd
     >>> warnings.filterwarnings("error", category=spacrd.SpacrdWarning)
     """
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that a terminal obeys: escape sequences, and those that turn the direction of writing."""
+
+
+def printable(text: str) -> str:
+    """Return a text that a terminal shows and does not obey: names in it are those of files of strangers."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def quote_names(items: Iterable[Any], limit: int = 20) -> str:
@@ -96,4 +106,4 @@ def warn(text: str) -> None:
     level = 2
     while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "spacrd":
         frame, level = frame.f_back, level + 1
-    warnings.warn(text, SpacrdWarning, stacklevel=level)
+    warnings.warn(printable(text), SpacrdWarning, stacklevel=level)

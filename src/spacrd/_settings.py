@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ._checks import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -81,7 +83,7 @@ class Settings:
         """Iterate with a progress bar if :attr:`progress` is on."""
         from tqdm.auto import tqdm
 
-        return iter(tqdm(items, total=total, desc=description, unit=unit, disable=not self.progress))
+        return iter(tqdm(items, total=total, desc=printable(description), unit=unit, disable=not self.progress))
 
 
 settings = Settings()

@@ -104,6 +104,42 @@ def test_an_error_is_in_the_json_object(evaluate_raises, tmp_path: Path, cli) ->
     assert said.code == 2 and "absent" in said.json["error"]["message"] and said.json["warnings"] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "command", "says"),
+    [
+        (["score", "--json"], "score", "required: INPUT, --model"),
+        (["--json", "score", "x.h5ad", "--model", "m", "--batch-size", "many"], "score", "invalid int value"),
+        (["sore", "--json"], None, "invalid choice"),
+        (["--json"], None, "required: COMMAND"),
+        (["evaluate", "x", "--label-key", "a", "--positive", "b", "--json", "--colour", "red"], "evaluate", "--colour"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_arguments_are_in_the_json_object(cli, words: list[str], command: str | None, says: str) -> None:
+    said = cli(*words)
+    assert said.code == said.json["error"]["exit_code"] == 2 and said.json["command"] == command
+    assert says in said.json["error"]["message"] and "usage: spacrd" in said.err and says in said.err
+    plain = cli(*(word for word in words if word != "--json"))
+    assert plain.code == 2 and not plain.out and plain.err == said.err
+
+
+@pytest.mark.parametrize("module", ["spacrd._cli", "numpy", "spacrd.tl", "torch"])
+def test_ctrl_c_during_imports_ends_with_130_and_no_traceback(module: str, tmp_path: Path) -> None:
+    code = f"""
+import sys
+class Interrupted:
+    def find_spec(self, name, *more):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+from spacrd.__main__ import main
+sys.exit(main(["fit", "none.h5ad", "--label-key", "a", "--positive", "b", "--out", "m"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 130 and "Traceback" not in done.stderr
+    assert done.stderr.startswith("spacrd: interrupted") and not list(tmp_path.iterdir())
+
+
 def test_ctrl_c_ends_with_130_and_says_that_output_is_removed(evaluate_raises) -> None:
     said = evaluate_raises(KeyboardInterrupt())
     assert said.code == 130 and said.err.endswith("spacrd: interrupted; unfinished output was removed\n")

@@ -129,7 +129,10 @@ def score(toys: Path, model: Path, cli):
         ("toy_3.h5ad", ["--out", "there.zarr", "--overwrite"], "not a zarr store"),
         ("toy_3.zarr", ["--out", "there.zarr", "--overwrite"], "not a zarr store"),
         ("toy_3.h5ad", ["--out", "folder.h5ad", "--overwrite"], "not a file"),
-        ("toy_3.h5ad", ["--csv", "there.h5ad"], "'there.h5ad' exists"),
+        ("toy_3.h5ad", ["--csv", "there.h5ad", "--overwrite"], "end it in .csv, .tsv"),
+        ("toy_3.h5ad", ["--csv", "there.csv"], "'there.csv' exists"),
+        ("toy_3.h5ad", ["--csv", "table.txt"], "end it in .csv, .tsv"),
+        ("toy_3.h5ad", ["--csv", "n" * 300 + ".csv"], "too long for a path"),
         ("toy_3.h5ad", ["--out", "there.h5ad/x.h5ad"], "no folder you may write to"),
         ("toy_3.h5ad", ["--out-dir", "there.h5ad"], "must name a folder"),
         ("toy_3.h5ad", [], "Nothing would be written"),
@@ -139,6 +142,7 @@ def score(toys: Path, model: Path, cli):
 def test_bad_places_are_refused_before_the_work(source, words, says, score, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.h5ad").write_text("precious")
+    (tmp_path / "there.csv").write_text("precious")
     touch(tmp_path / "there.zarr" / "thesis.txt")
     (tmp_path / "folder.h5ad").mkdir()
     before = listing(tmp_path)

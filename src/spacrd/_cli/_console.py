@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-from .._checks import SpacrdWarning
+from .._checks import SpacrdWarning, printable
 from .._settings import logger, settings
 
 
@@ -56,12 +56,12 @@ class Console:
     def say(self, text: str) -> None:
         """Say how far the work is."""
         if not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            print(printable(text), file=sys.stderr, flush=True)
 
     def result(self, text: str) -> None:
         """Print a result for people."""
         if not self.as_json:
-            print(text, file=self.stdout, flush=True)
+            print(printable(text), file=self.stdout, flush=True)
 
     def finish(self, outcome: Outcome, facts: Mapping[str, Any]) -> None:
         """Print the outcome of a command."""
@@ -86,7 +86,7 @@ class Console:
             text = f"spacrd: warning: {text}"
         else:
             text = f"{category.__name__}: {text}"
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:

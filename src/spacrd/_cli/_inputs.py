@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .._checks import quote_names
+from .._files import checked_path
 from .._hub import HUB_PREFIX
 
 if TYPE_CHECKING:
@@ -77,9 +78,11 @@ class Input:
 
 def find_input(given: str) -> Input:
     """Tell what lies at a path, without reading the data."""
-    path = Path(given).expanduser()
+    path = checked_path(given, "INPUT")
     if not path.exists():
         raise FileNotFoundError(f"There is no file or folder {given!r}. {EXPECTED}")
+    if not path.is_dir() and not path.is_file():
+        raise ValueError(f"{given!r} is a pipe or a device. {EXPECTED}")
     if path.is_file():
         return Input(given, path, _kind_of_file(path))
     if is_zarr(path):
@@ -164,7 +167,7 @@ def find_inputs(arguments: argparse.Namespace) -> list[Input]:
             raise ValueError(
                 f"--fullres-image belongs to one folder of Space Ranger, got {len(sources)} inputs: {kinds}."
             )
-        if not Path(arguments.fullres_image).expanduser().is_file():
+        if not checked_path(arguments.fullres_image, "--fullres-image").is_file():
             raise FileNotFoundError(f"There is no image {arguments.fullres_image!r} (--fullres-image).")
     return sources
 
@@ -234,7 +237,7 @@ def load_model(given: str) -> SpaCRD:
 
     if given.startswith(HUB_PREFIX):
         return SpaCRD.load(given.removeprefix(HUB_PREFIX))
-    path = Path(given).expanduser()
+    path = checked_path(given, "--model")
     if not path.exists():
         raise FileNotFoundError(
             f"There is no model folder {given!r}. Fit one with spacrd fit; one of the Hugging Face hub is written "

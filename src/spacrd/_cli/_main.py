@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .. import __version__
+from .._checks import printable
 from ._console import Console, settings_of
 from ._model import FIT, SCORE
 from ._options import explain_names
-from ._parser import build_parser
+from ._parser import UsageError, build_parser
 from ._prepare import ANNOTATE, PATCHES
 from ._results import DEMO, EVALUATE, REPORT
 
@@ -41,7 +42,7 @@ def is_input_error(error: Exception) -> bool:
 def _message(error: Exception, console: Console) -> str:
     """Return what an error says, in one line."""
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return console.explain(" ".join(str(text).split()))
+    return console.explain(printable(" ".join(str(text).split())))
 
 
 @contextlib.contextmanager
@@ -88,11 +89,25 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        return build_parser(COMMANDS).parse_args(argv)
+        return build_parser(COMMANDS).parse_args(words)
+    except UsageError as error:
+        text = printable(str(error))
+        print(text, file=sys.stderr)
+        if "--json" in words:
+            command = next((word for word in words if word in {command.name for command in COMMANDS}), None)
+            console = Console(quiet=False, verbose=False, as_json=True, stdout=sys.stdout)
+            console.write_json({"spacrd": __version__, "command": command, **_error("UsageError", text, INPUT_ERROR)})
+        raise SystemExit(INPUT_ERROR) from None
     except SystemExit:
         sys.stdout.flush()  # of --version or --help: at the end of the program Python complains by itself
         raise
+
+
+def _error(kind: str, text: str, code: int) -> dict[str, Any]:
+    """Return what the JSON object says of an error."""
+    return {"error": {"type": kind, "message": text, "exit_code": code}}
 
 
 def _run(arguments: argparse.Namespace, console: Console, facts: dict[str, Any]) -> int:
@@ -115,11 +130,11 @@ def _run(arguments: argparse.Namespace, console: Console, facts: dict[str, Any])
         if code == UNEXPECTED:
             text = f"unexpected {type(error).__name__}: {text}"
         if arguments.debug:
-            traceback.print_exc()
+            print(printable(traceback.format_exc()), end="", file=sys.stderr)
         elif code == UNEXPECTED:
             text += " (run again with --debug to see where, and report it, please)"
         print(f"spacrd: {text}", file=sys.stderr)
         if console.as_json:
-            console.write_json({**facts, "error": {"type": type(error).__name__, "message": text, "exit_code": code}})
+            console.write_json({**facts, **_error(type(error).__name__, text, code)})
         return code
     return 0

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._files import checked_path
+from ._apart import check_apart
 from ._console import Console, Outcome, table_text
 from ._inputs import Input, add_inputs, add_model, find_inputs, load_model, read
 from ._options import Changes, add_options, given
-from ._outputs import add_outputs, check_free, check_writable, plan_outputs, write_data, write_file
+from ._outputs import add_outputs, check_writable, plan_outputs, table_place, write_data, write_table
 from ._parser import Command
 
 if TYPE_CHECKING:
@@ -59,10 +61,11 @@ def _fit(arguments: argparse.Namespace, console: Console) -> Outcome:
     # Lightning runs this program once more for each further device. They train along; the first alone speaks and saves.
     further = arguments.devices > 1 and os.environ.get("LOCAL_RANK", "0") != "0"
     console.quiet = console.quiet or further
-    out = Path(arguments.out).expanduser()
+    out = checked_path(arguments.out, "--out")
     free_place(out, overwrite=arguments.overwrite)
     check_writable(out)
     sources = find_inputs(arguments)
+    check_apart(arguments, sources, [], out=out)
     keywords = given(arguments, FIT.arguments)
     if arguments.genes is not None:
         keywords["genes"] = _read_genes(arguments.genes)
@@ -141,7 +144,9 @@ def _fill_score(parser: argparse.ArgumentParser) -> None:
     add_options(inputs, score, SCORE_READS, SCORE_CHANGES)
     add_options(parser.add_argument_group("calling"), score, CALLING, SCORE_CHANGES)
     outputs = add_outputs(parser)
-    outputs.add_argument("--csv", metavar="FILE", help="table of all spots to write: place, likelihood, region")
+    outputs.add_argument(
+        "--csv", metavar="FILE", help="table of all spots to write (.csv, .tsv, or with .gz): place, likelihood, region"
+    )
     add_options(outputs, score, SCORE_NAMES, SCORE_CHANGES)
     add_options(parser.add_argument_group("computing"), score, COMPUTED, SCORE_CHANGES)
 
@@ -149,10 +154,9 @@ def _fill_score(parser: argparse.ArgumentParser) -> None:
 def _score(arguments: argparse.Namespace, console: Console) -> Outcome:
     sources = find_inputs(arguments)
     targets = plan_outputs(sources, arguments)
-    csv = None if arguments.csv is None else Path(arguments.csv).expanduser()
-    if csv is not None:
-        check_free(csv, overwrite=arguments.overwrite)
-    elif not targets:
+    csv = None if arguments.csv is None else table_place(arguments.csv, overwrite=arguments.overwrite)
+    check_apart(arguments, sources, targets, csv=csv)
+    if csv is None and not targets:
         raise ValueError("Nothing would be written. Name a place with --out, --out-dir or --csv.")
     from .._sections import Selection, scored_sections
     from ..tl import score
@@ -176,7 +180,7 @@ def _score(arguments: argparse.Namespace, console: Console) -> Outcome:
     if csv is not None:
         import pandas as pd
 
-        write_file(csv, lambda path: pd.concat(tables).to_csv(path, index=False))
+        write_table(csv, pd.concat(tables))
         outputs.append(str(csv))
     columns = ["section", "verdict", "n_scored", "share_cancer", "share_uncertain", "expected_share", "threshold"]
     text = f"{table_text(rows, columns)}\nScores are in {', '.join(outputs)}"

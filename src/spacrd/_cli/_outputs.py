@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import quote_names
-from .._files import replace_folder, replacing
+from .._checks import printable, quote_names
+from .._files import checked_path, replace_folder, replacing
 from ._inputs import Input, Kind, is_zarr
 from ._options import Group
 
 if TYPE_CHECKING:
+    import pandas as pd
     from spatialdata import SpatialData
 
 DATA = "file or store to write: .h5ad or .zarr for AnnData, .zarr for SpatialData"
@@ -37,7 +38,7 @@ def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace, suffix:
     Results end in ``suffix``; without it they are data, in the container of their input.
     """
     if arguments.out_dir is not None:
-        folder = Path(arguments.out_dir).expanduser()
+        folder = checked_path(arguments.out_dir, "--out-dir")
         if folder.exists() and not folder.is_dir():
             raise FileExistsError(f"{str(folder)!r} is a file; --out-dir must name a folder.")
         targets = [folder / f"{source.name}{suffix or _suffixes(source)[-1]}" for source in inputs]
@@ -48,7 +49,7 @@ def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace, suffix:
     elif arguments.out is not None:
         if len(inputs) > 1:
             raise ValueError(f"--out names one place for {len(inputs)} inputs. Name a folder with --out-dir.")
-        targets = [Path(arguments.out).expanduser()]
+        targets = [checked_path(arguments.out, "--out")]
     else:
         return []
     for source, target in zip(inputs, targets, strict=True):
@@ -96,6 +97,40 @@ def write_file(target: Path, make: Callable[[Path], object]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as unfinished:
         make(unfinished)
+
+
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+"""Suffixes of tables."""
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for the start of a formula."""
+
+
+def table_place(given: str, *, overwrite: bool) -> Path:
+    """Return where a table goes, checked before the work."""
+    target = checked_path(given, "--csv")
+    if not target.name.lower().endswith(TABLES):
+        raise ValueError(f"{given!r} cannot hold a table: end it in {', '.join(TABLES[:-1])} or {TABLES[-1]}.")
+    check_free(target, overwrite=overwrite)
+    return target
+
+
+def write_table(target: Path, table: pd.DataFrame) -> None:
+    """Write a table whose texts are safe in a terminal and a spreadsheet."""
+    texts = table.select_dtypes(exclude="number").astype(object).map(_harmless)
+    name = target.name.lower()
+    separator, compression = "\t" if ".tsv" in name[-7:] else ",", "gzip" if name.endswith(".gz") else None
+    write_file(
+        target,
+        lambda path: table.assign(**texts).to_csv(path, index=False, sep=separator, compression=compression),
+    )
+
+
+def _harmless(cell: Any) -> Any:
+    """Return a cell without control characters, and with the sign of text (a quote) before what may be a formula."""
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def write_store(target: Path, make: Callable[[Path], object]) -> None:

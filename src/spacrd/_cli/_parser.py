@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from .. import __version__
 from ._console import Console, Outcome
@@ -42,8 +43,12 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{action.help} (default: %(default)s)" if shown else action.help
 
 
+class UsageError(Exception):
+    """Arguments that the parser does not take."""
+
+
 class CommandParser(argparse.ArgumentParser):
-    """Parser that makes its options on first use."""
+    """Parser that makes its options on first use, and raises :class:`UsageError` instead of ending the program."""
 
     def __init__(self, *, fill: Callable[[argparse.ArgumentParser], None] | None = None, **texts: Any) -> None:
         super().__init__(**texts)
@@ -57,6 +62,11 @@ class CommandParser(argparse.ArgumentParser):
         if fill is not None:
             fill(self)
         return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Show the usage, and raise an error that says what is wrong."""
+        self.print_usage(sys.stderr)
+        raise UsageError(f"{self.prog}: error: {message}")
 
 
 def _add_talk(parser: argparse.ArgumentParser, *, top: bool) -> None:

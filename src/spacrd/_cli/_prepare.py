@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from .._files import checked_path
+from ._apart import check_apart
 from ._console import Console, Outcome, table_text
 from ._inputs import Input, add_inputs, find_inputs, read
 from ._options import Changes, add_options, given
@@ -43,6 +45,7 @@ def _fill_annotate(parser: argparse.ArgumentParser) -> None:
 def _annotate(arguments: argparse.Namespace, console: Console) -> Outcome:
     sources = find_inputs(arguments)
     (target,) = plan_outputs(sources, arguments)
+    check_apart(arguments, sources, [target])
     from .._sections import get_table
     from ..pp import annotate
 
@@ -109,6 +112,8 @@ def _fill_patches(parser: argparse.ArgumentParser) -> None:
 def _patches(arguments: argparse.Namespace, console: Console) -> Outcome:
     sources = find_inputs(arguments)
     targets = plan_outputs(sources, arguments)
+    resume = None if arguments.resume is None else checked_path(arguments.resume, "--resume")
+    check_apart(arguments, sources, targets, resume=resume)
     from .. import encoders
     from .._keys import Keys
     from ..pp import extract_patches

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from .._files import checked_path
+from ._apart import check_apart
 from ._console import Console, Outcome, table_text
 from ._inputs import add_inputs, add_model, find_inputs, load_model, read
 from ._options import Changes, add_options, given
@@ -77,6 +79,7 @@ def _fill_report(parser: argparse.ArgumentParser) -> None:
 def _report(arguments: argparse.Namespace, console: Console) -> Outcome:
     sources = find_inputs(arguments)
     targets = plan_outputs(sources, arguments, suffix=".html")
+    check_apart(arguments, sources, targets)
     from .. import report
 
     model = None if arguments.model is None else load_model(arguments.model)
@@ -119,6 +122,7 @@ def _demo(arguments: argparse.Namespace, console: Console) -> Outcome:
 
     from .._demo import demo
 
+    check_apart(arguments, [], [], out=checked_path(arguments.out, "--out"))
     say = console.say if console.quiet or console.as_json else console.result
     folder = demo(**given(arguments, DEMO.arguments), say=say)
     metrics = pd.read_csv(folder / "metrics.csv").to_dict("records")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from .._checks import check_positive_int
+from .._checks import check_positive_int, printable
 from .._files import checked_path
 from .._hardware import Hardware
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
@@ -78,7 +78,7 @@ class SpaCRD:
         n = c.calibration.n_sections
         calibrated = f"calibrated on {n} sections" if n else "not calibrated"
         source = f", from {self.source}" if self.source else ""
-        return (
+        return printable(
             f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}, "
             f"{c.members} network{'s' if c.members > 1 else ''}, {calibrated}{source}"
         )
