@@ -77,7 +77,7 @@ def test_a_table_never_replaces_a_file_that_an_option_names(place: Path, cli) ->
 @pytest.mark.parametrize("name", ["s.csv", "S.TSV", "s.csv.gz", "s.tsv.gz"])
 def test_texts_that_a_spreadsheet_would_compute_are_marked_as_text(place: Path, cli, name: str) -> None:
     table = ad.read_h5ad("one.h5ad")
-    names = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "a,=1", 'b"=1', "plain"]
+    names = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", "a,=1", 'b"=1', "plain"]  # noqa: RUF001
     table.obs_names = [*names, *table.obs_names[len(names) :]]
     table.obs["slide"] = "=HYPERLINK(1)"
     table.write_h5ad("bad.h5ad")
@@ -87,7 +87,7 @@ def test_texts_that_a_spreadsheet_would_compute_are_marked_as_text(place: Path, 
     with opener(name, "rt", encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream, delimiter="\t" if "tsv" in name.lower() else ","))
     cells = [cell for row in rows[1:] for cell in row[:3]]
-    assert not any(cell.lstrip().startswith(("=", "+", "-", "@", "＝")) for cell in cells)
+    assert not any(cell.lstrip().startswith(("=", "+", "-", "@", "＝")) for cell in cells)  # noqa: RUF001
     spots = [row[2] for row in rows[1:]]
     expected = [name.replace("\r", "\\r") for name in table.obs_names]
     assert [cell.removeprefix("'") for cell in spots] == expected and spots[9] == "plain"
