@@ -21,7 +21,8 @@ def model(request):
     sections = [make_section(1), make_section(2)]
     # The promise is for trained networks: votes that hardly differ between spots are stretched with their rounding.
     short = {"lr": 1e-3, "alignment_epochs": 8, "vae_epochs": 4, "fusion_epochs": 4}
-    recipe = small_recipe(request.param, members=1, **(short if request.param == "published" else {}))
+    steps = short if request.param == "published" else {"lr": 1e-3, "min_steps": 45}
+    recipe = small_recipe(request.param, members=1, **steps)
     return spacrd.tl.fit(sections, "pathologist", positive=POSITIVE, recipe=recipe)
 
 

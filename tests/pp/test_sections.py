@@ -53,7 +53,7 @@ def test_sections_of_one_slot_share_their_encoder():
 def test_a_section_without_images_is_named():
     table = two_libraries()
     table.obs["sample"] = table.obs["sample"].astype(str).replace("two", "three")
-    with pytest.raises(KeyError, match=r"'three'.*'one', 'two'"):
+    with pytest.raises(ValueError, match=r"'three'.*'one', 'two'"):
         extract(table, library_key="sample")
 
 

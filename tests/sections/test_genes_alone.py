@@ -88,6 +88,7 @@ def test_biotypes_and_missing_types_leave_genes_alone(values):
     assert gene_columns(ad.AnnData(np.zeros((1, 2), np.float32), var=var)).tolist() == [0, 1]
 
 
+@pytest.mark.filterwarnings("ignore:40 of 40 features")
 def test_a_table_without_genes_is_refused(gene_model):
     section = make_section(3)
     section.var["feature_types"] = "Antibody Capture"

@@ -102,6 +102,7 @@ def test_a_model_learns_nothing_from_spots_off_tissue():
     np.testing.assert_allclose(target.obs["spacrd_likelihood"], other.obs["spacrd_likelihood"], atol=0.02)
 
 
+@pytest.mark.filterwarnings("ignore:29 of 85 spots lie off the tissue")
 @pytest.mark.parametrize("make", [make_adata, make_sdata])
 def test_no_patch_is_cut_off_tissue(make):
     data = make()

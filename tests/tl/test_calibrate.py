@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pytest
 
@@ -75,9 +73,11 @@ def test_contradicting_sections_are_told():
 def test_sections_of_one_class_can_be_calibrated_on():
     pure = make_section(5)
     pure = pure[pure.obs["pathologist"] == "stroma"].copy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
+    with pytest.warns(spacrd.SpacrdWarning) as caught:
         model = fit([make_section(1), make_section(2), pure])
+    assert [str(item.message).split(":")[0] for item in caught] == [
+        "Section 'section' has labels but no spot of 'invasive cancer'"
+    ]
     assert model.config.calibration.n_sections == 3
 
 

@@ -140,7 +140,7 @@ def test_wrong_arguments_of_score_are_named_and_change_nothing(both_model, targe
     before = state(target)
     with pytest.raises(TypeError, match=r"SpaCRD\.load"):
         spacrd.tl.score(target, "model_folder")
-    with pytest.raises(ValueError, match="empty or contain '/'"):
+    with pytest.raises(ValueError, match="cannot name a slot of AnnData"):
         spacrd.tl.score(target, both_model, key_added="a/b")
     with pytest.raises(ValueError, match="batch_size must be at least 1"):
         spacrd.tl.score(target, both_model, batch_size=0)

@@ -134,11 +134,6 @@ def test_a_forgotten_embedding_is_named_with_the_call_that_makes_it(both_model):
         spacrd.tl.score(target, both_model)
 
 
-def test_a_list_is_scored_one_by_one(both_model):
-    with pytest.raises(TypeError, match="got list. Pass one section at a time"):
-        spacrd.tl.score([make_section(3)], both_model)
-
-
 @pytest.mark.parametrize("shared", [0, 5])
 def test_a_model_of_another_organism_is_refused(shared):
     human = [make_section(seed, prefix="GENE") for seed in (1, 2)]

@@ -19,7 +19,7 @@ from tests.making.sections import make_section
 
 @pytest.fixture(scope="module", params=["minmax", "quantile", "zscore"])
 def model(request, training_sections):
-    recipe = small_recipe(scaling=request.param, fusion_epochs=2)
+    recipe = small_recipe(scaling=request.param, fusion_epochs=2, lr=1e-3, min_steps=45)
     return spacrd.tl.fit(training_sections, "pathologist", positive="invasive cancer", recipe=recipe)
 
 

@@ -99,7 +99,7 @@ def test_labels_that_are_no_text_are_fitted_on(positive):
         cancer = (table.obs["pathologist"] == POSITIVE).to_numpy()
         table.obs["label"] = cancer.astype(int) if positive == 1 and positive is not True else cancer
     model = spacrd.tl.fit(sections, "label", positive=positive, recipe=small_recipe(), max_epochs=1)
-    assert model.config.positive == (str(positive),)
+    assert model.config.positive == ("1",)
 
 
 @pytest.mark.filterwarnings("ignore:.*not calibrated")

@@ -171,10 +171,10 @@ def extract_patches(
     else:
         results = embed_on_cluster(client, every, loaded, n_workers, weights=weights, device=device)
     _fill(arrays, plans, results)
-    results_of = zip(inputs, arrays, records, jobs, strict=True)
+    finished = list(zip(inputs, arrays, records, jobs, strict=True))
     with uninterrupted():
-        written = [_write(*of_input, table_key=table_key, key=key, copy=copy) for of_input in results_of]
-    return None if not copy else written if isinstance(data, Sequence) else written[0]
+        copies = [_write(*one, table_key=table_key, key=key, copy=copy) for one in finished]
+    return (copies if isinstance(data, Sequence) else copies[0]) if copy else None
 
 
 def _result_key(key_added: str | None, encoder: str) -> str:

@@ -45,11 +45,6 @@ def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) 
     )
     calibrated = model.config.calibration.n_sections > 0
     call = call_section(prediction.likelihood, prediction.interval, options.threshold, calibrated=calibrated)
-    if not calibrated:
-        warn(
-            f"Section {section.name!r} is scored by a model that is not calibrated: its likelihoods rank spots and are "
-            "no probabilities, and the verdict is 'unclear'. Fit on two annotated sections or more."
-        )
     if prediction.in_training:
         warn(
             f"Section {section.name!r} is one that the model was fitted on: its likelihoods say nothing of how "
