@@ -10,7 +10,7 @@ from ._checks import SpacrdWarning
 from ._settings import settings
 
 if TYPE_CHECKING:
-    from . import datasets, encoders, metrics, model, pl, pp, tl
+    from . import datasets, encoders, metrics, model, pl, pp, rivals, tl
     from ._report import report
     from .model import SpaCRD
 
@@ -26,11 +26,12 @@ __all__ = [
     "pl",
     "pp",
     "report",
+    "rivals",
     "settings",
     "tl",
 ]
 
-_MODULES = {"datasets", "encoders", "metrics", "model", "pl", "pp", "tl"}
+_MODULES = {"datasets", "encoders", "metrics", "model", "pl", "pp", "rivals", "tl"}
 
 
 def __getattr__(name: str) -> Any:

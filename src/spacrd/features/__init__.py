@@ -5,6 +5,7 @@ from ._composition import BLOCK, Composition
 from ._contract import ExpressionContract, ImageContract
 from ._counts import check_counts
 from ._expression import log_normalise, match_genes, select_genes
+from ._neighbours import neighbourhoods
 from ._scaling import SCALINGS, Features, Matrix, blocks, scale
 from ._section import SectionArrays
 
@@ -24,6 +25,7 @@ __all__ = [
     "gene_coverage",
     "log_normalise",
     "match_genes",
+    "neighbourhoods",
     "prepare",
     "scale",
     "select_genes",

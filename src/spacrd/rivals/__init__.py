@@ -1,0 +1,18 @@
+"""Rivals: other ways to score spots, from controls to published systems, all with one interface."""
+
+from ._card import RivalCard
+from ._interface import FittedRival, MissingInputError, Rival, RivalScore, without_labels
+from ._registry import available, card, get, register
+
+__all__ = [
+    "FittedRival",
+    "MissingInputError",
+    "Rival",
+    "RivalCard",
+    "RivalScore",
+    "available",
+    "card",
+    "get",
+    "register",
+    "without_labels",
+]
