@@ -6,11 +6,12 @@
     python -m benchmarks.rivals --table                       # only the table and its pictures
 
 Tasks: (a) her2st expression, one section left out; (b) her2st image and expression, one patient left out, with two
-encoders; (c) Xenium IDC by quadrants; (d) PDAC-A in three strips; (e) fitted on her2st, scored on Xenium IDC and PDAC-A;
-(f) the picture of Visium block A in nine blocks; (g) the spots of each her2st section that are not cancer, as a section.
+encoders; (c) Xenium IDC by quadrants; (d) PDAC-A in three strips; (e) fitted on her2st, scored on Xenium IDC and on
+PDAC-A; (f) the picture of Visium block A in nine blocks; (g) the spots of each her2st section that are not cancer, as a
+section of their own.
 
-Finished runs are kept in ``$SPACRD_RIVALS``, or in the folder ``spacrd_rivals`` of the temporary directory, and are read
-the next time; ``--again`` runs them anew. The table goes to ``benchmarks/results/rivals.csv`` and ``rivals.md``.
+Finished runs are kept in ``$SPACRD_RIVALS``, or in the folder ``spacrd_rivals`` of the temporary directory, and are
+read the next time; ``--again`` runs them anew. The table goes to ``benchmarks/results/rivals.csv`` and ``rivals.md``.
 """
 
 from __future__ import annotations

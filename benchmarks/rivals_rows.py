@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import time
@@ -10,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from benchmarks.rivals_tasks import GROUPS, BenchSection, Fold, sections_of
+from benchmarks.rivals_sections import BenchSection
+from benchmarks.rivals_tasks import GROUPS, Fold, sections_of
 from scipy.stats import ks_2samp, spearmanr
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
@@ -54,11 +57,7 @@ def run(rival: str, group: str, fold: Fold, seed: int, folder: Path) -> str:
     found: dict[str, Any] = {"rival": rival, "group": group, "fold": fold.name, "seed": seed}
     found["digest"] = "-".join(digest(arrays)[:8] for arrays in [*training, *held_out])
     name, options = rivals()[rival]
-    import scanpy  # noqa: F401  before the clock starts
-    import sklearn.linear_model
-    import torch
-
-    torch.set_num_threads(1)
+    load_libraries()
     reset_peak()
     start = time.process_time()
     try:
@@ -83,16 +82,24 @@ def run(rival: str, group: str, fold: Fold, seed: int, folder: Path) -> str:
     part = file.with_suffix(".part")
     part.write_text(json.dumps(found))
     part.replace(file)
-    shown = found.get("reason") or ", ".join(f"{n} {auc_of(sections[n], s):.3f}" for n, s in zip(fold.held_out, scores))
+    shown = found.get("reason", "")
+    if not shown:
+        aucs = [auc_of(sections[name], score) for name, score in zip(fold.held_out, scores, strict=True)]
+        shown = ", ".join(f"{name} {auc:.3f}" for name, auc in zip(fold.held_out, aucs, strict=True))
     return f"{group} {rival} {fold.name} seed {seed}: {shown} ({found['cpu_s']} CPU s)"
+
+
+def load_libraries() -> None:
+    """Before the clock starts: libraries take seconds to load, once."""
+    for name in ("scanpy", "sklearn.linear_model", "sklearn.svm", "torch"):
+        importlib.import_module(name)
+    importlib.import_module("torch").set_num_threads(1)
 
 
 def reset_peak() -> None:
     """Let Linux count the peak of memory anew; elsewhere it is that of the process."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def peak_mib() -> float:

@@ -16,7 +16,7 @@ from tests.datasets.test_her2st import write_study
 
 PAGE = (Path(__file__).parents[1] / "docs" / "api" / "index.md").read_text()
 NAMES = re.findall(r"^   ([\w.]+)$", PAGE, flags=re.MULTILINE)
-MODULES = ("datasets", "encoders", "metrics", "model", "pl", "pp", "tl")
+MODULES = ("datasets", "encoders", "metrics", "model", "pl", "pp", "rivals", "tl")
 INSIDE = {"nn.NetworkConfig", "nn.SpaCRDNetwork"}
 """What a public class holds, for those who change it."""
 NOT_RUN = {"spacrd.SpaCRD.push_to_hub": "asks the network"}
@@ -43,13 +43,14 @@ def names(prepared: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """Copies of the sections, in a folder of its own beside real sections in miniature."""
     from spatialdata import deepcopy
 
-    from spacrd import encoders
+    from spacrd import encoders, rivals
 
     monkeypatch.chdir(tmp_path)
     write_study(tmp_path / "her2st")
     sections = [deepcopy(section) for section in prepared["sections"]]
     yield {**prepared, "sections": sections, "section": sections[2]}
     encoders._registry._registered.clear()
+    rivals._registry._registered.clear()
 
 
 def test_every_public_name_is_on_the_page() -> None:

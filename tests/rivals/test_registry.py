@@ -83,6 +83,13 @@ def test_an_object_is_a_rival_as_it_is_but_a_class_is_not() -> None:
         spacrd.rivals.get(mine, sign=1)
 
 
+def test_an_object_has_the_card_it_carries_or_one_of_its_name() -> None:
+    mine = Mine()
+    assert spacrd.rivals.card(mine) == RivalCard("Mine")
+    mine.card = RivalCard("my method", kind="knowledge")
+    assert spacrd.rivals.card(mine).kind == "knowledge"
+
+
 @pytest.mark.parametrize("wrong", [np.zeros((2, 2)), [0.5, np.inf]])
 def test_scores_that_cannot_be_are_refused(wrong) -> None:
     with pytest.raises(ValueError, match="Scores must be"):

@@ -127,13 +127,13 @@ def available() -> pd.DataFrame:
     return table.rename(columns={"name": "title"})
 
 
-def card(name: str) -> RivalCard:
+def card(name: str | Rival) -> RivalCard:
     """Card of a rival.
 
     Parameters
     ----------
     name
-        A name of :func:`available`.
+        A name of :func:`available`, or a rival of your own; its attribute ``card``, if it has one, is its card.
 
     Returns
     -------
@@ -150,6 +150,9 @@ def card(name: str) -> RivalCard:
     >>> spacrd.rivals.card("depth").modality
     'expression'
     """
+    if not isinstance(name, str):
+        own = getattr(name, "card", None)
+        return own if isinstance(own, RivalCard) else RivalCard(type(name).__name__)
     entries = _entries()
     return entries[check_key(name, entries, "rival", hint=_HINT)].card
 
