@@ -12,6 +12,8 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from ._interface import MissingInputError
+
 EVALUATION_ROWS = 4096
 """Rows that a network evaluates at a time."""
 
@@ -38,6 +40,12 @@ def shuffled_batches(n: int, size: int) -> list[torch.Tensor]:
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [torch.cat(batches[-2:])]
     return batches
+
+
+def check_rows(n: int) -> None:
+    """Refuse to train on fewer than two rows, which BatchNorm cannot."""
+    if n < 2:
+        raise MissingInputError(f"{n} spots are too few to train on: the rival needs two at least.")
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,13 @@ class Training:
         Returns
         -------
         The mean loss of each epoch.
+
+        Raises
+        ------
+        MissingInputError
+            If there are fewer than two rows.
         """
+        check_rows(n)
         history: list[float] = []
         best: dict[str, torch.Tensor] = {}
         network.train()
