@@ -25,6 +25,10 @@ MODULES = (
     "_fusion",
     "_pooled",
     "_scmalignantfinder",
+    "_spacell",
+    "_simplenet",
+    "_spatialid",
+    "_stage",
 )
 """Modules with a dictionary ``RIVALS`` of entries. They import torch inside functions only."""
 
