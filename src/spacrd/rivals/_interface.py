@@ -35,6 +35,8 @@ class RivalScore:
         labels of the section.
     probability
         Whether scores are probabilities of cancer, between 0 and 1.
+    note
+        What the rival chose on the training sections, in words, such as ``"C=0.1, smoothing=7"``.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class RivalScore:
     score: np.ndarray
     threshold: float | None = None
     probability: bool = False
+    note: str = ""
 
     def __post_init__(self) -> None:
         score = np.asarray(self.score, dtype=np.float64)
