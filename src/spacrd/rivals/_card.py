@@ -9,6 +9,8 @@ from .._checks import check_choice
 KINDS = ("supervised", "one-class", "knowledge", "control")
 MODALITIES = ("expression", "image", "both", "any")
 LABELS = ("all", "normal", "none")
+LITTLE_DEPTH = "Little: counts are normalised to their sum, but log1p of sparse genes tells shallow spots from deep."
+"""Depth trap of what reads log-normalised counts."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class RivalScore:
         Whether scores are probabilities of cancer, between 0 and 1.
     note
         What the rival chose on the training sections, in words, such as ``"C=0.1, smoothing=7"``.
+    uncertain
+        Spots that the rival itself leaves undecided, (n,) bool; None if it decides all.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class RivalScore:
     threshold: float | None = None
     probability: bool = False
     note: str = ""
+    uncertain: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         score = np.asarray(self.score, dtype=np.float64)
@@ -61,6 +64,8 @@ class RivalScore:
         outside = (score < 0) | (score > 1)
         if self.probability and outside.any():
             raise ValueError(f"Probabilities must lie between 0 and 1, got {score[outside][0]}.")
+        if self.uncertain is not None and np.shape(self.uncertain) != score.shape:
+            raise ValueError(f"uncertain has shape {np.shape(self.uncertain)}, the scores have {score.shape}.")
         object.__setattr__(self, "score", score)
 
 

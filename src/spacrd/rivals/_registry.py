@@ -16,7 +16,16 @@ from ._interface import Rival
 if TYPE_CHECKING:
     import pandas as pd
 
-MODULES = ("_controls",)
+MODULES = (
+    "_controls",
+    "_markers",
+    "_mahalanobis",
+    "_baselines",
+    "_linear",
+    "_fusion",
+    "_pooled",
+    "_scmalignantfinder",
+)
 """Modules with a dictionary ``RIVALS`` of entries. They import torch inside functions only."""
 
 _HINT = "Your own method becomes one with `spacrd.rivals.register`."
