@@ -25,6 +25,7 @@ MODULES = (
     "_fusion",
     "_pooled",
     "_scmalignantfinder",
+    "_tesla",
 )
 """Modules with a dictionary ``RIVALS`` of entries. They import torch inside functions only."""
 
