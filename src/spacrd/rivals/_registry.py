@@ -25,7 +25,10 @@ MODULES = (
     "_fusion",
     "_pooled",
     "_scmalignantfinder",
+    "_stands",
+    "_meatrd",
     "_tesla",
+    "_istar",
 )
 """Modules with a dictionary ``RIVALS`` of entries. They import torch inside functions only."""
 
