@@ -29,6 +29,10 @@ MODULES = (
     "_simplenet",
     "_spatialid",
     "_stage",
+    "_stands",
+    "_meatrd",
+    "_tesla",
+    "_istar",
 )
 """Modules with a dictionary ``RIVALS`` of entries. They import torch inside functions only."""
 
