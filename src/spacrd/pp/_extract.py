@@ -150,10 +150,9 @@ def extract_patches(
         image_key=image_key,
         coordinate_system=coordinate_system,
     )
-    objects = as_list(data)
     inputs = [
         _Input.of(item, sections, selection.table_key, key, shape_names(sections, store_shapes, spec.name))
-        for item, sections in zip(objects, split_each(objects, selection), strict=True)
+        for item, sections in zip(as_list(data), split_each(as_list(data), selection), strict=True)
     ]
     # Placement is checked before weights are loaded, which may take minutes.
     squares = [[locate_squares(one, selection, patch_um, mpp) for one in each.sections] for each in inputs]
@@ -171,8 +170,8 @@ def extract_patches(
     else:
         results = embed_on_cluster(client, every, loaded, n_workers, weights=weights, device=device)
     _fill(arrays, plans, results)
-    finished = list(zip(inputs, arrays, records, jobs, strict=True))
     with uninterrupted():
+        finished = zip(inputs, arrays, records, jobs, strict=True)
         copies = [_write(*one, table_key=table_key, key=key, copy=copy) for one in finished]
     return (copies if isinstance(data, Sequence) else copies[0]) if copy else None
 
