@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from spacrd.model import SectionArrays
+from spacrd.features import SectionArrays
 
 N_GENES, MARKERS, DIM = 60, 6, 8
 GENES = np.array([f"GENE{i}" for i in range(N_GENES)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class IStar:
         self.markers, self.n_markers = check_markers(markers), n_markers
         self.others = {name: tuple(genes) for name, genes in (others or {}).items()}
         self.step, self.n_nearest, self.spot_diameter = step, n_nearest, spot_diameter
-        self.training = {"epochs": epochs, "n_starts": n_starts, "learning_rate": learning_rate}
+        self.training: dict[str, Any] = {"epochs": epochs, "n_starts": n_starts, "learning_rate": learning_rate}
 
     def fit(self, sections: Sequence[SectionArrays], *, seed: int = 0) -> FittedIStar:
         """Choose the markers; the rest is learned on the scored section."""

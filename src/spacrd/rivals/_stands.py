@@ -60,7 +60,7 @@ class Stands:
         self.modality = check_choice(modality, ("expression", "both"), "modality")
         self.sign = check_choice(sign, ("paper", "head"), "sign")
         self.n_genes, self.n_neighbors, self.hidden = n_genes, n_neighbors, hidden
-        self.schedule = {
+        self.schedule: dict[str, Any] = {
             "pretrain_epochs": pretrain_epochs,
             "epochs": epochs,
             "batch_size": batch_size,

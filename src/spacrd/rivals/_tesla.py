@@ -67,7 +67,7 @@ class Tesla:
         self.num_required, self.n_nearest, self.side = num_required, n_nearest, side
         self.target = check_choice(target, TARGET_SHARE, "target")
         self.spot_diameter = spot_diameter
-        self.training = {
+        self.training: dict[str, Any] = {
             "channels": channels,
             "max_rounds": max_rounds,
             "min_clusters": min_clusters,
