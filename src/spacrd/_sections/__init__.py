@@ -8,6 +8,7 @@ from ._features import gene_columns, warn_other_features
 from ._genes import gene_names
 from ._geojson import CLASS, polygons_only, write_geojson
 from ._images import NoImageError
+from ._mixed import check_one_section
 from ._placement import Placement, place_on_image, place_rows, place_spots, with_scale
 from ._records import embedding_record, recorded_embeddings, result_record
 from ._results import write_results, write_scores
@@ -29,6 +30,7 @@ __all__ = [
     "Stored",
     "as_list",
     "check_finite",
+    "check_one_section",
     "coordinates",
     "copy_data",
     "counts",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import warn
-from .._sections import Placement, Section, Selection, kind_of, place_on_image, with_scale
+from .._sections import Placement, Section, Selection, check_one_section, kind_of, place_on_image, with_scale
 from ..image import Cutter, check_placement, patch_positions
 
 FEW_PIXELS = 32
@@ -85,7 +85,9 @@ class PatchJob(Squares):
 
 def locate_squares(section: Section, selection: Selection, patch_um: float | None, mpp: float | None) -> Squares:
     """Find the squares around the spots of a section on its image."""
-    placement = with_scale(place_on_image(section, selection), section, mpp)
+    placement = place_on_image(section, selection)
+    check_one_section(section, placement.xy)
+    placement = with_scale(placement, section, mpp)
     inside = _on_image(placement)
     return Squares(section, placement, *_sides(placement, section, patch_um), inside)
 

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from spacrd.datasets._toy_counts import draw_counts, gene_names
 from spacrd.datasets._toy_image import paint
-from spacrd.datasets._toy_tissue import CLASSES, GRID_UM, IN_SITU, INVASIVE, OUTSIDE, Tissue, grow_tissue
+from spacrd.datasets._toy_tissue import CLASSES, GRID_UM, IN_SITU, INVASIVE, OUTSIDE, TissueMap, grow_tissue
 
 from .tissue import Measured
 
@@ -25,7 +25,7 @@ class Simulated:
     """
 
     seed: int
-    tissue: Tissue
+    tissue: TissueMap
     image: np.ndarray
     mpp: float
     size_um: float
