@@ -23,7 +23,7 @@ def as_anndata(sdata: Any) -> Any:
     name = str(table.obs["region"].iloc[0])
     pixels = np.asarray(sdata.images[f"{name}_hires_image"]).transpose(1, 2, 0)
     full = sdata.images[f"{name}_full_image"]["scale0"]["image"]
-    factors = {"tissue_hires_scalef": pixels.shape[1] / full.sizes["x"], "spot_diameter_fullres": 65.0}
+    factors = {"tissue_hires_scalef": pixels.shape[1] / full.sizes["x"], "spot_diameter_fullres": 65.0 / SMALL["mpp"]}
     table.uns["spatial"] = {name: {"images": {"hires": pixels}, "scalefactors": factors}}
     return table
 
