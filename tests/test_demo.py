@@ -11,7 +11,6 @@ import pytest
 import spacrd
 from spacrd import _demo, datasets
 from spacrd.__main__ import main
-from tests.making.toys import SMALL
 
 FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "metrics.csv", "model", "section.zarr"}
 
@@ -19,12 +18,14 @@ FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "met
 @pytest.fixture
 def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     def small_data(seed: int) -> _demo.DemoData:
-        sections = {f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", seed=i, **SMALL) for i in (1, 2, 3)}
+        sections = {
+            f"toy_{i}": datasets.toy_visium(library_id=f"toy_{i}", n_rows=12, n_cols=12, seed=i) for i in (1, 2, 3)
+        }
         target = sections.pop("toy_3")
         return _demo.DemoData(sections, "toy_3", target, None, "SIMULATED DATA")
 
     monkeypatch.setattr(_demo, "simulated_data", small_data)
-    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, members=1, max_epochs=2))
+    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, max_epochs=2))
 
 
 @pytest.mark.usefixtures("small_demo")
