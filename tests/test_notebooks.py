@@ -40,7 +40,7 @@ from nbclient import NotebookClient
 source, target = sys.argv[1:]
 notebook = nbformat.read(source, as_version=4)
 nbformat.validate(notebook)
-NotebookClient(notebook, timeout=None, kernel_name="python3").execute()
+NotebookClient(notebook, timeout=None, startup_timeout=600, kernel_name="python3").execute()
 nbformat.write(notebook, target)
 """
 
