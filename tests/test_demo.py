@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ import spacrd
 from spacrd import _demo, datasets
 from spacrd.__main__ import main
 
-FILES = {"likelihood.png", "distribution.png", "history.png", "scores.csv", "metrics.csv", "model", "section.zarr"}
+FILES = {"likelihood.png", "distribution.png", "scores.csv", "metrics.csv", "model", "section.zarr"}
 
 
 @pytest.fixture
@@ -25,7 +25,6 @@ def small_demo(monkeypatch: pytest.MonkeyPatch) -> None:
         return _demo.DemoData(sections, "toy_3", target, None, "SIMULATED DATA")
 
     monkeypatch.setattr(_demo, "simulated_data", small_data)
-    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, max_epochs=2))
 
 
 @pytest.mark.usefixtures("small_demo")

@@ -56,7 +56,7 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, library_id=f"toy_{i}", seed=i) for i in range(3)
     ]
     spacrd.pp.extract_patches(sections)
-    model = spacrd.tl.fit(sections[:2], "pathologist", positive=positive, members=1, max_epochs=5)
+    model = spacrd.tl.fit(sections[:2], "pathologist", positive=positive)
     spacrd.tl.score(sections[2], model)
     folder = tmp_path_factory.mktemp("files")
     square = {"type": "Polygon", "coordinates": [[[0, 0], [500, 0], [500, 500], [0, 500], [0, 0]]]}
@@ -73,11 +73,10 @@ def setup(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Small sections and short fits, in an empty folder."""
+    """Small sections, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     toy = partial(spacrd.datasets.toy_visium, **SMALL)
     monkeypatch.setattr(spacrd.datasets, "toy_visium", toy)
-    monkeypatch.setattr(spacrd.tl, "fit", partial(spacrd.tl.fit, members=1, max_epochs=2))
     registered = dict(spacrd.encoders._registry._registered)
     yield
     spacrd.encoders._registry._registered.clear()

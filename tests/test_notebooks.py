@@ -23,15 +23,12 @@ SIZE_UM = 1400.0
 """Side of the sections in these folders."""
 
 SMALL = """
-import functools
 import spacrd
 
 toy_visium = spacrd.datasets.toy_visium
 spacrd.datasets.toy_visium = lambda **settings: toy_visium(**{**settings, "n_rows": 14, "n_cols": 14, "mpp": 4.0})
-spacrd.tl.fit = functools.partial(spacrd.tl.fit, members=1)
-spacrd.tl.cross_validate = functools.partial(spacrd.tl.cross_validate, max_epochs=5)
 """
-"""What a kernel runs first: every cell is executed, on small sections and with small models."""
+"""What a kernel runs first: every cell is executed, on small sections."""
 
 RUN = """
 import sys, nbformat

@@ -150,7 +150,7 @@ def run(demo_data: DemoData, folder: Path, *, seed: int, say: Callable[[str], No
             spacrd.pp.extract_patches(sdata, encoder="handcrafted")
     else:
         say(f"1/4  No patches: {MODALITY_TITLES['expression']}")
-    say(f"2/4  Fit on {', '.join(demo_data.sources)}: one network, to be quick; the default is the mean of several")
+    say(f"2/4  Fit on {', '.join(demo_data.sources)}")
     for sdata in sections:
         _hide_unsure(sdata)
     model = spacrd.tl.fit(
@@ -158,7 +158,6 @@ def run(demo_data: DemoData, folder: Path, *, seed: int, say: Callable[[str], No
         "label",
         positive=list(POSITIVE),
         modality=demo_data.modality,
-        members=1,
         seed=seed,
     )
     model.save(folder / "model")
@@ -168,7 +167,6 @@ def run(demo_data: DemoData, folder: Path, *, seed: int, say: Callable[[str], No
     say("4/4  Draw and save")
     spacrd.pl.likelihood(demo_data.target, save=folder / "likelihood.png")
     spacrd.pl.distribution(demo_data.target, save=folder / "distribution.png")
-    spacrd.pl.history(model, save=folder / "history.png")
     _scores_table(demo_data.target, demo_data.target_name).to_csv(folder / "scores.csv")
     metrics.to_csv(folder / "metrics.csv")
     demo_data.target.write(folder / "section.zarr")
@@ -232,7 +230,6 @@ def demo(
 CONTENTS: Sequence[tuple[str, str]] = (
     ("likelihood.png", "cancer map of the scored section"),
     ("distribution.png", "its likelihoods and the threshold, which no label went into"),
-    ("history.png", "losses of the training"),
     ("scores.csv", "likelihood, uncertainty and called region of every spot"),
     ("metrics.csv", "agreement with the labels"),
     ("model/", "the fitted model: spacrd.SpaCRD.load"),

@@ -18,7 +18,10 @@ from tests.making.toys import POSITIVE
 
 SHORT = {"alignment_epochs": 2, "vae_epochs": 1, "fusion_epochs": 2, "min_steps": 0, "members": 2, "batch_size": 32}
 CHEAP = {"baselines": "concatenation MLP", "threshold": 0.5}
-RECIPES = {name: small_recipe(name, **SHORT) for name in ("default", "published")}
+RECIPES = {
+    "default": "default",
+    **{name: small_recipe(name, **SHORT) for name in ("networks", "published")},
+}
 
 
 def digest(value: Any) -> str:

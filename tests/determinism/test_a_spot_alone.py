@@ -16,13 +16,13 @@ TOLERANCE = 1e-6
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
-@pytest.fixture(scope="module", params=["default", "published"])
+@pytest.fixture(scope="module", params=["default", "networks", "published"])
 def model(request):
     sections = [make_section(1), make_section(2)]
     # The promise is for trained networks: votes that hardly differ between spots are stretched with their rounding.
     short = {"lr": 1e-3, "alignment_epochs": 8, "vae_epochs": 4, "fusion_epochs": 4}
     steps = short if request.param == "published" else {"lr": 1e-3, "min_steps": 45}
-    recipe = small_recipe(request.param, members=1, **steps)
+    recipe = "default" if request.param == "default" else small_recipe(request.param, members=1, **steps)
     return spacrd.tl.fit(sections, "pathologist", positive=POSITIVE, recipe=recipe)
 
 

@@ -51,7 +51,8 @@ def random_model() -> SpaCRD:
         training={"n_spots": 3},
     )
     parts = ModelParts.empty(config)
-    networks = [*parts.networks, *(replicate.network for replicate in parts.replicates)]
+    voters = [parts.voters, *(replicate.voters for replicate in parts.replicates)]
+    networks = [network for one in voters for network in one.networks]
     learned = {tensor.data_ptr() for network in networks for tensor in network.parameters()}
     # No buffer or array is left at its start, which loading could hide.
     tensors = parts.tensors()

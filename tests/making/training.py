@@ -14,6 +14,8 @@ from spacrd.model._recipe import get_recipe
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
 from spacrd.train._run import train_network
 
+from .recipes import RECIPES_OF_NETWORKS
+
 SIZES = {"hidden": (32, 16), "width": 16, "heads": 2, "vae_hidden": (16, 8), "latent": 8, "head_hidden": 8}
 
 CPU = Hardware()
@@ -33,10 +35,12 @@ def made(n: int = 150, seed: int = 0) -> NetworkInputs:
 
 
 def train(
-    name: str = "default", *, hardware: Hardware = CPU, network: Any = None, callbacks: Any = (), **changes: Any
+    name: str = "networks", *, hardware: Hardware = CPU, network: Any = None, callbacks: Any = (), **changes: Any
 ) -> tuple[SpaCRDNetwork, list[dict[str, Any]]]:
     """Train for a few epochs on :func:`made`."""
-    recipe = get_recipe(name, members=1, **{"vae_epochs": 1, "fusion_epochs": 4, "min_steps": 0, **changes})
+    recipe = get_recipe(
+        RECIPES_OF_NETWORKS[name], members=1, **{"vae_epochs": 1, "fusion_epochs": 4, "min_steps": 0, **changes}
+    )
     config = NetworkConfig(20, 6, **{**recipe.network, **SIZES, **(network or {})})
     return train_network(config, made(), recipe, seed=3, hardware=hardware, callbacks=callbacks)
 

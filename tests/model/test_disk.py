@@ -88,7 +88,7 @@ def test_failed_save_leaves_the_old_model(model, tmp_path, monkeypatch):
         (lambda c: c.update(members=3), "does not fit its config"),
         (lambda c: c["network"].update(token_norm="sideways"), "token_norm"),
         (lambda c: c["expression"].update(scaling="sideways"), "scaling"),
-        (lambda c: c.update(members=0), "members"),
+        (lambda c: c.update(members=0), "0 networks"),
     ],
 )
 def test_configs_that_do_not_fit_are_refused(model, tmp_path, change, message):
@@ -112,7 +112,7 @@ def test_foreign_weights_are_refused(model, tmp_path):
     model.save(tmp_path / "m")
     weights = tmp_path / "m" / "model.safetensors"
     tensors = {key: tensor.clone() for key, tensor in load_file(weights).items()}  # no view of the file, which changes
-    name = "networks.0.classifier.0.weight"
+    name = "voters.networks.0.classifier.0.weight"
     for bad, message in (
         (tensors[name].double(), "is F64, the config asks for F32"),
         (tensors[name] * float("nan"), "NaN"),

@@ -8,32 +8,46 @@ import numpy as np
 import pytest
 import torch
 
-from spacrd.explanation._explain import _linear_parts, attention_role, explain_section, mean_input
+from spacrd.explanation._explain import LinearVote, _linear_parts, attention_role, explain_section
 from spacrd.features._arrays import prepare
-from spacrd.model import Calibration, ModelParts, SpaCRD
-from spacrd.nn import SpaCRDNetwork
+from spacrd.model import Calibration, Discriminant, ModelParts, SpaCRD
 
 VOTES = {
     "attention": {},
-    "attention and linear": {"linear_votes": True},
-    "linear, silent attention": {"linear_votes": True, "silent": True},
-    "linear": {"linear_votes": True, "fused": False},
+    "attention and linear": {"network": {"linear_votes": True}},
+    "attention and discriminant": {"discriminants": ("expression",), "network": {"n_genes": 0}},
+    "discriminants": {"discriminants": ("image", "expression"), "network": None},
 }
 
 
 @pytest.fixture(params=VOTES)
 def made(request, model):
-    network = replace(model.config.network, **VOTES[request.param])
+    changes = VOTES[request.param]
+    change = changes.get("network", {})
     config = replace(
-        model.config, network=network, calibration=Calibration(), jackknife=0, max_distance_um=250.0, members=2
+        model.config,
+        network=None if change is None else replace(model.config.network, **change),
+        discriminants=changes.get("discriminants", ()),
+        calibration=Calibration(),
+        jackknife=0,
+        max_distance_um=250.0,
+        members=0 if change is None else 2,
     )
     torch.manual_seed(3)
     parts = ModelParts.empty(config)
-    for net in parts.networks:
+    for net in parts.voters.networks:
         for parameter in net.parameters():
             if parameter.ndim < 2 or not parameter.any():  # biases and linear votes start at zero
                 torch.nn.init.normal_(parameter, std=0.3)
-    return SpaCRD(config, parts, [])
+    found = tuple(random_discriminant(config.widths[name]) for name in config.discriminants)
+    return SpaCRD(config, replace(parts, voters=replace(parts.voters, discriminants=found)), [])
+
+
+def random_discriminant(width):
+    rng = np.random.default_rng(width)
+    factors = rng.normal(size=(width, width))
+    arrays = (rng.random(width), rng.normal(size=width), np.square(factors).sum(axis=1) + 1, factors, 0.01)
+    return Discriminant(*(np.asarray(array, np.float32) for array in arrays))
 
 
 @pytest.fixture
@@ -61,32 +75,26 @@ def test_parts_add_up_to_the_logit_and_genes_to_expression(made, odd):
         assert max(found.error, rough.error) < 1e-6
 
 
-def test_what_the_attention_does_is_told(made, request):
-    wanted = {"attention": "votes", "attention and linear": "votes", "linear": "none"}
-    assert attention_role(made) == wanted.get(request.node.callspec.params["made"], "silent")
+def test_what_the_attention_does_is_told(made):
+    assert attention_role(made) == ("votes" if made.networks else "none")
 
 
+@pytest.mark.parametrize("pooled", [True, False])
 @pytest.mark.parametrize("name", ["expression", "image"])
-def test_linear_parts_are_those_of_the_neighbourhood_mean(model, odd, name):
-    network = replace(model.config.network, linear_votes=True, fused=False)
-    torch.manual_seed(4)
-    networks = [SpaCRDNetwork(network) for _ in range(2)]
-    for net in networks:
-        for parameter in net.parameters():
-            torch.nn.init.normal_(parameter)
+def test_linear_parts_are_those_of_what_is_read(model, odd, name, pooled):
     c = model.config
     arrays = prepare(odd, expression=c.expression, image=c.image, n_neighbors=6, max_distance_um=250).load()
     part = arrays.features[name]
-    mean = mean_input(part)
+    mean = part.mean()
     np.testing.assert_allclose(mean, part.rows(np.flatnonzero(part.valid)).mean(axis=0), atol=1e-6)
     weights = np.random.default_rng(0).normal(size=(30, 3))
-    parts, base, by_feature = _linear_parts(networks, name, arrays, mean, weights)
-    slope = np.mean([net.linear[name].weight.detach().numpy().ravel() for net in networks], axis=0)
-    bias = np.mean([net.linear_bias[name].item() for net in networks])
+    slope, bias = np.random.default_rng(1).normal(size=part.width), 0.3
+    parts, base, by_feature = _linear_parts(LinearVote(slope, bias, pooled), arrays, name, mean, weights)
     rows = part.rows(np.arange(30))
     wanted, features = np.zeros((30, 2)), np.zeros((30, part.width))
     for spot in range(30):
-        tokens = [(i, t) for i, t in enumerate(arrays.neighbours[spot]) if arrays.mask[spot, i] and part.valid[t]]
+        near = arrays.neighbours[spot] if pooled else arrays.neighbours[spot, :1]
+        tokens = [(i, t) for i, t in enumerate(near) if arrays.mask[spot, i] and part.valid[t]]
         for i, token in tokens:
             each = slope * (rows[token] - mean) / len(tokens)
             wanted[spot, min(i, 1)] += each.sum()

@@ -104,24 +104,6 @@ def test_a_progress_bar_names_the_section(model, section, monkeypatch):
     assert told == [{"total": 30, "description": "score a", "unit": "spot"}]
 
 
-def test_a_silent_attention_makes_the_latent_code_alone(model, section):
-    silent = replace(model.config.network, linear_votes=True, silent=True)
-    calibration = replace(model.config.calibration, scales=(1.0, 1.0))
-    heard = changed(model, network=silent, calibration=calibration)
-    linear = changed(model, network=replace(silent, silent=False, fused=False), calibration=calibration)
-    pairs = list(zip(heard.parts.networks, linear.parts.networks, strict=True))
-    pairs += [
-        (one.network, two.network) for one, two in zip(heard.parts.replicates, linear.parts.replicates, strict=True)
-    ]
-    for with_attention, without in pairs:
-        for layer in with_attention.linear.values():
-            torch.nn.init.normal_(layer.weight)
-        without.load_state_dict({name: with_attention.state_dict()[name] for name in without.state_dict()})
-    one, two = heard.predict(section), linear.predict(section)
-    np.testing.assert_allclose(one.logit, two.logit, atol=1e-6)
-    assert np.ptp(one.logit) > 0.1 and one.latent.shape == (30, 4)
-
-
 def test_everything_of_a_batch_goes_to_the_device(model, section):
     arrays = prepare(
         section, expression=model.config.expression, image=model.config.image, n_neighbors=6, max_distance_um=90

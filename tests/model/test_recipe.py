@@ -18,7 +18,7 @@ def test_recipes_have_names(name):
 def test_only_what_is_given_changes():
     mine = replace(RECIPES["default"], name="mine", lr=0.5)
     assert get_recipe(mine, members=1, lr=None, batch_size=0) == replace(mine, members=1, batch_size=0)
-    assert RECIPES["default"].members == 3
+    assert RECIPES["default"].members == 0
 
 
 def test_unknown_recipes_are_refused():

@@ -7,14 +7,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from spacrd.features._arrays import NetworkInputs, gene_coverage
 from spacrd.features._contract import ExpressionContract
 from spacrd.features._scaling import Features
 from spacrd.model import ModelParts
 from spacrd.model._reference import Reference, Shift
-from spacrd.nn import NetworkConfig
 
 
 def profile(genes=None, image=None, log_depth=np.nan):
@@ -108,7 +106,7 @@ def test_coverage_is_the_share_of_the_models_genes():
 def test_stacked_sections_stay_apart():
     def part(n: int, start: float) -> NetworkInputs:
         values = (start + np.arange(n, dtype=np.float32))[:, None]
-        own = Features(values, np.zeros((1, 1), np.float32), np.zeros(n, np.int64), np.ones(n, bool))
+        own = Features(values, np.zeros((1, 1), np.float32), np.zeros(n, np.int64), np.ones(n, bool), np.ones(1, bool))
         index = np.column_stack([np.arange(n), np.roll(np.arange(n), 1)])
         return NetworkInputs({"expression": own}, index, index >= 0, np.full(n, start, np.float32), np.arange(n)[::-1])
 
@@ -121,18 +119,15 @@ def test_stacked_sections_stay_apart():
     assert both.mask.shape == (7, 2)
 
 
-@pytest.mark.parametrize("silent", [True, False])
-def test_further_networks_have_no_attention_that_nobody_hears(model, silent):
-    network = NetworkConfig(5, 4, (16, 8), 8, heads=2, vae_hidden=(8, 8), latent=4, silent=silent, linear_votes=True)
-    calibration = replace(model.config.calibration, scales=(1.0,) * network.n_votes)
-    parts = ModelParts.empty(replace(model.config, network=network, members=2, jackknife=1, calibration=calibration))
-    first, second, left_out = (
-        sum(weight.numel() for weight in one.parameters()) for one in (*parts.networks, parts.replicates[0].network)
+def test_parts_are_what_the_config_names(model):
+    network = replace(model.config.network, n_genes=0)
+    calibration = replace(model.config.calibration, scales=(1.0,) * 2)
+    config = replace(
+        model.config, network=network, members=2, discriminants=("expression",), jackknife=1, calibration=calibration
     )
-    if silent:
-        assert second == left_out == 5 + 4 + 2 < first
-    else:
-        assert second == left_out == first
-    assert isinstance(parts.networks[0].encoders["expression"].first.weight, torch.Tensor)
-    assert parts.prevalence is not None and len(parts.replicates) == 1
-    assert {name.split(".")[0] for name in parts.shapes()} == {"networks", "reference", "prevalence", "replicates"}
+    parts = ModelParts.empty(config)
+    assert len(parts.voters.networks) == 2 and len(parts.replicates) == 1
+    assert set(parts.voters.networks[0].encoders) == {"image"}
+    assert parts.voters.discriminants[0].factors.shape == parts.replicates[0].voters.discriminants[0].factors.shape
+    assert parts.prevalence is not None
+    assert {name.split(".")[0] for name in parts.shapes()} == {"voters", "reference", "prevalence", "replicates"}

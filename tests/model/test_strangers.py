@@ -69,11 +69,12 @@ LONG = "x" * 2000
         ("network.hidden", [16, 8, 8], "network.hidden"),
         ("network.dropout", 1.5, "network.dropout"),
         ("network.heads", 3, "not divisible by heads"),
-        ("network.reads", ["smell"], "network.reads"),
-        ("network.reads", [], "reads"),
+        ("discriminants", ["smell"], "discriminants"),
+        ("discriminants", ["image"], "contradicts itself"),
+        ("discriminants", ["image", "image"], "contradicts itself"),
         ("network.logvar_bound", -1.0, "network.logvar_bound"),
-        ("network.fused", 1, "network.fused"),
-        ("network", None, "network"),
+        ("network.attention", 1, "network.attention"),
+        ("network", None, "contradicts itself"),
         ("expression.genes", ["g0", "g0", "g1", "g2", "g3"], "not unique"),
         ("expression.depth_genes", ["g0", "g0"], "not unique"),
         ("expression.genes", ["g0", "g1"], "contradicts itself: network for 5 genes"),
@@ -165,7 +166,7 @@ def test_many_networks_are_refused_without_being_made(folder):
     refused(folder, "does not fit its config: missing")
 
 
-NAME = "networks.0.classifier.0.weight"
+NAME = "voters.networks.0.classifier.0.weight"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +212,7 @@ def test_weights_of_absurd_size_are_refused_unread(folder):
     refused(folder, "model.safetensors has 1,099,512 MB")
 
 
-@pytest.mark.parametrize("name", ["networks.0.encoders.expression.rest.0.running_var", "reference.image_spread"])
+@pytest.mark.parametrize("name", ["voters.networks.0.encoders.expression.rest.0.running_var", "reference.image_spread"])
 def test_negative_spreads_are_refused(folder, name):
     tensors = load_file(folder / WEIGHTS)
     save_file({**tensors, name: -tensors[name]}, folder / WEIGHTS)
@@ -333,7 +334,7 @@ def test_what_could_not_be_loaded_is_not_saved(model, tmp_path):
             SpaCRD(config, model.parts, model.history).save(tmp_path / "deep" / "m")
         assert not list(tmp_path.iterdir())
     broken = deepcopy(model.parts)
-    broken.networks[0].classifier[0].bias.data[0] = float("nan")
+    broken.voters.networks[0].classifier[0].bias.data[0] = float("nan")
     with pytest.raises(ValueError, match=r"Nothing was saved: .*deep/m/model\.safetensors.* holds NaN"):
         SpaCRD(model.config, broken, model.history).save(tmp_path / "deep" / "m")
     assert not list((tmp_path / "deep").iterdir())

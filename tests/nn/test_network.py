@@ -11,7 +11,7 @@ from torch import nn
 from spacrd.features import NetworkInputs, scale
 from spacrd.features._neighbours import neighbourhoods, spatial_order
 from spacrd.model import RECIPES
-from spacrd.model._infer import score_inputs
+from spacrd.model._infer import score_each
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 from spacrd.train._data import Batch
 from spacrd.train._stages import AlignmentStage, FusionStage
@@ -111,7 +111,7 @@ def test_scores_equal_the_plain_transcription(network):
     features = {name: scale(x, "minmax", valid) for name, x in raw.items()}
     arrays = NetworkInputs(features, neighbours, mask, np.zeros(90, np.float32), spatial_order(xy))
     network = network.float().eval()
-    found = score_inputs([network], arrays, batch_size=16, device="cpu").votes[:, 0]
+    found = score_each([network], arrays, batch_size=16, device="cpu")[0].votes[:, 0]
     dense = [features[name].rows(np.arange(90)) for name in ("image", "expression")]
     np.testing.assert_allclose(found, reference.score(network, *dense, neighbours), atol=1e-5)
 

@@ -10,11 +10,12 @@ import torch
 
 from spacrd.features import SCALINGS, Features, scale
 from spacrd.features._neighbours import neighbourhoods
-from spacrd.model import RECIPES, Recipe
+from spacrd.model import Recipe
 from spacrd.model._infer import make_tokens
 from spacrd.nn import NetworkConfig, SpaCRDNetwork
 from spacrd.train._data import Batch
 from spacrd.train._stages import AlignmentStage, FusionStage, Stage
+from tests.making.recipes import RECIPES_OF_NETWORKS
 
 KINDS = ("usual", "constant", "zero", "huge", "tiny", "sparse", "outlier", "twins", "far from zero")
 
@@ -35,7 +36,7 @@ def configuration(seed: int) -> Configuration:
     widths = {"image": pick(0, 1, 6, 64), "expression": pick(0, 1, 5, 40, 300)}
     if not any(widths.values()):
         widths["expression"] = 5
-    recipe = changed(RECIPES[pick("default", "published")], pick)
+    recipe = changed(RECIPES_OF_NETWORKS[pick("networks", "published")], pick)
     config = network_config(recipe, widths, pick)
     n, kind, scaling = pick(1, 2, 3, 7, 30), pick(*KINDS), pick(*SCALINGS)
     features = {name: made(kind, scaling, n, width, rng, pick) for name, width in widths.items() if width}
@@ -44,7 +45,7 @@ def configuration(seed: int) -> Configuration:
     ]
     torch.manual_seed(seed)
     network = SpaCRDNetwork(config)
-    aligns = config.fused and len(network.reads) == 2 and n > 1 and pick(True, False)
+    aligns = len(network.modalities) == 2 and n > 1 and pick(True, False)
     centres = np.arange(n) if n < 3 or pick(True, False) else rng.integers(n, size=pick(1, 2, n))
     if aligns:  # the loader gives at least two
         index, mask, stage = np.arange(n)[:, None], None, AlignmentStage(network, recipe, 1)
@@ -75,8 +76,6 @@ def changed(recipe: Recipe, pick: Any) -> Recipe:
 
 def network_config(recipe: Recipe, widths: dict[str, int], pick: Any) -> NetworkConfig:
     """The recipe's network, small, with some switches turned."""
-    there = [name for name, width in widths.items() if width]
-    votes = pick(True, False)
     switches = {
         **recipe.network,
         "hidden": pick((8, 4), (1, 1), (64, 32)),
@@ -91,10 +90,7 @@ def network_config(recipe: Recipe, widths: dict[str, int], pick: Any) -> Network
         "attention": pick(True, True, False),
         "variational": pick(True, True, False),
         "logvar_bound": pick(None, 8.0),
-        "linear_votes": votes,
-        "silent": votes and pick(True, False, False),
-        "fused": not votes or pick(True, True, False),
-        "reads": pick(None, (there[0],)),
+        "linear_votes": pick(True, False),
     }
     return NetworkConfig(n_genes=widths["expression"], n_image=widths["image"], **switches)
 

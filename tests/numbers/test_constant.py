@@ -44,7 +44,7 @@ def test_a_section_of_constant_features_is_scored(both_model, what):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("recipe", ["default", "published"])
+@pytest.mark.parametrize("recipe", ["networks", "published"])
 @pytest.mark.parametrize("what", ["some of both", "all of both"])
 def test_a_fit_on_constant_features(recipe, what):
     sections = [constant(make_section(seed), what) for seed in (1, 2)]
@@ -84,8 +84,3 @@ def test_log_variance_keeps_its_bound(size):
         torch.testing.assert_close(logvar, free.encode(fused)[1], atol=1e-3, rtol=1e-3)
     if size > 100:
         assert free.encode(fused)[1].abs().max() > 8.0
-
-
-def test_the_default_recipe_is_the_bounded_one():
-    bounds = {name: recipe.network.get("logvar_bound") for name, recipe in spacrd.model.RECIPES.items()}
-    assert bounds == {"default": 8.0, "published": None}

@@ -10,11 +10,10 @@ import torch
 from benchmarks import double
 
 import spacrd
-from spacrd.model import RECIPES
 from spacrd.nn import NetworkConfig, SpaCRDNetwork, Tokens
 from spacrd.train._data import Batch
 from spacrd.train._stages import AlignmentStage, FusionStage
-from tests.making.recipes import small_recipe
+from tests.making.recipes import RECIPES_OF_NETWORKS, small_recipe
 from tests.making.sections import make_section
 
 FORWARD, GRADIENT, SCORE = 1e-5, 1e-3, 1e-5
@@ -24,7 +23,7 @@ SIZES = {"n_genes": 3000, "n_image": 1024}
 
 def pair(recipe: str, **changes):
     """The recipe's network at its real size, in both precisions; no dropout, whose random numbers differ."""
-    settings = {**RECIPES[recipe].network, "dropout": 0.0, "attention_dropout": 0.0, **changes}
+    settings = {**RECIPES_OF_NETWORKS[recipe].network, "dropout": 0.0, "attention_dropout": 0.0, **changes}
     torch.manual_seed(0)
     single = SpaCRDNetwork(NetworkConfig(**SIZES, **settings))
     for name, parameter in single.named_parameters():
@@ -46,7 +45,7 @@ def batches(n=64, spots=150):
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("recipe", ["default", "published"])
+@pytest.mark.parametrize("recipe", ["networks", "published"])
 def test_votes_in_float32_are_near_those_in_float64(recipe, training):
     single, reference = pair(recipe)
     short, long, _ = batches()
@@ -57,7 +56,7 @@ def test_votes_in_float32_are_near_those_in_float64(recipe, training):
 
 
 @pytest.mark.parametrize("stage", [AlignmentStage, FusionStage])
-@pytest.mark.parametrize("recipe", ["default", "published"])
+@pytest.mark.parametrize("recipe", ["networks", "published"])
 def test_gradients_in_float32_are_near_those_in_float64(recipe, stage, monkeypatch):
     monkeypatch.setattr(torch, "randn_like", torch.ones_like)  # the same sample of the latent code
     short, long, target = batches()
@@ -77,11 +76,11 @@ def test_gradients_in_float32_are_near_those_in_float64(recipe, stage, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("case", ["default", "default, expression", "published"])
+@pytest.mark.parametrize("case", ["networks", "networks, expression", "published"])
 def test_likelihoods_in_float32_are_near_those_in_float64(case, both_model):
     recipe, _, modality = case.partition(", ")
     model = both_model
-    if case != "default":
+    if case != "networks":
         short = {"lr": 5e-3, "alignment_epochs": 2, "vae_epochs": 0, "fusion_epochs": 25, "batch_size": 32}
         plan = small_recipe(recipe, members=1, **(short if recipe == "published" else {}))
         sections = [make_section(1), make_section(2)]

@@ -13,7 +13,6 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import spacrd
-from spacrd.model import RECIPES
 from tests.making.platforms.simulated import CANCER, MARGIN_UM, Simulated
 from tests.making.platforms.tissue import hexagonal, squares
 from tests.making.platforms.visium import read_visium, write_visium
@@ -22,7 +21,6 @@ from tests.making.platforms.xenium import LIGHT, PIXEL_UM, read_xenium, write_xe
 
 PATCH_UM = 112.0
 ST, VISIUM, HD, XENIUM = range(4)
-QUICK = replace(RECIPES["default"], members=1)
 grow = cache(Simulated.grow)
 
 
@@ -101,7 +99,7 @@ def table_of(section) -> ad.AnnData:
 
 
 def fit(sections, seed=0):
-    return spacrd.tl.fit(sections, "truth", positive=CANCER, recipe=QUICK, seed=seed)
+    return spacrd.tl.fit(sections, "truth", positive=CANCER, seed=seed)
 
 
 def auc(section, model) -> float:

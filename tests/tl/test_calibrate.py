@@ -32,16 +32,6 @@ def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
     assert steps.min() > -1e-3  # the same order, but for what rounding ties
 
 
-def test_the_smoothest_share_that_ranks_as_well_is_taken():
-    from spacrd.train._calibrate import _smoothest
-
-    worse = {0.0: np.array([0.90, 0.91, 0.92]), 0.5: np.array([0.90, 0.905, 0.91]), 0.8: np.array([0.85, 0.86, 0.87])}
-    assert _smoothest(worse) == 0.5
-    noisy = {0.0: np.array([0.90, 0.91]), 0.8: np.array([0.95, 0.80])}
-    assert _smoothest(noisy) == 0.8
-    assert _smoothest({0.0: np.array([0.9]), 0.8: np.array([0.8])}) == 0.0
-
-
 def test_curve_is_fitted_on_sections_its_networks_have_not_seen(monkeypatch):
     sizes = []
     from spacrd.train._run import train_network

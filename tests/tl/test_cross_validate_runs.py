@@ -115,7 +115,7 @@ def test_resume_continues_after_an_interruption(tmp_path, count_fits):
 @pytest.mark.parametrize(
     ("change", "differs"),
     [
-        ({"max_epochs": 1}, "recipe"),
+        ({"max_epochs": 1, "recipe": small_recipe()}, "recipe"),
         ({"recipe": small_recipe(members=1, beta=0.1)}, "recipe"),
         ({"threshold": 0.5}, "threshold"),
         ({"positive": "stroma"}, "positive"),

@@ -79,10 +79,11 @@ def test_history_has_the_stages_of_the_recipe(training_sections, both_model):
     assert fusion.iloc[-1] < fusion.iloc[0]
 
 
-@pytest.mark.parametrize("recipe", ["published", "default"])
+@pytest.mark.parametrize("recipe", ["published", "networks", "default"])
 @pytest.mark.parametrize("modality", ["image", "expression", None])
 def test_every_recipe_and_modality(training_sections, target, recipe, modality):
-    model = fit(training_sections, recipe=small_recipe(recipe, members=1), modality=modality, max_epochs=2)
+    options = {} if recipe == "default" else {"recipe": small_recipe(recipe, members=1), "max_epochs": 2}
+    model = spacrd.tl.fit(training_sections, "pathologist", positive=POSITIVE, modality=modality, **options)
     assert model.config.modalities == ((modality,) if modality else ("image", "expression"))
     spacrd.tl.score(target, model)
     assert target.obs["spacrd_likelihood"].notna().all()

@@ -36,7 +36,7 @@ def sections():
 
 @pytest.fixture(scope="module")
 def model(sections):
-    return spacrd.tl.fit([s["table"] for s in sections[:2]], **LABELS, modality="expression", max_epochs=2)
+    return spacrd.tl.fit([s["table"] for s in sections[:2]], **LABELS, modality="expression")
 
 
 @pytest.mark.parametrize("twice", [False, True])
@@ -67,7 +67,7 @@ def test_contributions_lie_at_the_right_genes(sections, model):
 def test_sections_of_both_kinds_make_the_same_model(sections, model):
     first, second = sections[0]["table"], by_ensembl(sections[1])
     with pytest.warns(UserWarning, match="gene_name"):
-        mixed = spacrd.tl.fit([first, second], **LABELS, modality="expression", max_epochs=2)
+        mixed = spacrd.tl.fit([first, second], **LABELS, modality="expression")
     assert mixed.config.expression == model.config.expression
 
 
@@ -89,7 +89,7 @@ def test_versions_of_ensembl_ids_make_no_other_genes(sections, column):
     trained = [by_ensembl(section, keep=None) for section in sections]
     for table in trained:
         table.var_names = table.var_names + ".5"
-    model = spacrd.tl.fit(trained[:2], **LABELS, modality="expression", max_epochs=2)
+    model = spacrd.tl.fit(trained[:2], **LABELS, modality="expression")
     spacrd.tl.score(trained[2], model)
     for version in ("", ".12"):
         table = by_ensembl(sections[2], keep=None)

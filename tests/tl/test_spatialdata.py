@@ -25,7 +25,7 @@ def sections():
 
 @pytest.fixture(scope="module")
 def model(sections):
-    return spacrd.tl.fit(sections[:2], "pathologist", positive=POSITIVE, members=1)
+    return spacrd.tl.fit(sections[:2], "pathologist", positive=POSITIVE)
 
 
 def test_a_model_of_two_sections_scores_a_third(sections, model):

@@ -22,7 +22,13 @@ def arrays() -> NetworkInputs:
     gene, image = rng.random((N, GENES)) + target[:, None], rng.random((N, DIM))
 
     def part(values: np.ndarray) -> Features:
-        return Features(csr_matrix(values.astype(np.float32)), np.zeros((1, values.shape[1]), np.float32), rows, there)
+        return Features(
+            csr_matrix(values.astype(np.float32)),
+            np.zeros((1, values.shape[1]), np.float32),
+            rows,
+            there,
+            np.ones(values.shape[1], bool),
+        )
 
     rows = np.zeros(N, int)
     near = np.column_stack([np.arange(N), (np.arange(N) + 2) % N])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._settings import settings
-from ..features import Features, NetworkInputs, SectionArrays, prepare
-from ..model import Scores, propagate, propagated, score_inputs
-from ..nn import SpaCRDNetwork
+from ..features import NetworkInputs, SectionArrays, prepare
+from ..model import Scores, propagate, propagated, score_voters
 from ._integrate import attention_parts
 
 if TYPE_CHECKING:
@@ -54,9 +53,8 @@ class Explanation:
 
 
 def attention_role(model: SpaCRD) -> str:
-    """Name the role of the attention: ``"votes"``, ``"silent"`` (it makes the latent code only) or ``"none"``."""
-    network = model.config.network
-    return "none" if not network.fused else "silent" if network.silent else "votes"
+    """Name the role of the attention: ``"votes"``, or ``"none"`` without networks."""
+    return "none" if model.config.network is None else "votes"
 
 
 def explain_section(
@@ -70,7 +68,8 @@ def explain_section(
 ) -> Explanation:
     """Divide the logits of one section among its inputs.
 
-    Linear votes are sums over their inputs. The attention's vote is divided by integrated gradients. Averaging over
+    Linear votes and discriminants are sums over their inputs. The attention's vote is divided by integrated gradients.
+    Averaging over
     networks, propagation, centring and calibration are linear and are applied to every part separately.
 
     Parameters
@@ -98,16 +97,15 @@ def explain_section(
     if not any(features.valid.any() for features in inputs.features.values()):
         raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
     device = settings.resolve_device(device)
-    scores = score_inputs(model.networks, inputs, batch_size=4096, device=device)
+    (scores,) = score_voters([model.parts.voters], inputs, c.discriminants, device=device)
     path = LinearPath(model, inputs, scores)
-    linear = model.networks[0].modalities if c.network.linear_votes else ()
-    means = {name: mean_input(features) for name, features in inputs.features.items()}
-    n, names = len(inputs.target), model.networks[0].modalities
+    means = {name: features.mean() for name, features in inputs.features.items()}
+    n = len(inputs.target)
     # Parts of each vote before propagation: by modality, and whether from the spot itself or its neighbours.
-    parts, bases = np.zeros((n, path.n_votes, len(names), 2)), np.zeros((n, path.n_votes))
-    genes = np.zeros((c.network.n_genes, regions.shape[1]))
-    first = path.n_votes - len(linear)
-    if first:
+    parts, bases = np.zeros((n, path.n_votes, len(c.modalities), 2)), np.zeros((n, path.n_votes))
+    genes = np.zeros((c.widths["expression"], regions.shape[1]))
+    vote = 0
+    if c.network is not None:
         attention = attention_parts(
             model.networks,
             inputs,
@@ -119,18 +117,22 @@ def explain_section(
             description=f"explain {section.name}",
         )
         for name, values in attention.parts.items():
-            parts[:, 0, names.index(name)] = values
-        bases[:, 0], genes = attention.base, genes + attention.genes
-    for vote, name in enumerate(linear, start=first):
-        parts[:, vote, names.index(name)], bases[:, vote], by_feature = _linear_parts(
-            model.networks, name, inputs, means[name], path.adjoint(regions, vote)
+            parts[:, 0, c.modalities.index(name)] = values
+        bases[:, 0] = attention.base
+        if attention.genes is not None:
+            genes += attention.genes
+        vote = 1
+    for name, linear in _linear_votes(model, inputs):
+        parts[:, vote, c.modalities.index(name)], bases[:, vote], by_feature = _linear_parts(
+            linear, inputs, name, means[name], path.adjoint(regions, vote)
         )
         if name == "expression":
             genes += by_feature
+        vote += 1
     gap = np.abs(scores.votes - bases - parts.sum(axis=(2, 3))) * path.weight
     contributions, base, sources = path.apply(parts, bases)
     return Explanation(
-        modalities=tuple(names),
+        modalities=c.modalities,
         contributions=contributions,
         base=base,
         sources=sources,
@@ -139,15 +141,36 @@ def explain_section(
     )
 
 
-def mean_input(features: Features) -> np.ndarray:
-    """Compute the mean input of the spots of one section that have the modality, (width,) float64; 0 if none has."""
-    if not features.valid.any():
-        return np.zeros(features.width)
-    return np.asarray(features.matrix[features.valid].mean(axis=0, dtype=np.float64)).ravel() + features.offset[0]
+@dataclass(frozen=True)
+class LinearVote:
+    """Hold a vote that is linear in one modality.
+
+    Attributes
+    ----------
+    slope, bias
+        Weight of each feature, (width,) float64, and constant.
+    pooled
+        Whether it reads the mean over the neighbourhood, not the spot alone.
+    """
+
+    slope: np.ndarray
+    bias: float
+    pooled: bool
+
+
+def _linear_votes(model: SpaCRD, inputs: NetworkInputs) -> Iterator[tuple[str, LinearVote]]:
+    """Yield the linear votes after that of the attention, with the modality that each reads."""
+    c = model.config
+    for name in c.network.modalities if c.network is not None and c.network.linear_votes else ():
+        layers = [network.linear[name].weight.detach().cpu().numpy().ravel() for network in model.networks]
+        bias = np.mean([network.linear_bias[name].item() for network in model.networks])
+        yield name, LinearVote(np.asarray(np.mean(layers, axis=0, dtype=np.float64)), float(bias), pooled=True)
+    for name, discriminant in zip(c.discriminants, model.parts.voters.discriminants, strict=True):
+        yield name, LinearVote(discriminant.weights(inputs.features[name].present), 0.0, pooled=False)
 
 
 def _linear_parts(
-    networks: Sequence[SpaCRDNetwork], name: str, inputs: NetworkInputs, mean: np.ndarray, weights: np.ndarray
+    vote: LinearVote, inputs: NetworkInputs, name: str, mean: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Divide a linear vote among its inputs.
 
@@ -156,21 +179,20 @@ def _linear_parts(
     Parts of the spot and of its neighbours, (n, 2); the vote at the mean input, (n,); and the part of each feature,
     summed over spots with ``weights`` (n, r), (width, r).
     """
-    features, index = inputs.features[name], inputs.neighbours
-    layers = [network.linear[name].weight.detach().cpu().numpy().ravel() for network in networks]
-    slope = np.asarray(np.mean(layers, axis=0, dtype=np.float64))
+    features = inputs.features[name]
+    index = inputs.neighbours if vote.pooled else inputs.neighbours[:, :1]
     shift = features.offset[0] - mean
-    term = np.where(features.valid, features.matrix @ slope + shift @ slope, 0.0)
-    counted = inputs.mask & features.valid[index]
-    share = counted / np.maximum(counted.sum(axis=1, keepdims=True), 1)  # of each token in the neighbourhood mean
+    term = np.where(features.valid, features.matrix @ vote.slope + shift @ vote.slope, 0.0)
+    counted = inputs.mask[:, : index.shape[1]] & features.valid[index]
+    share = counted / np.maximum(counted.sum(axis=1, keepdims=True), 1)  # of each token in the mean
     by_token = share * term[index]
     from_spot = by_token[:, 0]
-    base = np.full(len(index), mean @ slope + np.mean([network.linear_bias[name].item() for network in networks]))
+    base = np.full(len(index), mean @ vote.slope + vote.bias)
     # Weight of each spot's input in the sum: features are then summed without a dense matrix.
     used = np.column_stack(
         [np.bincount(index.ravel(), (share * w[:, None]).ravel(), minlength=len(index)) for w in weights.T]
     )
-    by_feature = slope[:, None] * (features.matrix.T @ used + shift[:, None] * used.sum(axis=0))
+    by_feature = vote.slope[:, None] * (features.matrix.T @ used + shift[:, None] * used.sum(axis=0))
     return np.column_stack([from_spot, by_token.sum(axis=1) - from_spot]), base, by_feature
 
 

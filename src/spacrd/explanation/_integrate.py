@@ -26,12 +26,12 @@ class AttentionParts:
     base
         Vote where every input is the section's mean, (n,) float64.
     genes
-        Part of each gene in the weighted sums over spots, (n_genes, r) float64; 0 if it reads none.
+        Part of each gene in the weighted sums over spots, (n_genes, r) float64; None if it reads none.
     """
 
     parts: dict[str, np.ndarray]
     base: np.ndarray
-    genes: np.ndarray
+    genes: np.ndarray | None
 
 
 def attention_parts(
@@ -65,9 +65,10 @@ def attention_parts(
         Torch device, and text of the progress bar.
     """
     n = len(inputs.target)
-    reads = networks[0].reads
-    parts: dict[str, np.ndarray] = {name: np.zeros((n, 2)) for name in dict.fromkeys(reads)}
-    base, genes = np.zeros(n), np.zeros((networks[0].config.n_genes, weights.shape[1]))
+    reads = networks[0].modalities
+    parts: dict[str, np.ndarray] = {name: np.zeros((n, 2)) for name in reads}
+    base = np.zeros(n)
+    genes = np.zeros((networks[0].config.n_genes, weights.shape[1])) if "expression" in reads else None
     blocks = [np.arange(start, min(n, start + batch_size)) for start in range(0, n, batch_size)]
     jobs = [(network, rows) for network in networks for rows in blocks]
     for network, rows in settings.track(jobs, total=len(jobs), description=description, unit="block"):
@@ -78,7 +79,7 @@ def attention_parts(
         for name in parts:
             token = (gradient[name] * block.step[name][block.index]).sum(-1).double().cpu().numpy()
             parts[name][rows] += np.column_stack([token[:, 0], token[:, 1:].sum(axis=1)]) / len(networks)
-        if "expression" in parts:
+        if genes is not None:
             genes += block.features("expression", gradient["expression"], weights[rows]) / len(networks)
     for network in networks:
         network.cpu()
@@ -105,7 +106,7 @@ class _Block:
         self.start: dict[str, Tensor] = {}  # first layer at the mean
         self.step: dict[str, Tensor] = {}  # first layer of the change
         with torch.no_grad():
-            for name in dict.fromkeys(network.reads):
+            for name in network.modalities:
                 features, first = inputs.features[name], network.encoders[name].first
                 mean = torch.from_numpy(means[name].astype(np.float32)).to(device)
                 valid = torch.from_numpy(features.valid[distinct]).to(device)

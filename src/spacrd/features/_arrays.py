@@ -12,6 +12,7 @@ from ._blocks import block_sizes, blocks
 from ._contract import ExpressionContract, ImageContract
 from ._expression import LogNormalised, match_genes
 from ._neighbours import neighbourhoods, spatial_order
+from ._reach import within_reach
 from ._scaling import Features, Matrix, on_disk, scale
 from ._section import SectionArrays
 
@@ -49,6 +50,10 @@ class NetworkInputs:
             np.concatenate([section.target for section in sections]),
             np.concatenate([section.order + start for section, start in zip(sections, starts, strict=False)]),
         )
+
+    def only(self, names: Sequence[str]) -> NetworkInputs:
+        """Leave out the other modalities."""
+        return replace(self, features={name: self.features[name] for name in names})
 
     def load(self) -> NetworkInputs:
         """Load all features into memory."""
@@ -130,11 +135,12 @@ def _expression_features(section: SectionArrays, contract: ExpressionContract) -
     n = len(section.xy)
     if section.counts is None or section.genes is None:
         empty = csr_matrix((n, len(contract.genes)), dtype=np.float32)
-        return scale(empty, contract.scaling, np.zeros(n, dtype=bool))
+        absent = np.zeros(len(contract.genes), dtype=bool)
+        return replace(scale(empty, contract.scaling, np.zeros(n, dtype=bool)), present=absent)
     depth_columns = match_genes(contract.depth_genes, section.genes)
     columns = match_genes(contract.genes, section.genes)
     logged = LogNormalised(section.counts, depth_columns[depth_columns >= 0], columns, contract.target_sum)
-    return scale(logged, contract.scaling, np.ones(n, dtype=bool))
+    return replace(scale(logged, contract.scaling, np.ones(n, dtype=bool)), present=columns >= 0)
 
 
 def _image_features(section: SectionArrays, contract: ImageContract) -> Features:
@@ -187,5 +193,7 @@ def prepare(
         max_distance = max_distance_um / section.um_per_unit
     contents = _contents(section.xy, features)
     neighbours, mask = neighbourhoods(section.xy, n_neighbors, max_distance=max_distance, contents=contents)
+    if max_distance is None:
+        neighbours, mask = within_reach(section.xy, neighbours, mask, section.um_per_unit)
     order = spatial_order(section.xy)
     return NetworkInputs(features, neighbours, mask, section.target.astype(np.float32), order)

@@ -7,6 +7,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy.stats import rankdata
 
 from ._blocks import blocks
 from ._scaling import on_disk
@@ -97,32 +98,43 @@ def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, 
     n_top
         Number to select; all if there are not more.
     flavor
-        ``"batch"``: scanpy's dispersion ranking within each section, combined over sections;
-        ``"first"``: the authors' choice, ``seurat_v3`` on the first section's log-normalised values.
+        ``"residual"``: the variance beyond that of genes of the same mean, ranked within each section;
+        ``"first"``: the authors' choice, scanpy's ``seurat_v3`` on the first section's log-normalised values.
     """
     if len(genes) <= n_top:
         return genes
+    if flavor == "first":
+        return genes[_seurat_v3(sections[0], n_top)]
+    ranks = np.mean([rankdata(_excess_variance(section)) for section in sections], axis=0)
+    # A stable order of ties, which genes without a count make.
+    return genes[np.sort(np.argsort(-ranks, kind="stable")[:n_top])]
+
+
+def _excess_variance(section: csr_matrix) -> np.ndarray:
+    """Compute the log variance of each gene beyond a quadratic in its log mean, (n_genes,); lowest without a count."""
+    from sklearn.utils.sparsefuncs import mean_variance_axis
+
+    mean, variance = mean_variance_axis(section.astype(np.float64), axis=0)
+    varies = (mean > 0) & (variance > 0)
+    excess = np.full(len(mean), -np.inf)
+    if varies.any():
+        log_mean, log_variance = np.log(mean[varies]), np.log(variance[varies])
+        curve = np.polynomial.Polynomial.fit(log_mean, log_variance, 2)
+        excess[varies] = log_variance - curve(log_mean)
+    return excess
+
+
+def _seurat_v3(section: csr_matrix, n_top: int) -> np.ndarray:
+    """Select the most variable genes of a section by scanpy, (n_genes,) bool."""
     import warnings
 
     import anndata as ad
     import pandas as pd
     import scanpy as sc
-    from scipy.sparse import vstack
 
-    used = sections[:1] if flavor == "first" else sections
-    table = ad.AnnData(
-        vstack(used, format="csr"),
-        obs=pd.DataFrame(
-            {"section": pd.Categorical(np.repeat(np.arange(len(used)), [m.shape[0] for m in used]).astype(str))},
-            index=np.arange(sum(m.shape[0] for m in used)).astype(str),
-        ),
-        var=pd.DataFrame(index=genes),
-    )
+    names = [pd.DataFrame(index=np.arange(n).astype(str)) for n in section.shape]
+    table = ad.AnnData(section, obs=names[0], var=names[1])
     with warnings.catch_warnings():
-        # seurat_v3 expects counts; "first" passes logarithms, as the authors do.
-        warnings.simplefilter("ignore")
-        if flavor == "first":
-            sc.pp.highly_variable_genes(table, n_top_genes=n_top, flavor="seurat_v3")
-        else:
-            sc.pp.highly_variable_genes(table, n_top_genes=n_top, flavor="seurat", batch_key="section")
-    return genes[table.var["highly_variable"].to_numpy()]
+        warnings.simplefilter("ignore")  # seurat_v3 expects counts; the authors pass logarithms
+        sc.pp.highly_variable_genes(table, n_top_genes=n_top, flavor="seurat_v3")
+    return np.asarray(table.var["highly_variable"])

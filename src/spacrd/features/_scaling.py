@@ -99,12 +99,15 @@ class Features:
         Row of ``offset`` for each row of ``matrix``, (n,).
     valid
         Rows that have this modality, (n,) bool; the others are zero.
+    present
+        Columns that the section has, (width,) bool: it may lack genes of the model.
     """
 
     matrix: Any  # a Matrix
     offset: np.ndarray
     section: np.ndarray
     valid: np.ndarray
+    present: np.ndarray
 
     def rows(self, index: np.ndarray) -> np.ndarray:
         """Return dense scaled rows, (len(index), width) float32."""
@@ -126,6 +129,24 @@ class Features:
         """Return the number of columns."""
         return int(self.matrix.shape[1])
 
+    def mean(self) -> np.ndarray:
+        """Compute the mean of the spots of one section that have the modality, (width,) float64; 0 if none has."""
+        if not self.valid.any():
+            return np.zeros(self.width)
+        total = np.zeros(self.width)
+        for rows in blocks(len(self.valid)):
+            total += self.valid[rows].astype(np.float64) @ self.matrix[rows]
+        return total / self.valid.sum() + self.offset[0]
+
+    def multiply(self, weights: np.ndarray) -> np.ndarray:
+        """Multiply the rows of one section with ``weights`` (width, r), (n, r) float64; 0 where they are not valid."""
+        products = np.zeros((len(self.valid), weights.shape[1]))
+        for rows in blocks(len(self.valid)):
+            products[rows] = self.matrix[rows] @ weights
+        products += self.offset[0].astype(np.float64) @ weights
+        products[~self.valid] = 0.0
+        return products
+
     @classmethod
     def stack(cls, sections: Sequence[Features]) -> Features:
         """Stack the rows of several sections in memory; each section keeps its offset."""
@@ -138,6 +159,7 @@ class Features:
             np.vstack([features.offset for features in sections]),
             np.repeat(np.arange(len(sections)), [len(features.section) for features in sections]),
             np.concatenate([features.valid for features in sections]),
+            np.logical_and.reduce([features.present for features in sections]),
         )
 
 
@@ -147,9 +169,9 @@ def scale(matrix: Matrix, scaling: str, valid: np.ndarray) -> Features:
     This is the method's only adaptation between sections, and it reads no labels. Rows are scaled when they are read.
     """
     n, width = matrix.shape
-    section = np.zeros(n, dtype=np.int64)
+    section, present = np.zeros(n, dtype=np.int64), np.ones(width, dtype=bool)
     if not valid.any():
-        return Features(matrix, np.zeros((1, width), np.float32), section, valid)
+        return Features(matrix, np.zeros((1, width), np.float32), section, valid, present)
     low = high = None
     if scaling == "quantile":
         low, high = _quantiles(matrix, valid)
@@ -161,7 +183,7 @@ def scale(matrix: Matrix, scaling: str, valid: np.ndarray) -> Features:
     factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=~constant)
     scaled = Scaled(matrix, low, high, factor)
     shift = scaled.zero if not isinstance(matrix[:1], np.ndarray) else 0.0
-    return Features(scaled, ((shift - centre) * factor).astype(np.float32)[None], section, valid)
+    return Features(scaled, ((shift - centre) * factor).astype(np.float32)[None], section, valid, present)
 
 
 def _statistics(matrix: Matrix, valid: np.ndarray, scaling: str) -> tuple[np.ndarray, np.ndarray]:

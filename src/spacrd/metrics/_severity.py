@@ -72,7 +72,7 @@ def severity(
     --------
     >>> import spacrd
     >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
-    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression")
     >>> spacrd.tl.score(section, model)
     >>> table = spacrd.metrics.severity(section, "pathologist", order=["connective tissue", "invasive cancer"])
     >>> table.index.get_level_values("class").to_list()

@@ -3,10 +3,10 @@
 from ._calibration import Calibration
 from ._calibration import centre as centre
 from ._config import ModelConfig
+from ._discriminant import Discriminant as Discriminant
 from ._infer import Scores as Scores
 from ._infer import make_tokens as make_tokens
 from ._infer import propagated as propagated
-from ._infer import score_inputs as score_inputs
 from ._infer import to_device as to_device
 from ._io import free_place as free_place
 from ._known import SECTION_HASHES as SECTION_HASHES
@@ -14,7 +14,6 @@ from ._known import section_hash as section_hash
 from ._model import SpaCRD
 from ._parts import ModelParts as ModelParts
 from ._parts import Replicate as Replicate
-from ._parts import further_network as further_network
 from ._prediction import Prediction
 from ._prevalence import LinearClassifier as LinearClassifier
 from ._prevalence import PrevalenceClassifier as PrevalenceClassifier
@@ -27,5 +26,7 @@ from ._reference import UNUSUAL_DEPTH as UNUSUAL_DEPTH
 from ._reference import UNUSUAL_DISTANCE as UNUSUAL_DISTANCE
 from ._reference import Reference as Reference
 from ._reference import Shift
+from ._voters import Voters as Voters
+from ._voters import score_voters as score_voters
 
 __all__ = ["RECIPES", "Calibration", "ModelConfig", "Prediction", "Recipe", "Shift", "SpaCRD"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, MaxLen
 
@@ -12,6 +12,7 @@ from .._schema import Fact, Name, Names, Positive, Text, parse
 from ..features import ExpressionContract, ImageContract
 from ..nn import NetworkConfig
 from ._calibration import Calibration
+from ._discriminant import RANK
 
 FORMAT_VERSION = 1
 """Version of the model folder; raise it with every change, see ``tests/data/models/README.md``."""
@@ -24,7 +25,9 @@ class ModelConfig:
     Attributes
     ----------
     network
-        Architecture of the networks.
+        Architecture of the networks; None if every modality has a discriminant.
+    discriminants
+        Modalities that vote by a linear discriminant; the networks read the others.
     expression, image
         Contracts of the modalities; None if the model does not use one.
     n_neighbors, max_distance_um
@@ -50,12 +53,12 @@ class ModelConfig:
     --------
     >>> import spacrd
     >>> sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(2)]
-    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", modality="expression")
     >>> model.config.label_key, model.config.n_neighbors
     ('pathologist', 6)
     """
 
-    network: NetworkConfig
+    network: NetworkConfig | None
     expression: ExpressionContract | None
     image: ImageContract | None
     n_neighbors: Annotated[int, Interval(ge=1, le=1000)]
@@ -63,8 +66,9 @@ class ModelConfig:
     label_key: Name
     positive: Names
     recipe: Text
-    members: Annotated[int, Interval(ge=1, le=100)]
+    members: Annotated[int, Interval(ge=0, le=100)]
     seed: Annotated[int, Interval(ge=0, lt=2**63)]
+    discriminants: Annotated[tuple[Literal["image", "expression"], ...], MaxLen(2)] = ()
     propagation: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     calibration: Calibration = field(default_factory=Calibration)
     jackknife: Annotated[int, Interval(ge=0, le=100)] = 0
@@ -73,17 +77,24 @@ class ModelConfig:
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
-        network = (self.network.n_genes, self.network.n_image)
-        contracts = (len(self.expression.genes) if self.expression else 0, self.image.dim if self.image else 0)
-        if network != contracts:
+        read = {name: 0 if name in self.discriminants else width for name, width in self.widths.items()}
+        network = {"expression": 0, "image": 0}
+        if self.network is not None:
+            network = {"expression": self.network.n_genes, "image": self.network.n_image}
+        if network != read:
             raise ValueError(
-                f"It contradicts itself: network for {network[0]} genes and {network[1]} image features, contracts for "
-                f"{contracts[0]} and {contracts[1]}."
+                f"It contradicts itself: network for {network['expression']} genes and {network['image']} image "
+                f"features, contracts for {read['expression']} and {read['image']}."
             )
-        if self.calibration.n_sections and len(self.calibration.scales) != self.network.n_votes:
+        absent = [name for name in self.discriminants if not self.widths[name]]
+        if absent or len(set(self.discriminants)) < len(self.discriminants):
+            raise ValueError(f"It contradicts itself: discriminants of {self.discriminants}, without such features.")
+        if (self.network is None) != (self.members == 0):
+            settings = "none" if self.network is None else "those of a network"
+            raise ValueError(f"It contradicts itself: {self.members} networks, and as their settings {settings}.")
+        if self.calibration.n_sections and len(self.calibration.scales) != self.n_votes:
             raise ValueError(
-                f"It contradicts itself: {self.network.n_votes} votes of a network, and a calibration of "
-                f"{len(self.calibration.scales)}."
+                f"It contradicts itself: {self.n_votes} votes, and a calibration of {len(self.calibration.scales)}."
             )
         if self.jackknife and not self.calibration.n_sections:
             raise ValueError("It contradicts itself: a jackknife without a calibration.")
@@ -92,6 +103,25 @@ class ModelConfig:
     def modalities(self) -> tuple[str, ...]:
         """Return the modalities that the model reads, of ``"image"`` and ``"expression"``."""
         return tuple(name for name in ("image", "expression") if getattr(self, name) is not None)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Return the number of features of each modality, 0 for one that the model does not read."""
+        return {
+            "expression": len(self.expression.genes) if self.expression else 0,
+            "image": self.image.dim if self.image else 0,
+        }
+
+    @property
+    def n_votes(self) -> int:
+        """Return the number of votes on a spot."""
+        return (self.network.n_votes if self.network else 0) + len(self.discriminants)
+
+    @property
+    def latent_width(self) -> int:
+        """Return the width of the latent code."""
+        network = self.network.latent_width if self.network else 0
+        return network + sum(min(RANK, self.widths[name]) for name in self.discriminants)
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain dictionaries, lists and numbers, for JSON."""

@@ -26,7 +26,7 @@ class Scores:
     Attributes
     ----------
     votes
-        Votes of each spot, (n, h) float64; a silent attention has none.
+        Votes of each spot, (n, h) float64.
     counted
         Which of them count, (n, h) bool.
     latent
@@ -64,8 +64,6 @@ class VoteBuffer:
     """Collect votes and latent codes of all spots, block by block."""
 
     def __init__(self, networks: Sequence[SpaCRDNetwork], n: int) -> None:
-        # A silent attention has no vote.
-        self.first = [int(network.config.silent and network.config.fused) for network in networks]
         config = networks[0].config
         self.votes = np.empty((len(networks), n, config.n_votes), dtype=np.float64)
         self.counted = np.empty((n, config.n_votes), dtype=bool)
@@ -73,10 +71,9 @@ class VoteBuffer:
 
     def put(self, number: int, rows: np.ndarray, output: Output) -> None:
         """Store the output of one network."""
-        first = self.first[number]
-        self.votes[number, rows] = output.votes[:, first:].double().cpu().numpy()
+        self.votes[number, rows] = output.votes.double().cpu().numpy()
         if not number:
-            self.counted[rows] = output.counted[:, first:].cpu().numpy()
+            self.counted[rows] = output.counted.cpu().numpy()
             self.latent[rows] = output.mean.float().cpu().numpy()
 
 
@@ -96,8 +93,11 @@ def score_each(
     that of the first. ``batch_size`` is halved, with a warning, if the device runs out of memory. There is a progress
     bar if ``description`` is not empty.
     """
+    if not networks:
+        return []
     target_device, n = torch.device(device), len(inputs.target)
     votes = VoteBuffer(networks, n)
+    read = {name: inputs.features[name] for name in networks[0].modalities}
     available = np.any([features.valid for features in inputs.features.values()], axis=0)
     autocast = torch.autocast(target_device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
     bar = settings.track(range(n), total=n, description=description, unit="spot") if description else iter(())
@@ -111,8 +111,8 @@ def score_each(
         for network in networks:
             network.to(target_device).eval()
         with torch.inference_mode(), autocast:
-            for block in inputs.read_blocks(*(features.matrix for features in inputs.features.values())):
-                features = {name: block.read(matrix) for name, matrix in inputs.features.items()}
+            for block in inputs.read_blocks(*(features.matrix for features in read.values())):
+                features = {name: block.read(matrix) for name, matrix in read.items()}
                 start = 0
                 while start < len(block.centres):
                     rows = slice(start, start + batch_size)
@@ -125,25 +125,6 @@ def score_each(
         for network in networks:
             network.cpu()
     return [Scores(of_network, votes.counted & available[:, None], votes.latent) for of_network in votes.votes]
-
-
-def score_inputs(
-    networks: Sequence[SpaCRDNetwork],
-    inputs: NetworkInputs,
-    *,
-    batch_size: int,
-    device: str,
-    propagation: float = 0.0,
-) -> Scores:
-    """Score every spot of one section by the mean votes of the networks, propagated."""
-    return propagated(
-        mean_scores(score_each(networks, inputs, batch_size=batch_size, device=device)), inputs, propagation
-    )
-
-
-def mean_scores(scores: Sequence[Scores]) -> Scores:
-    """Average the votes of several networks; the latent code is that of the first."""
-    return replace(scores[0], votes=np.mean([one.votes for one in scores], axis=0))
 
 
 def propagated(scores: Scores, inputs: NetworkInputs, share: float) -> Scores:

@@ -15,7 +15,7 @@ from .._hardware import Hardware
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
-from ._infer import Scores, mean_scores, propagated, score_each
+from ._infer import Scores, propagated
 from ._io._folder import read_folder, write_folder
 from ._io._weights import weights_id
 from ._known import is_known
@@ -23,6 +23,7 @@ from ._parts import ModelParts
 from ._prediction import Prediction
 from ._profile import profile_section
 from ._reference import Shift
+from ._voters import score_voters
 
 
 class SpaCRD:
@@ -45,7 +46,7 @@ class SpaCRD:
     --------
     >>> import spacrd
     >>> sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(2)]
-    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", modality="expression")
     >>> model.save("cancer_model")
     >>> spacrd.SpaCRD.load("cancer_model").config.positive
     ('invasive cancer',)
@@ -56,15 +57,16 @@ class SpaCRD:
     ) -> None:
         self.config = config
         self.parts = parts
-        for network in (*parts.networks, *(replicate.network for replicate in parts.replicates)):
-            network.cpu().eval()
+        for voters in (parts.voters, *(replicate.voters for replicate in parts.replicates)):
+            for network in voters.networks:
+                network.cpu().eval()
         self.history = history
         self.source = source
 
     @property
     def networks(self) -> tuple[SpaCRDNetwork, ...]:
-        """Return the networks whose votes are averaged."""
-        return self.parts.networks
+        """Return the networks whose votes are averaged; none if every modality has a discriminant."""
+        return self.parts.voters.networks
 
     @property
     def id(self) -> str:
@@ -77,10 +79,11 @@ class SpaCRD:
         image = f", {c.image.key} ({c.image.dim} dimensions)" if c.image else ""
         n = c.calibration.n_sections
         calibrated = f"calibrated on {n} sections" if n else "not calibrated"
+        networks = f"{c.members} network{'s' if c.members > 1 else ''}, " if c.members else ""
         source = f", from {self.source}" if self.source else ""
         return printable(
             f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}, "
-            f"{c.members} network{'s' if c.members > 1 else ''}, {calibrated}{source}"
+            f"{networks}{calibrated}{source}"
         )
 
     def predict(
@@ -129,7 +132,7 @@ class SpaCRD:
         if not available:
             raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
         scores = self._scores(inputs, section.name, batch_size, hardware)
-        mean = mean_scores(scores[: c.members])
+        mean = scores[0]
         unscored = ~np.asarray(mean.counted.any(axis=1))
         classifiers = [replicate.prevalence for replicate in self.parts.replicates]
         if self.parts.prevalence is not None:
@@ -144,7 +147,7 @@ class SpaCRD:
         )
         shares = profile.shares or (float("nan"),)
         logit = np.where(unscored, np.nan, c.calibration.apply(mean.votes, mean.counted, shares[0]))
-        error = self._standard_error(scores[c.members :], shares[1:], len(logit))
+        error = self._standard_error(scores[1:], shares[1:], len(logit))
         interval: np.ndarray = expit(logit[:, None] + np.array([-1.0, 1.0]) * error[:, None])
         return Prediction(
             likelihood=expit(logit).astype(np.float32),
@@ -162,11 +165,12 @@ class SpaCRD:
         )
 
     def _scores(self, inputs: NetworkInputs, name: str, batch_size: int, hardware: Hardware) -> list[Scores]:
-        """Score with each network, and with those of the replicates if there are at least two."""
+        """Score with the voters, and with those of the replicates if there are at least two."""
         replicates = self.parts.replicates if len(self.parts.replicates) > 1 else ()
-        plain = score_each(
-            [*self.networks, *(replicate.network for replicate in replicates)],
+        plain = score_voters(
+            [self.parts.voters, *(replicate.voters for replicate in replicates)],
             inputs,
+            self.config.discriminants,
             batch_size=batch_size,
             device=hardware.device,
             precision=hardware.precision,

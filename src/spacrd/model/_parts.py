@@ -10,19 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..nn import NetworkConfig, SpaCRDNetwork
+from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
+from ._discriminant import Discriminant
 from ._prevalence import PrevalenceClassifier
 from ._reference import Reference
+from ._voters import Voters
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Replicate:
-    """Hold network and prevalence classifier of a fit without one group of training sections."""
+    """Hold voters and prevalence classifier of a fit without one group of training sections."""
 
-    network: SpaCRDNetwork
+    voters: Voters
     prevalence: PrevalenceClassifier
 
 
@@ -32,8 +34,8 @@ class ModelParts:
 
     Attributes
     ----------
-    networks
-        Networks whose votes are averaged.
+    voters
+        Networks and discriminants.
     reference
         Means of the training sections, to compare a section with.
     prevalence
@@ -42,7 +44,7 @@ class ModelParts:
         Fits that each lack one group of training sections.
     """
 
-    networks: tuple[SpaCRDNetwork, ...]
+    voters: Voters
     reference: Reference
     prevalence: PrevalenceClassifier | None = None
     replicates: tuple[Replicate, ...] = ()
@@ -50,14 +52,19 @@ class ModelParts:
     @classmethod
     def empty(cls, config: ModelConfig) -> ModelParts:
         """Make the parts that a config asks for, with freshly initialised weights and arrays without storage."""
-        c = config.network
-        further = further_network(c)
-        prevalence = PrevalenceClassifier.zero(c.n_genes, c.n_image)
+        widths = config.widths
+        prevalence = PrevalenceClassifier.zero(widths["expression"], widths["image"])
+        discriminants = tuple(Discriminant.empty(widths[name]) for name in config.discriminants)
+
+        def voters(members: int) -> Voters:
+            networks = [SpaCRDNetwork(config.network) for _ in range(members)] if config.network else []
+            return Voters(tuple(networks), discriminants)
+
         return cls(
-            networks=tuple(SpaCRDNetwork(further if number else c) for number in range(config.members)),
-            reference=Reference.empty(config.n_sections, c.n_genes, c.n_image),
+            voters=voters(config.members),
+            reference=Reference.empty(config.n_sections, widths["expression"], widths["image"]),
             prevalence=prevalence if config.calibration.n_sections else None,
-            replicates=tuple(Replicate(SpaCRDNetwork(further), prevalence) for _ in range(config.jackknife)),
+            replicates=tuple(Replicate(voters(1), prevalence) for _ in range(config.jackknife)),
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -81,11 +88,6 @@ class ModelParts:
     def load(self, tensors: Mapping[str, Tensor]) -> ModelParts:
         """Fill in the weights and arrays that :meth:`tensors` names."""
         return _filled(self, "", tensors)
-
-
-def further_network(config: NetworkConfig) -> NetworkConfig:
-    """Return the config of all networks but the first, without a silent attention: only the first has a latent code."""
-    return replace(config, fused=False) if config.silent else config
 
 
 def _children(node: Any) -> Iterator[tuple[str, Any]]:

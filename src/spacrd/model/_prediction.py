@@ -37,7 +37,7 @@ class Prediction:
     >>> import numpy as np
     >>> import spacrd
     >>> *training, new = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
-    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression")
     >>> table = new["table"]
     >>> section = spacrd.features.SectionArrays(
     ...     name="new",

@@ -17,15 +17,15 @@ class Recipe:
     name
         Name of the recipe, for the model card.
     gene_selection
-        Choose genes that vary in the ``"first"`` section, or within most sections (``"batch"``).
+        Choose genes that vary in the ``"first"`` section (scanpy's ``seurat_v3``), or more than genes of the same mean
+        in all sections (``"residual"``).
     scaling
         Scaling of each gene and each image feature within its section: ``"minmax"``, ``"quantile"`` (min-max
         of what lies between the 2nd and 98th percentile), ``"zscore"`` or ``"none"``.
     network
         Switches of :class:`spacrd.nn.NetworkConfig` that differ from the authors' sizes.
-    attention_reads
-        ``"all"`` modalities, or only the ``"image"``: expression then has a linear vote only, and the attention of a
-        model without images makes the latent code but has no vote.
+    discriminants
+        Modalities that vote by a linear discriminant; the networks read the others.
     temperature, alpha
         Temperature of InfoNCE, and its weight of the direction image to expression (paper eqs. 3-6).
     beta, gamma
@@ -47,10 +47,9 @@ class Recipe:
     calibrated
         Whether likelihoods are calibrated on training sections that are held out in turn.
     propagation
-        Share of a spot's score that comes from its neighbours' scores, 0 to below 1. None chooses the largest that
-        ranks held-out training sections as well as any; 0 without calibration.
+        Share of a spot's score that comes from its neighbours' scores, 0 to below 1.
     members
-        Networks trained from different seeds, whose logits are averaged.
+        Networks trained from different seeds, whose logits are averaged; 0 without networks.
 
     Examples
     --------
@@ -62,10 +61,10 @@ class Recipe:
     """
 
     name: str = "published"
-    gene_selection: Literal["first", "batch"] = "first"
+    gene_selection: Literal["first", "residual"] = "first"
     scaling: Literal["minmax", "quantile", "zscore", "none"] = "minmax"
     network: dict[str, Any] = field(default_factory=dict)
-    attention_reads: Literal["all", "image"] = "all"
+    discriminants: tuple[Literal["image", "expression"], ...] = ()
     temperature: float = 0.07
     alpha: float = 0.5
     beta: float = 0.5
@@ -84,7 +83,7 @@ class Recipe:
     input_dropout: float = 0.0
     balanced: bool = False
     calibrated: bool = False
-    propagation: float | None = 0.0
+    propagation: float = 0.0
     members: int = 1
 
 
@@ -92,33 +91,12 @@ RECIPES: dict[str, Recipe] = {
     "published": Recipe(),
     "default": Recipe(
         name="default",
-        gene_selection="batch",
+        gene_selection="residual",
         scaling="quantile",
-        network={
-            "hidden": (256, 128),
-            "width": 128,
-            "vae_hidden": (128, 64),
-            "token_norm": "feature",
-            "missing_token": True,
-            "linear_votes": True,
-            "logvar_bound": 8.0,
-        },
-        attention_reads="image",
-        detach=True,
-        separation_bound=4.0,
-        lr=1e-3,
-        weight_decay=1e-2,
-        schedule="onecycle",
-        batch_size=256,
-        alignment_epochs=0,
-        vae_epochs=0,
-        fusion_epochs=8,
-        min_steps=45,
-        input_dropout=0.2,
-        balanced=True,
+        discriminants=("image", "expression"),
         calibrated=True,
-        propagation=None,
-        members=3,
+        propagation=0.9,
+        members=0,
     ),
 }
 

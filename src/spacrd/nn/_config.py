@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Interval, MaxLen
+from annotated_types import Interval
 
 # Bounds that a stored config is checked against.
 Inputs = Annotated[int, Interval(ge=0, le=1_000_000)]
@@ -36,12 +36,6 @@ class NetworkConfig:
         Replace a missing modality of a spot by a learned vector; else its features are zero.
     linear_votes
         Average the logit with that of one linear classifier per modality, on its mean input over the neighbourhood.
-    reads
-        Modalities that the attention reads (a single one twice); the others have a linear vote only. All if None.
-    silent
-        Leave the attention's vote out of the logit, so that it only makes the latent code.
-    fused
-        Whether there is more than the linear votes.
     attention, variational
         False replaces the attention by a concatenation, or leaves the RVAE out (ablations of the paper).
 
@@ -66,9 +60,6 @@ class NetworkConfig:
     token_norm: Literal["neighbour", "feature"] = "neighbour"
     missing_token: bool = False
     linear_votes: bool = False
-    reads: Annotated[tuple[Literal["image", "expression"], ...], MaxLen(2)] | None = None
-    silent: bool = False
-    fused: bool = True
     attention: bool = True
     variational: bool = True
 
@@ -79,10 +70,6 @@ class NetworkConfig:
             raise ValueError(f"width={self.width} is not divisible by heads={self.heads}.")
         if self.token_norm not in ("neighbour", "feature"):
             raise ValueError(f"token_norm={self.token_norm!r} is not known. Choose 'neighbour' or 'feature'.")
-        if self.reads is not None and not (self.reads and set(self.reads) <= set(self.modalities)):
-            raise ValueError(f"reads={self.reads} must be among the modalities {self.modalities}.")
-        if (self.silent or not self.fused) and not self.linear_votes:
-            raise ValueError("A network whose attention is silent or left out needs linear_votes=True.")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -92,11 +79,9 @@ class NetworkConfig:
     @property
     def n_votes(self) -> int:
         """Return the number of votes that are averaged to the logit."""
-        return int(self.fused and not self.silent) + self.linear_votes * len(self.modalities)
+        return 1 + self.linear_votes * len(self.modalities)
 
     @property
     def latent_width(self) -> int:
         """Return the width of the latent code."""
-        if not self.fused:
-            return 0
         return self.latent if self.variational else self.width

@@ -93,10 +93,8 @@ class SpaCRDNetwork(nn.Module):
         super().__init__()
         self.config = c = config
         self.modalities = c.modalities
-        self.reads = c.modalities if c.reads is None else c.reads
         widths = {name: {"image": c.n_image, "expression": c.n_genes}[name] for name in self.modalities}
-        if c.fused:
-            self._build_fusion({name: widths[name] for name in self.reads})
+        self._build_fusion(widths)
         if c.linear_votes:
             self.linear = nn.ModuleDict({name: nn.Linear(n, 1, bias=False) for name, n in widths.items()})
             self.linear_bias = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in widths})
@@ -139,7 +137,7 @@ class SpaCRDNetwork(nn.Module):
 
     def fuse_tokens(self, tokens: dict[str, Tensor], mask: Tensor | None) -> Tensor:
         """Fuse neighbourhoods (b, t, width) of each modality into a code (b, width) (paper eqs. 7-12)."""
-        image, expression = tokens[self.reads[0]], tokens[self.reads[-1]]
+        image, expression = tokens[self.modalities[0]], tokens[self.modalities[-1]]
         if self.config.attention:
             pair = (
                 self.image_guided(image[:, 0], expression, mask),
@@ -150,8 +148,8 @@ class SpaCRDNetwork(nn.Module):
         return self.fuse_norm(self.fuse(torch.cat(pair, dim=-1)))
 
     def seen(self, valid: dict[str, Tensor], index: Tensor, mask: Tensor | None) -> Tensor:
-        """Tell which neighbourhoods (b, t) have a modality that the attention reads, (b,)."""
-        readable = torch.stack([valid[name] for name in self.reads]).any(0)[index]
+        """Tell which neighbourhoods (b, t) have a modality, (b,)."""
+        readable = torch.stack([valid[name] for name in self.modalities]).any(0)[index]
         return (readable if mask is None else readable & mask).any(1)
 
     def linear_terms(self, name: str, x: Tensor, valid: Tensor) -> Tensor:
@@ -168,15 +166,11 @@ class SpaCRDNetwork(nn.Module):
         total, count = terms.sum(1).unbind(-1)
         return total / count.clamp_min(1.0) + self.linear_bias[name], count > 0
 
-    def head(self, fused: Tensor | None, seen: Tensor, linear: list[tuple[Tensor, Tensor]]) -> Output:
+    def head(self, fused: Tensor, seen: Tensor, linear: list[tuple[Tensor, Tensor]]) -> Output:
         """Compute latent codes and logits of fused codes (paper eqs. 13, 18), averaged with the linear votes.
 
-        ``seen`` (b,) tells which neighbourhoods have a modality that the attention reads.
+        ``seen`` (b,) tells which neighbourhoods have a modality.
         """
-        if fused is None:
-            votes, counted = (torch.stack(pair, dim=-1) for pair in zip(*linear, strict=True))
-            empty = votes.new_zeros((len(votes), 0))
-            return Output(mean_vote(votes, counted), votes, counted, empty, empty, empty)
         # Autocast would round logits to three digits, and spots would tie.
         with torch.autocast(fused.device.type, enabled=False):
             fused = fused.to(self.fuse.weight.dtype)
@@ -188,8 +182,7 @@ class SpaCRDNetwork(nn.Module):
             deep = self.classifier(code).squeeze(-1)
         votes = torch.stack([deep, *(vote for vote, _ in linear)], dim=-1)
         counted = torch.stack([seen, *(counts for _, counts in linear)], dim=-1)
-        first = int(self.config.silent)
-        return Output(mean_vote(votes[:, first:], counted[:, first:]), votes, counted, mean, logvar, fused)
+        return Output(mean_vote(votes, counted), votes, counted, mean, logvar, fused)
 
     def forward(self, batch: Tokens) -> Output:
         """Score a batch of neighbourhoods.
@@ -200,8 +193,7 @@ class SpaCRDNetwork(nn.Module):
         embedded, terms = {}, {}
         for name in self.modalities:
             x, valid = batch.inputs[name], batch.valid[name]
-            if self.config.fused and name in self.reads:
-                embedded[name] = self.encode(name, x, valid, flat)
+            embedded[name] = self.encode(name, x, valid, flat)
             if self.config.linear_votes:
                 terms[name] = self.linear_terms(name, x, valid)
         if self.training:
@@ -227,4 +219,4 @@ class SpaCRDNetwork(nn.Module):
         """Score neighbourhoods ``index`` (b, t) with ``tokens`` (b, t, width)."""
         linear = [self.linear_vote(name, values[index], mask) for name, values in terms.items()]
         tokens = {name: self.normalise(values, mask) for name, values in tokens.items()}
-        return self.head(self.fuse_tokens(tokens, mask) if tokens else None, self.seen(valid, index, mask), linear)
+        return self.head(self.fuse_tokens(tokens, mask), self.seen(valid, index, mask), linear)

@@ -176,7 +176,7 @@ def evaluation(
     --------
     >>> import spacrd
     >>> toys = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3)]
-    >>> fast = {"modality": "expression", "members": 1, "max_epochs": 2}
+    >>> fast = {"modality": "expression"}
     >>> result = spacrd.tl.cross_validate(toys, "pathologist", positive="invasive cancer", **fast)
     >>> axes = spacrd.pl.evaluation(result, save="evaluation.png")
     """

@@ -92,7 +92,7 @@ def history(
     --------
     >>> import spacrd
     >>> sections = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(2)]
-    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive="invasive cancer", recipe="published", max_epochs=2)
     >>> axes = spacrd.pl.history(model)
     """
     import pandas as pd

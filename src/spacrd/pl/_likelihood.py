@@ -170,7 +170,7 @@ def likelihood(
     --------
     >>> import spacrd
     >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
-    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression")
     >>> spacrd.tl.score(section, model)
     >>> ax = spacrd.pl.likelihood(section, save="map.png")
     >>> image, labels, map = spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"], outline=True)

@@ -183,7 +183,7 @@ def patches(
     >>> import spacrd
     >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
     >>> spacrd.pp.extract_patches([*training, section])
-    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", max_epochs=2)
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer")
     >>> spacrd.tl.score(section, model)
     >>> ax = spacrd.pl.patches(section, n=4, save="patches.png")
     """

@@ -162,7 +162,7 @@ def cross_validate(
     --------
     >>> import spacrd
     >>> toys = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3)]
-    >>> fast = {"modality": "expression", "baselines": False, "members": 1, "max_epochs": 2}
+    >>> fast = {"modality": "expression", "baselines": False}
     >>> result = spacrd.tl.cross_validate(toys, "pathologist", positive="invasive cancer", **fast)
     >>> result.per_section("auc").columns.to_list()
     ['toy_1', 'toy_2', 'toy_3', 'mean']

@@ -88,8 +88,8 @@ def explain(
       modalities.
     - ``.varm["spacrd_contributions"]``: DataFrame float32 (n_vars, regions): mean contribution of each gene over the
       spots of a region, of all sections together; NaN for genes the model does not read. Only if it reads expression.
-    - ``.uns["spacrd"]["spacrd_explanation"]``: model, ``attention`` (``"votes"``, ``"silent"``: it only makes the
-      latent code, or ``"none"``), a table ``regions`` of their numbers of spots and mean contributions, and the largest
+    - ``.uns["spacrd"]["spacrd_explanation"]``: model, ``attention`` (``"votes"`` or
+      ``"none"``), a table ``regions`` of their numbers of spots and mean contributions, and the largest
       error of the integral of each section.
 
     Raises
@@ -113,7 +113,7 @@ def explain(
     --------
     >>> import spacrd
     >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
-    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression")
     >>> spacrd.tl.score(section, model)
     >>> spacrd.tl.explain(section, model)
     >>> section["table"].obsm["spacrd_contributions"].columns.to_list()
@@ -133,10 +133,10 @@ def explain(
     column = Keys.region(key_added) if groupby is None else groupby
     members = _regions(table, column, called=groupby is None)
     library_key = library_key or scored.get("library_key") or None
-    columns = [*model.config.network.modalities, "base"]
+    columns = [*model.config.modalities, "base"]
     contributions = np.full((table.n_obs, len(columns)), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
-    genes = np.zeros((model.config.network.n_genes, members.shape[1]))
+    genes = np.zeros((model.config.widths["expression"], members.shape[1]))
     sections = {}
     for section in split_sections(data, Selection(table_key=table_key, library_key=library_key)):
         arrays = read_for_model(section, model, layer, load=True)

@@ -81,7 +81,8 @@ def fit(
     scaling
         Scaling of every feature within its section; the recipe's if None.
     recipe
-        ``"default"``, ``"published"`` (the authors' program) or a :class:`spacrd.model.Recipe`.
+        ``"default"`` (linear discriminants), ``"published"`` (the networks of the authors' program) or a
+        :class:`spacrd.model.Recipe`. What follows is for recipes with networks.
     max_epochs
         Epochs of each training stage, at most; the recipe's if None.
     batch_size
@@ -115,7 +116,7 @@ def fit(
         If a column, layer, embedding or table is missing.
     ValueError
         If the labels lack a class, the counts are not counts, the sections do not fit each other, or an argument is out
-        of bounds.
+        of bounds, or is one of networks and the recipe has none.
 
     See Also
     --------
@@ -133,7 +134,7 @@ def fit(
     >>> for section in sections:
     ...     spacrd.pp.extract_patches(section)
     >>> cancer = ["invasive cancer", "cancer in situ"]
-    >>> model = spacrd.tl.fit(sections, "pathologist", positive=cancer, members=1, max_epochs=2)  # real fits: no limits
+    >>> model = spacrd.tl.fit(sections, "pathologist", positive=cancer)
     >>> model.config.modalities
     ('image', 'expression')
     """

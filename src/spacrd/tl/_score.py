@@ -112,7 +112,7 @@ def score(
     --------
     >>> import spacrd
     >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
-    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression")
     >>> spacrd.tl.score(section, model)
     >>> sorted(name for name in section["table"].obs if name.startswith("spacrd"))
     ['spacrd_likelihood', 'spacrd_region', 'spacrd_uncertainty']
@@ -145,7 +145,7 @@ def _score_table(
     likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
     region = np.full(table.n_obs, np.nan, dtype=object)
     uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
-    latent = np.full((table.n_obs, model.config.network.latent_width), np.nan, dtype=np.float32)
+    latent = np.full((table.n_obs, model.config.latent_width), np.nan, dtype=np.float32)
     reports = {}
     sections = split_sections(data, selection)
     if model.config.expression is not None:

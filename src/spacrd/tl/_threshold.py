@@ -60,7 +60,7 @@ def threshold(
     --------
     >>> import spacrd
     >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
-    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression")
     >>> spacrd.tl.score(section, model)
     >>> spacrd.tl.threshold(section, method=0.7)
     >>> report = section["table"].uns["spacrd"]["spacrd"]["sections"]["toy"]

@@ -75,7 +75,7 @@ def to_cells(
 
     >>> import spacrd
     >>> *training, section = (spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3))
-    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression", max_epochs=2)
+    >>> model = spacrd.tl.fit(training, "pathologist", positive="invasive cancer", modality="expression")
     >>> spots = spacrd.pp.pseudospots(section, diameter_um=250, pitch_um=250)
     >>> spacrd.tl.score(spots, model)
     >>> spacrd.tl.to_cells(section, spots)

@@ -8,20 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._checks import warn
-from .._hardware import Hardware
 from ..features import NetworkInputs
-from ..model import Calibration, Recipe, Replicate, centre, further_network, propagated, score_inputs
-from ..nn import NetworkConfig, SpaCRDNetwork
+from ..model import Calibration, Replicate, Voters, centre, propagated, score_voters
 from ._prevalence import fit_prevalence
 from ._training_set import TrainingSet
+from ._voters import Run, fit_voters
 
 MAX_FOLDS = 5
 """Most groups of sections that are held out in turn; up to so many sections are held out one by one."""
-
-PROPAGATION = (0.0, 0.5, 0.7, 0.8)
-"""Shares of propagation that are tried."""
-AUC_TOLERANCE = 0.01
-"""Loss of AUC on held-out sections up to which a larger share is as good as the best; or one standard error."""
 
 MAX_SLOPE = 1e4
 """Largest slope of a calibration; a steeper one only enlarges rounding errors."""
@@ -52,14 +46,11 @@ class Calibrated:
     ----------
     calibration
         Turns votes into logits; the identity if there is nothing to calibrate on.
-    propagation
-        Share of a spot's score that comes from its neighbours' scores.
     replicates
         Fits of the folds, for the uncertainty of likelihoods; none without calibration.
     """
 
     calibration: Calibration
-    propagation: float
     replicates: tuple[Replicate, ...] = ()
 
 
@@ -75,78 +66,39 @@ def make_folds(inputs: Sequence[NetworkInputs]) -> list[np.ndarray]:
     return usable
 
 
-def calibrate(
-    data: TrainingSet, network: NetworkConfig, recipe: Recipe, *, seed: int, hardware: Hardware
-) -> Calibrated:
+def calibrate(data: TrainingSet, run: Run) -> Calibrated:
     """Fit a logistic curve from out-of-fold votes to labels (Platt scaling), with equal weight for all sections.
 
-    Each held-out section is scored by one network trained on the others with the model's recipe, as a new section
-    would be. With one training section the logits are not calibrated, with a warning. Unless the recipe sets it, the
-    largest share of propagation is chosen that ranks held-out sections well.
+    Each held-out section is scored by a fit on the others with the model's recipe, as a new section would be. With one
+    training section the logits are not calibrated, with a warning.
     """
-    from ._run import train_network
-
-    shares = PROPAGATION if recipe.propagation is None else (recipe.propagation,)
-    held_out: list[dict[float, HeldOutVotes]] = []
+    held_out: list[HeldOutVotes] = []
     replicates: list[Replicate] = []
     for number, group in enumerate(folds := make_folds(data.inputs)):
         rest = data.without(group)
-        trained, _ = train_network(
-            further_network(network),
-            NetworkInputs.stack(rest.inputs),
-            replace(recipe, members=1),
-            seed=seed * 1000 + 501 + number,
-            hardware=hardware,
-            label=f"calibrate {number + 1}/{len(folds)} ",
-        )
+        voters, _ = fit_voters(rest, run.without(number), label=f"calibrate {number + 1}/{len(folds)} ")
         prevalence = fit_prevalence(rest.sections, rest.inputs, data.expression, data.image)
-        replicates.append(Replicate(trained, prevalence))
-        held_out += [_score(trained, data.inputs[i], shares, hardware.device) for i in group]
-    held_out = [votes for votes in held_out if len(votes[shares[0]].target)]
-    if not any(0 < votes[shares[0]].target.mean() < 1 for votes in held_out):
+        replicates.append(Replicate(voters, prevalence))
+        held_out += [_score(voters, data.inputs[i], run) for i in group]
+    held_out = [votes for votes in held_out if len(votes.target)]
+    if not any(0 < votes.target.mean() < 1 for votes in held_out):
         warn(
             "The likelihoods are not calibrated: that takes two annotated sections at least, with both classes in one. "
             "They rank spots, but read them as scores, not as probabilities."
         )
-        return Calibrated(Calibration(), recipe.propagation or 0.0)
-    share = _smoothest({share: _aucs([votes[share] for votes in held_out]) for share in shares})
-    calibration = _curve([votes[share] for votes in held_out])
-    return Calibrated(calibration, share, tuple(replicates) if calibration.n_sections else ())
+        return Calibrated(Calibration())
+    calibration = _curve(held_out)
+    return Calibrated(calibration, tuple(replicates) if calibration.n_sections else ())
 
 
-def _score(
-    network: SpaCRDNetwork, inputs: NetworkInputs, shares: Sequence[float], device: str
-) -> dict[float, HeldOutVotes]:
-    """Score the labelled spots of a section by a network of other sections, for each share of propagation."""
-    plain = score_inputs([network], inputs, batch_size=4096, device=device)
-    labelled = np.isfinite(inputs.target) & plain.counted.any(axis=1)
-    by_share = {}
-    for share in shares:
-        scores = propagated(plain, inputs, share)
-        # Centred over all spots, labelled or not, as those of a new section are.
-        centred = centre(scores.votes, scores.counted)
-        by_share[share] = HeldOutVotes(centred[labelled], scores.counted[labelled], inputs.target[labelled])
-    return by_share
-
-
-def _smoothest(aucs: dict[float, np.ndarray]) -> float:
-    """Choose the largest share that ranks the sections as well as the best, within one standard error."""
-    best = max(aucs.values(), key=np.mean)
-    losses = {share: best - of_sections for share, of_sections in aucs.items()}
-    return max(
-        share
-        for share, loss in losses.items()
-        if loss.mean() <= max(AUC_TOLERANCE, loss.std(ddof=1) / np.sqrt(len(loss)) if len(loss) > 1 else 0.0)
-    )
-
-
-def _aucs(held_out: Sequence[HeldOutVotes]) -> np.ndarray:
-    """Compute the AUC of each section with both classes."""
-    from sklearn.metrics import roc_auc_score
-
-    both = [section for section in held_out if 0 < section.target.mean() < 1]
-    scales = _scales(both)
-    return np.array([roc_auc_score(s.target, scales.contrast(s.votes, s.counted)) for s in both])
+def _score(voters: Voters, inputs: NetworkInputs, run: Run) -> HeldOutVotes:
+    """Score the labelled spots of a section by a fit on other sections."""
+    (plain,) = score_voters([voters], inputs, run.discriminants, device=run.hardware.device)
+    scores = propagated(plain, inputs, run.recipe.propagation)
+    labelled = np.isfinite(inputs.target) & scores.counted.any(axis=1)
+    # Centred over all spots, labelled or not, as those of a new section are.
+    centred = centre(scores.votes, scores.counted)
+    return HeldOutVotes(centred[labelled], scores.counted[labelled], inputs.target[labelled])
 
 
 def _curve(held_out: list[HeldOutVotes]) -> Calibration:

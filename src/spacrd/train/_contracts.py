@@ -86,7 +86,9 @@ def expression_contract(
             logged.append(log_normalise(section.counts, columns, columns, EXPRESSION_TARGET_SUM))
         chosen = select_genes(logged, shared, n_top_genes, flavor=recipe.gene_selection)
     logger.info("%d genes of %d that all sections share", len(chosen), len(shared))
-    return ExpressionContract(tuple(map(str, chosen)), tuple(map(str, shared)), scaling=recipe.scaling)
+    # A discriminant scores any panel: the depth then is that of the genes it reads, of those a section has.
+    depth = chosen if "expression" in recipe.discriminants else shared
+    return ExpressionContract(tuple(map(str, chosen)), tuple(map(str, depth)), scaling=recipe.scaling)
 
 
 def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:

@@ -12,26 +12,24 @@ import torch
 
 from .._checks import warn
 from .._hardware import Hardware
-from ..features import NetworkInputs, SectionArrays, prepare
+from ..features import SectionArrays, prepare
 from ..model import (
     SECTION_HASHES,
     Calibration,
     ModelConfig,
     ModelParts,
-    Recipe,
     Reference,
     SectionProfile,
     SpaCRD,
-    further_network,
     profile_section,
     section_hash,
 )
-from ..nn import NetworkConfig, SpaCRDNetwork
 from ._calibrate import Calibrated, calibrate
 from ._contracts import expression_contract, image_contract
 from ._prevalence import fit_prevalence
 from ._settings import FitSettings
 from ._training_set import TrainingSet
+from ._voters import Run, divide_modalities, fit_voters
 
 if TYPE_CHECKING:
     from lightning.pytorch import Callback
@@ -87,7 +85,7 @@ def fit_sections(
     ...         image=None,
     ...         target=target,
     ...     )
-    >>> settings = spacrd.train.FitSettings.resolve(members=1, max_epochs=2)
+    >>> settings = spacrd.train.FitSettings.resolve(n_neighbors=4)
     >>> model = spacrd.train.fit_sections([section("a"), section("b")], settings)
     >>> model.predict(section("c")).likelihood.shape
     (64,)
@@ -96,7 +94,7 @@ def fit_sections(
     recipe = settings.recipe
     _check_target(sections)
     data = prepare_training(sections, settings)
-    network = _network_config(data, recipe)
+    network, discriminants = divide_modalities(data, recipe)
     config = ModelConfig(
         network=network,
         expression=data.expression,
@@ -106,15 +104,15 @@ def fit_sections(
         label_key=settings.label_key,
         positive=settings.positive,
         recipe=recipe.name,
-        members=recipe.members,
+        members=recipe.members if network else 0,
+        discriminants=discriminants,
         seed=settings.seed,
         n_sections=len(sections),
     )
     config = ModelConfig.from_dict(config.to_dict())  # raises before the work if it could not be saved
-    networks, history = _train_members(network, data, recipe, settings.seed, hardware, callbacks)
-    calibrated = Calibrated(Calibration(), recipe.propagation or 0.0)
-    if recipe.calibrated:
-        calibrated = calibrate(data, network, recipe, seed=settings.seed, hardware=hardware)
+    run = Run(network, discriminants, recipe, 1000 * settings.seed, hardware)
+    voters, history = fit_voters(data, run, callbacks=callbacks)
+    calibrated = calibrate(data, run) if recipe.calibrated else Calibrated(Calibration())
     prevalence = None
     if calibrated.calibration.n_sections:
         prevalence = fit_prevalence(data.sections, data.inputs, data.expression, data.image)
@@ -123,15 +121,17 @@ def fit_sections(
         for section, inputs in zip(data.sections, data.inputs, strict=True)
     ]
     _warn_of_duplicates(sections, profiles)
-    reference = Reference.of(profiles, [section.image for section in sections], network.n_genes, network.n_image)
+    widths = config.widths
+    images = [section.image for section in sections]
+    reference = Reference.of(profiles, images, widths["expression"], widths["image"])
     config = replace(
         config,
-        propagation=calibrated.propagation,
+        propagation=recipe.propagation,
         calibration=calibrated.calibration,
         jackknife=len(calibrated.replicates),
         training=_training_facts(data, profiles),
     )
-    return SpaCRD(config, ModelParts(networks, reference, prevalence, calibrated.replicates), history)
+    return SpaCRD(config, ModelParts(voters, reference, prevalence, calibrated.replicates), history)
 
 
 def prepare_training(sections: Sequence[SectionArrays], settings: FitSettings) -> TrainingSet:
@@ -163,46 +163,6 @@ def _check_target(sections: Sequence[SectionArrays]) -> None:
     for name, number in counts.items():
         if not number:
             raise ValueError(f"The sections have no {name} spot. Fitting needs labelled spots of both classes.")
-
-
-def _network_config(data: TrainingSet, recipe: Recipe) -> NetworkConfig:
-    """Make the network config for the modalities of the training sections."""
-    switches = dict(recipe.network)
-    if recipe.attention_reads == "image":
-        if data.image is not None:
-            switches["reads"] = ("image",)
-        else:
-            switches["silent"] = True
-    n_genes = len(data.expression.genes) if data.expression else 0
-    return NetworkConfig(n_genes=n_genes, n_image=data.image.dim if data.image else 0, **switches)
-
-
-def _train_members(
-    network: NetworkConfig,
-    data: TrainingSet,
-    recipe: Recipe,
-    seed: int,
-    hardware: Hardware,
-    callbacks: Sequence[Any],
-) -> tuple[tuple[SpaCRDNetwork, ...], list[dict[str, Any]]]:
-    from ._run import train_network
-
-    inputs = NetworkInputs.stack(data.inputs)
-    networks: list[SpaCRDNetwork] = []
-    history: list[dict[str, Any]] = []
-    for member in range(recipe.members):
-        trained, losses = train_network(
-            further_network(network) if member else network,
-            inputs,
-            recipe,
-            seed=seed * 1000 + member,  # so that members of different seeds differ
-            hardware=hardware,
-            callbacks=callbacks,
-            label=f"{member + 1}/{recipe.members} " if recipe.members > 1 else "",
-        )
-        networks.append(trained)
-        history += [{"member": member, **entry} for entry in losses]
-    return tuple(networks), history
 
 
 def _warn_of_duplicates(sections: Sequence[SectionArrays], profiles: Sequence[SectionProfile]) -> None:

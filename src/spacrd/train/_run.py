@@ -144,7 +144,7 @@ def _train(
     run = partial(_run_stage, hardware=hardware, callbacks=callbacks)
     with seeded(seed), _quiet():
         network = SpaCRDNetwork(config)
-        if recipe.alignment_epochs and config.fused and len(network.reads) == 2:
+        if recipe.alignment_epochs and len(network.modalities) == 2:
             paired = np.flatnonzero(inputs.features["expression"].valid & inputs.features["image"].valid)
             if len(paired) > 1:
                 loader = make_loader(inputs, paired, batch_size=recipe.batch_size, seed=seed, neighbours=False)

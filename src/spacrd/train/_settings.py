@@ -97,7 +97,14 @@ def _resolve_recipe(recipe: str | Recipe, max_epochs: int | None, **changes: Any
         check_choice(changes["scaling"], SCALINGS, "scaling")
     if changes["lr"] is not None:
         changes["lr"] = check_positive_number(changes["lr"], "lr")
-    resolved = get_recipe(recipe, **changes)
+    resolved = get_recipe(recipe)
+    given = [n for n, v in {"max_epochs": max_epochs, **changes}.items() if v is not None and n != "scaling"]
+    if given and not resolved.members:
+        raise ValueError(
+            f"{', '.join(given)}: a setting of networks, and recipe {resolved.name!r} has none. Leave it out, or fit "
+            'with recipe="published".'
+        )
+    resolved = get_recipe(resolved, **changes)
     if max_epochs is None:
         return resolved
     limit = check_positive_int(max_epochs, "max_epochs")

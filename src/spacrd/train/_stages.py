@@ -126,7 +126,7 @@ class FusionStage(Stage):
         recipe, network = self.recipe, self.network
         output = network(self.augment(batch.tokens))
         loss = torch.zeros((), device=self.device)
-        autoencoder = network.config.variational and network.config.fused
+        autoencoder = network.config.variational
         # Without an autoencoder, its epochs train the classifier too.
         classify = self.current_epoch >= recipe.vae_epochs or not autoencoder
         if classify:

@@ -18,7 +18,7 @@ MAX_WEIGHTS = 1 << 33
 MAX_HEADER = 1 << 24
 """Largest size of the header, which lists the tensors, in bytes: 16 MB."""
 POINTER = b"version https://git-lfs"
-SPREADS = ("running_var", "image_spread")
+SPREADS = ("running_var", "image_spread", "variance", "ridge")
 """Tensors that cannot be negative."""
 
 

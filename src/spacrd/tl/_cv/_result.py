@@ -39,7 +39,7 @@ class CrossValidation:
     --------
     >>> import spacrd
     >>> toys = [spacrd.datasets.toy_visium(n_rows=10, n_cols=10, n_genes=60, seed=i) for i in range(3)]
-    >>> fast = {"modality": "expression", "baselines": False, "members": 1, "max_epochs": 2}
+    >>> fast = {"modality": "expression", "baselines": False}
     >>> result = spacrd.tl.cross_validate(toys, "pathologist", positive="invasive cancer", **fast)
     >>> result.summary()[["auc", "auc_worst"]].shape
     (1, 2)

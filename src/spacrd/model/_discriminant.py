@@ -1,0 +1,123 @@
+"""A linear discriminant that is solved for the features that a section has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..features import Features
+
+RANK = 64
+"""Most factors of the covariance."""
+
+
+@dataclass(frozen=True)
+class Discriminant:
+    """Hold statistics of the training sections, from which a discriminant for any subset of features follows.
+
+    The covariance is a few factors and a diagonal, so that a section with another gene panel takes the weights of a fit
+    on that panel, without the training data. The weights are orthogonal to the mean features: a spot that has more of
+    everything, such as one with more counts, gets no higher score.
+
+    Attributes
+    ----------
+    mean
+        Mean of the section means, (width,) float32.
+    contrast
+        Half the difference of the class means, (width,) float32.
+    variance
+        Variance of each feature, with equal weight for both classes, (width,) float32.
+    factors
+        Leading factors of the covariance, (width, rank) float32.
+    ridge
+        Share of the total variance that is added to that of every feature, () float32.
+
+    References
+    ----------
+    Fisher (1936) for the discriminant, Woodbury (1950) for the inverse of the covariance.
+    """
+
+    mean: np.ndarray
+    contrast: np.ndarray
+    variance: np.ndarray
+    factors: np.ndarray
+    ridge: np.ndarray
+
+    @classmethod
+    def empty(cls, width: int) -> Discriminant:
+        """Make arrays of the right shapes that take no memory."""
+        zero, rank = np.float32(0), min(RANK, width)
+        return cls(*(np.broadcast_to(zero, shape) for shape in (width, width, width, (width, rank), ())))
+
+    @property
+    def rank(self) -> int:
+        """Return the number of factors."""
+        return int(self.factors.shape[1])
+
+    def weights(self, present: np.ndarray) -> np.ndarray:
+        """Compute the weight of each feature for a section that has some of them.
+
+        Parameters
+        ----------
+        present
+            Features that the section has, (width,) bool.
+
+        Returns
+        -------
+        Weights with unit variance of the score, (width,) float64; 0 for absent features.
+        """
+        covariance = _Covariance(self, present)
+        contrast, mean = (np.asarray(x[present], np.float64) for x in (self.contrast, self.mean))
+        direction, depth = covariance.solve(contrast), covariance.solve(mean)
+        along = float(mean @ depth)
+        if along > 0:
+            direction = direction - depth * (float(mean @ direction) / along)
+        spread = covariance.variance(direction)
+        weights = np.zeros(len(self.mean))
+        weights[present] = direction / np.sqrt(spread) if spread > 0 else 0.0
+        return weights
+
+    def coverage(self, present: np.ndarray) -> float:
+        """Compute the share of the score's variance that is left with some of the features, 0 to 1.
+
+        It is the squared correlation of the score with these features and the score with all, by the stored covariance.
+        """
+        everything = _Covariance(self, np.ones(len(self.mean), dtype=bool))
+        part, whole = self.weights(present), self.weights(np.ones(len(self.mean), dtype=bool))
+        variances = everything.variance(part) * everything.variance(whole)
+        return float(min(1.0, everything.product(part, whole) ** 2 / variances)) if variances > 0 else 0.0
+
+    def score(self, features: Features) -> np.ndarray:
+        """Compute the score of each spot of one section, (n,) float64; 0 where it lacks the modality."""
+        return features.multiply(self.weights(features.present)[:, None])[:, 0]
+
+    def project(self, features: Features) -> np.ndarray:
+        """Project each spot of one section on the factors, in units of their spread, (n, rank) float64."""
+        squares = np.square(self.factors.astype(np.float64)).sum(axis=0)
+        loadings = np.divide(self.factors, squares, out=np.zeros(self.factors.shape), where=squares > 0)
+        return features.multiply(loadings)
+
+
+class _Covariance:
+    """Covariance ``F F^T + diag(d)`` of some features, with the ridge."""
+
+    def __init__(self, statistics: Discriminant, present: np.ndarray) -> None:
+        self.factors = statistics.factors[present].astype(np.float64)
+        variance = statistics.variance[present].astype(np.float64)
+        self.rest = np.maximum(variance - np.square(self.factors).sum(axis=1), 0.0)
+        self.rest += max(float(statistics.ridge) * variance.sum(), 1e-12)
+        self.inner = np.eye(self.factors.shape[1]) + self.factors.T @ (self.factors / self.rest[:, None])
+
+    def solve(self, values: np.ndarray) -> np.ndarray:
+        """Solve for ``values`` by Woodbury's identity."""
+        scaled = values / self.rest
+        return np.asarray(scaled - self.factors @ np.linalg.solve(self.inner, self.factors.T @ scaled) / self.rest)
+
+    def product(self, one: np.ndarray, other: np.ndarray) -> float:
+        """Compute the covariance of two linear scores."""
+        return float((one @ self.factors) @ (other @ self.factors) + one @ (self.rest * other))
+
+    def variance(self, weights: np.ndarray) -> float:
+        """Compute the variance of a linear score."""
+        return self.product(weights, weights)

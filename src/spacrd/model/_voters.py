@@ -1,0 +1,74 @@
+"""What votes on the spots of a section: networks and discriminants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..features import NetworkInputs
+from ..nn import SpaCRDNetwork
+from ._discriminant import Discriminant
+from ._infer import Scores, score_each
+
+
+@dataclass(frozen=True)
+class Voters:
+    """Hold what votes on each spot.
+
+    Attributes
+    ----------
+    networks
+        Networks whose votes are averaged; none if every modality has a discriminant.
+    discriminants
+        Discriminant of each modality in ``names``.
+    """
+
+    networks: tuple[SpaCRDNetwork, ...]
+    discriminants: tuple[Discriminant, ...] = ()
+
+
+def score_voters(
+    voters: Sequence[Voters],
+    inputs: NetworkInputs,
+    names: Sequence[str],
+    *,
+    batch_size: int = 4096,
+    device: str = "cpu",
+    precision: str = "32-true",
+    description: str = "",
+) -> list[Scores]:
+    """Score every spot of one section by each of the voters, without propagation.
+
+    ``names`` are the modalities of the discriminants. Votes of the networks come first. The latent code is that of the
+    first voters: of their first network, and the projection of the neighbourhood on the factors of each discriminant.
+    """
+    networks = [network for one in voters for network in one.networks]
+    by_network = iter(
+        score_each(networks, inputs, batch_size=batch_size, device=device, precision=precision, description=description)
+    )
+    scores = []
+    for number, one in enumerate(voters):
+        of_networks = [next(by_network) for _ in one.networks]
+        votes = [np.mean([s.votes for s in of_networks], axis=0)] if of_networks else []
+        counted = [of_networks[0].counted] if of_networks else []
+        latent = [of_networks[0].latent] if of_networks and not number else []
+        for name, discriminant in zip(names, one.discriminants, strict=True):
+            features = inputs.features[name]
+            votes.append(discriminant.score(features)[:, None])
+            counted.append(features.valid[:, None])
+            if not number:
+                latent.append(_neighbourhood_mean(discriminant.project(features), features.valid, inputs))
+        empty = np.empty((len(inputs.target), 0), np.float32)
+        scores.append(Scores(np.hstack(votes), np.hstack(counted), np.hstack([empty, *latent])))
+    return scores
+
+
+def _neighbourhood_mean(values: np.ndarray, valid: np.ndarray, inputs: NetworkInputs) -> np.ndarray:
+    """Average values (n, r) over each spot and its neighbours, (n, r) float32."""
+    real = inputs.mask & valid[inputs.neighbours]
+    total = np.zeros(values.shape)
+    for token, is_real in zip(inputs.neighbours.T, real.T, strict=True):
+        total += values[token] * is_real[:, None]
+    return (total / np.maximum(real.sum(axis=1), 1)[:, None]).astype(np.float32)
