@@ -8,7 +8,7 @@ import torch
 
 import spacrd
 from spacrd.features import ExpressionContract, ImageContract
-from spacrd.model import Calibration, ModelConfig, ModelParts, SpaCRD
+from spacrd.model import Calibration, ModelConfig, ModelParts, Presence, SpaCRD
 from spacrd.nn import NetworkConfig
 
 from .arrays import GENES, N_IMAGE
@@ -46,13 +46,12 @@ def random_model() -> SpaCRD:
         seed=0,
         propagation=0.8,
         calibration=Calibration(slope=2.0, scales=(1.0,), n_sections=3),
-        jackknife=3,
+        presence=Presence(2.0, 1.0),
         n_sections=3,
         training={"n_spots": 3},
     )
     parts = ModelParts.empty(config)
-    voters = [parts.voters, *(replicate.voters for replicate in parts.replicates)]
-    networks = [network for one in voters for network in one.networks]
+    networks = parts.voters.networks
     learned = {tensor.data_ptr() for network in networks for tensor in network.parameters()}
     # No buffer or array is left at its start, which loading could hide.
     tensors = parts.tensors()

@@ -48,7 +48,7 @@ def test_hashes_of_sections_stay_out(model):
 
 def test_what_a_model_lacks_is_not_claimed(model):
     image = replace(model.config.image, patch_um=None)
-    bare = model_card(replace(model.config, image=image, calibration=Calibration(), jackknife=0), "0")
+    bare = model_card(replace(model.config, image=image, calibration=Calibration(), presence=None), "0")
     assert "| image | `X_mine`, 4 dimensions |\n| likelihoods | not calibrated: they rank, no more |\n" in bare
     network = replace(model.config.network, n_genes=0)
     assert "| expression |" not in model_card(replace(model.config, network=network, expression=None), "0")

@@ -29,7 +29,7 @@ def made(request, model):
         network=None if change is None else replace(model.config.network, **change),
         discriminants=changes.get("discriminants", ()),
         calibration=Calibration(),
-        jackknife=0,
+        presence=None,
         max_distance_um=250.0,
         members=0 if change is None else 2,
     )

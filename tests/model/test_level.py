@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 
 from spacrd.features import Composition, ExpressionContract, ImageContract, SectionArrays, block_sizes, prepare
 from spacrd.model import Reference, profile_section
-from spacrd.train._prevalence import fit_prevalence
+from spacrd.train._prevalence import LabelledSpots, fit_prevalence
 
 GENES = tuple(f"g{i}" for i in range(12))
 EXPRESSION = ExpressionContract(GENES[:10], GENES)
@@ -39,8 +39,8 @@ def arrays(raw: SectionArrays):
     return prepare(raw, expression=EXPRESSION, image=IMAGE, n_neighbors=6, max_distance_um=None)
 
 
-def profile(raw: SectionArrays, classifiers=(), **options):
-    return profile_section(raw, arrays(raw), expression=EXPRESSION, use_image=True, classifiers=classifiers, **options)
+def profile(raw: SectionArrays, classifier=None, **options):
+    return profile_section(raw, arrays(raw), expression=EXPRESSION, use_image=True, classifier=classifier, **options)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,8 @@ def training():
 
 @pytest.fixture(scope="module")
 def level(training):
-    return fit_prevalence(training, [arrays(raw) for raw in training], EXPRESSION, IMAGE)
+    spots = [LabelledSpots.read(raw, arrays(raw), EXPRESSION, IMAGE) for raw in training]
+    return fit_prevalence(spots, 10, 3)
 
 
 def test_composition_is_log_of_summed_counts():
@@ -70,20 +71,20 @@ def test_expected_share_follows_the_true_one(level, share, without):
     raw = section(9, share)
     lacking = {"counts": {"counts": None, "genes": None}, "image": {"image": None}, None: {}}[without]
     raw = replace(raw, **lacking)
-    (found,) = profile(raw, [level]).shares
+    found = profile(raw, level).share
     # An image of three features tells less.
     assert found == pytest.approx(share, abs=0.3 if without == "counts" else 0.15)
 
 
 def test_depth_does_not_change_the_expected_share(level):
-    shares = [profile(raw, [level]).shares[0] for raw in (section(9, 0.4), section(9, 0.4, depth=4.0))]
+    shares = [profile(raw, level).share for raw in (section(9, 0.4), section(9, 0.4, depth=4.0))]
     assert shares[0] == pytest.approx(shares[1], abs=0.1)
 
 
 def test_labels_are_not_read(level):
     raw = section(9, 0.4)
     poisoned = replace(raw, target=1 - raw.target)
-    one, two = (profile(r, [level]).shares for r in (raw, poisoned))
+    one, two = (profile(r, level).share for r in (raw, poisoned))
     assert one == two
 
 
@@ -93,7 +94,7 @@ def test_missing_genes_count_as_average(level):
     for share in (0.1, 0.9):
         raw = section(9, share)
         fewer = replace(raw, counts=raw.counts[:, kept], genes=raw.genes[kept])
-        found += profile(fewer, [level]).shares
+        found.append(profile(fewer, level).share)
     assert found[1] - found[0] > 0.2
 
 
@@ -115,12 +116,12 @@ def test_the_block_size_changes_nothing(level, monkeypatch):
     monkeypatch.setattr(block_sizes, "neighbourhoods", 7)
     parts = profile(raw, [level, level])
     np.testing.assert_allclose(parts.expression_mean, whole.expression_mean)
-    np.testing.assert_allclose(parts.shares, whole.shares)
+    np.testing.assert_allclose(parts.share, whole.share)
 
 
 def test_a_section_without_anything_has_no_share(level):
     raw = replace(section(9, 0.4), counts=None, genes=None, image=None)
-    (found,) = profile(raw, [level]).shares
+    found = profile(raw, level).share
     assert np.isnan(found)
 
 

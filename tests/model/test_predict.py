@@ -12,12 +12,13 @@ from scipy.special import expit
 from spacrd.features._arrays import prepare
 from spacrd.model import Calibration, ModelParts, SpaCRD, profile_section
 from spacrd.model._infer import make_tokens, to_device
+from spacrd.model._level import share_of_two_groups
 
 
 def changed(model: SpaCRD, **settings) -> SpaCRD:
     config = replace(model.config, **settings)
     parts = model.parts
-    if {"network", "jackknife", "calibration"} & set(settings):
+    if {"network", "calibration"} & set(settings):
         torch.manual_seed(1)
         parts = ModelParts.empty(config)
     return SpaCRD(config, parts, [])
@@ -28,16 +29,13 @@ def test_spots_without_anything_have_no_score(model, section):
     odd.image[[4, 9]] = np.nan
     found = model.predict(odd)
     blind = np.isin(np.arange(30), [4, 9])
-    for name in ("likelihood", "logit", "uncertainty", "interval", "latent"):
+    for name in ("likelihood", "logit", "uncertainty", "latent"):
         values = getattr(found, name)
         np.testing.assert_array_equal(np.isnan(values).reshape(30, -1).any(axis=1), blind, err_msg=name)
     assert found.latent.shape == (30, 4)
     assert {found.latent.dtype, found.likelihood.dtype, found.uncertainty.dtype} == {np.dtype(np.float32)}
     np.testing.assert_allclose(found.likelihood, expit(found.logit), rtol=1e-6)
-    np.testing.assert_allclose(found.uncertainty, np.diff(found.interval, axis=1).ravel() / 2, rtol=1e-5)
-    seen = ~blind
-    assert (found.interval[seen, 0] < found.likelihood[seen]).all()
-    assert (found.likelihood[seen] < found.interval[seen, 1]).all()
+    assert ((found.uncertainty[~blind] > 0) & (found.uncertainty[~blind] < 0.5)).all()
 
 
 def test_modality_and_coverage_are_told(model, section):
@@ -55,14 +53,29 @@ def test_the_expected_share_knows_what_is_usual(model, section):
     arrays = prepare(
         part, expression=model.config.expression, image=model.config.image, n_neighbors=6, max_distance_um=None
     )
-    options = {
-        "expression": model.config.expression,
-        "use_image": True,
-        "classifiers": [model.parts.prevalence],
-    }
+    options = {"expression": model.config.expression, "use_image": True, "classifier": model.parts.prevalence}
     informed = profile_section(part, arrays, **options, usual=model.parts.reference.usual)
-    assert model.predict(part).shift.expected_share == informed.shares[0]
-    assert profile_section(part, arrays, **options).shares[0] != informed.shares[0]
+    assert profile_section(part, arrays, **options).share != informed.share
+
+
+def test_the_level_is_the_median_of_three_estimates(model, section):
+    found = model.predict(section)
+    latent = found.latent.astype(float)
+    groups = share_of_two_groups(latent, found.logit)
+    arrays = prepare(
+        section, expression=model.config.expression, image=model.config.image, n_neighbors=6, max_distance_um=None
+    )
+    profile = profile_section(
+        section,
+        arrays,
+        expression=model.config.expression,
+        use_image=True,
+        classifier=model.parts.prevalence,
+        usual=model.parts.reference.usual,
+    )
+    wanted = np.median(np.clip([profile.share, groups, model.config.training_share], 0.02, 0.98))
+    assert found.level.share == pytest.approx(wanted)
+    assert found.level.interval[0] < wanted < found.level.interval[1]
 
 
 def test_the_farthest_neighbour_is_that_of_the_model(model, section):
@@ -72,14 +85,11 @@ def test_the_farthest_neighbour_is_that_of_the_model(model, section):
         near.predict(replace(section, um_per_unit=np.nan))
 
 
-def test_one_model_tells_no_uncertainty(model, section):
-    plain = changed(model, jackknife=0)
-    found = plain.predict(section)
-    assert np.isnan(found.uncertainty).all() and np.isnan(found.interval).all()
-    two = changed(model, jackknife=2).predict(section)
-    assert (two.uncertainty > 0).all()
-    bare = changed(model, calibration=Calibration(), jackknife=0).predict(section)
-    assert np.isnan(bare.shift.expected_share) and np.isfinite(bare.likelihood).all()
+def test_an_uncalibrated_model_knows_no_level(model, section):
+    bare = changed(model, calibration=Calibration(), presence=None).predict(section)
+    assert np.isnan(bare.level.share) and np.isnan(bare.uncertainty).all()
+    assert bare.verdict == "unclear"
+    assert np.isfinite(bare.likelihood).all()
 
 
 def test_precision_and_size_of_blocks_are_checked(model, section):
@@ -125,7 +135,7 @@ def test_what_a_model_is_in_one_line(model):
         image=None,
         members=1,
         calibration=Calibration(),
-        jackknife=0,
+        presence=None,
     )
     bare = SpaCRD(config, model.parts, [], source="lab/model@abc")
     assert repr(bare) == (f"{start}, 5 genes, positive ['cancer'], 1 network, not calibrated, from lab/model@abc")

@@ -122,12 +122,10 @@ def test_stacked_sections_stay_apart():
 def test_parts_are_what_the_config_names(model):
     network = replace(model.config.network, n_genes=0)
     calibration = replace(model.config.calibration, scales=(1.0,) * 2)
-    config = replace(
-        model.config, network=network, members=2, discriminants=("expression",), jackknife=1, calibration=calibration
-    )
+    config = replace(model.config, network=network, members=2, discriminants=("expression",), calibration=calibration)
     parts = ModelParts.empty(config)
-    assert len(parts.voters.networks) == 2 and len(parts.replicates) == 1
+    assert len(parts.voters.networks) == 2
     assert set(parts.voters.networks[0].encoders) == {"image"}
-    assert parts.voters.discriminants[0].factors.shape == parts.replicates[0].voters.discriminants[0].factors.shape
+    assert parts.voters.discriminants[0].factors.shape == (5, 5)
     assert parts.prevalence is not None
-    assert {name.split(".")[0] for name in parts.shapes()} == {"voters", "reference", "prevalence", "replicates"}
+    assert {name.split(".")[0] for name in parts.shapes()} == {"voters", "reference", "prevalence"}

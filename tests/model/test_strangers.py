@@ -96,14 +96,15 @@ LONG = "x" * 2000
         ("seed", -1, "seed"),
         ("seed", 1.0, "seed"),
         ("members", 101, "members"),
-        ("jackknife", 101, "jackknife"),
+        ("presence", {"tumour_above": 1e12, "no_tumour_below": 0.0}, "presence.tumour_above"),
+        ("training_share", 1.5, "training_share"),
         ("n_sections", 0, "n_sections"),
         ("n_sections", 10**9, "n_sections"),
         ("propagation", 1.0, "propagation"),
         ("calibration.slope", 0, "calibration.slope"),
         ("calibration.scales", [1.0, 1.0], "calibration of 2"),
         ("calibration.scales", [0.0], "calibration.scales"),
-        ("calibration.n_sections", 0, "jackknife without a calibration"),
+        ("calibration.n_sections", 0, "verdict without a calibration"),
         ("training", {"a": {"b": 1}}, "training"),
         ("training", {str(i): i for i in range(101)}, "at most 100 items"),
         ("network.surprise", 1, "unknown entries 'network.surprise'.*pip install -U spacrd"),
@@ -127,7 +128,7 @@ def test_every_field_is_held_to_its_type_and_bounds(folder, where, value, messag
 def test_of_many_errors_three_are_told(folder):
     edit(folder, lambda c: c.update(members=101, seed=-1, n_sections=0))
     refused(folder, r"members: .*; .*: .*; .*: [^;]*\.$")
-    edit(folder, lambda c: c.update(n_neighbors=0, jackknife=101))
+    edit(folder, lambda c: c.update(n_neighbors=0, training_share=2.0))
     refused(folder, r": .*; .*: .*; .*: [^;]*; and 2 more\.$")
 
 

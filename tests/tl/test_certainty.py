@@ -6,11 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.special import expit, logit
 
 import spacrd
+from spacrd.model import Level
 from spacrd.model._reference import Shift
-from spacrd.tl._call import call_regions, call_section, verdict
+from spacrd.tl._call import call_regions, call_section
+from spacrd.tl._cut import expected_f1_cut, flips, uncertain_spots
 from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 
@@ -25,44 +26,24 @@ def report(table):
     return table.uns["spacrd"]["spacrd"]["sections"]["section"]
 
 
-def test_a_section_without_tumour_is_told_so(model):
-    target = make_section(9, n=180)
-    healthy = target[target.obs["pathologist"] != POSITIVE].copy()
-    spacrd.tl.score(target, model)
-    with pytest.warns(spacrd.SpacrdWarning, match="lies outside"):
-        spacrd.tl.score(healthy, model)
-    assert report(target)["verdict"] == "tumour"
-    assert report(healthy)["verdict"] == "no tumour"
-    assert report(healthy)["expected_share"] < 0.2 < report(target)["expected_share"]
-    assert (healthy.obs["spacrd_region"] == "cancer").mean() < 0.03
-
-
-def test_uncertainty_is_half_an_interval_that_decides_the_region(model):
+def test_uncertain_spots_are_a_fifth_at_most_and_near_the_cut(model):
     target = make_section(9)
     spacrd.tl.score(target, model)
     likelihood, u = (target.obs[f"spacrd_{name}"].to_numpy(np.float64) for name in ("likelihood", "uncertainty"))
     assert ((u >= 0) & (u <= 0.5)).all()
     assert u.max() > 0
-    threshold = report(target)["threshold"]
-    sure = np.abs(likelihood - threshold) > 0.45
-    assert (target.obs["spacrd_region"][sure] != "uncertain").all() or u[sure].max() > 0.2
+    uncertain = (target.obs["spacrd_region"] == "uncertain").to_numpy()
+    assert 0 < uncertain.mean() <= 0.2
+    distance = np.abs(likelihood - report(target)["threshold"])
+    assert distance[uncertain].mean() < distance[~uncertain].mean()
 
 
-def test_recut_finds_the_same_intervals(model):
+def test_recut_calls_the_same(model):
     target = make_section(9)
     spacrd.tl.score(target, model)
     first = target.obs["spacrd_region"].copy()
     spacrd.tl.threshold(target)
-    assert (target.obs["spacrd_region"] == first).mean() > 0.98
-
-
-def test_stored_uncertainty_gives_its_interval_back():
-    from spacrd._sections import ScoredSection
-
-    centre, error = logit(np.array([0.02, 0.4, 0.5, 0.97])), np.array([0.3, 1.0, 2.0, 0.1])
-    wanted = expit(centre[:, None] + np.array([-1, 1]) * error[:, None])
-    stored = ScoredSection(None, expit(centre), np.diff(wanted, axis=1).ravel() / 2, None, {})
-    np.testing.assert_allclose(stored.interval(), wanted, atol=1e-9)
+    assert target.obs["spacrd_region"].equals(first)
 
 
 def test_an_uncalibrated_model_has_no_uncertainty():
@@ -112,30 +93,56 @@ def test_a_training_section_is_no_stranger(model):
     assert report(target)["depth_ratio"] == 1.0
 
 
-def test_verdicts_follow_likelihoods_and_intervals():
-    low, high = np.full(95, 0.1), np.full(5, 0.9)
-    p = np.concatenate([low, high])
-    assert verdict(p) == "tumour"
-    assert verdict(low) == "no tumour"
-    wide = np.column_stack([p - 0.5, p + 0.1])
-    assert verdict(p, wide) == "unclear"
-    assert verdict(np.array([np.nan] * 50 + [0.9] * 2 + [0.1] * 48)) == "no tumour"
+def likelihoods(n=400, share=0.3, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = np.arange(n) < share * n
+    return truth, 1 / (1 + np.exp(-(rng.normal(size=n) + np.where(truth, 1.5, -1.5))))
 
 
-def test_no_mixture_is_forced_on_a_section_without_tumour():
-    rng = np.random.default_rng(0)
-    p = expit(np.concatenate([rng.normal(-5, 0.3, 200), rng.normal(-2, 0.3, 100)]))
-    none, sure = np.full((300, 2), np.nan), np.full((300, 2), 0.6)
-    assert call_section(p, sure, "gmm").threshold.threshold == 0.2
-    call = call_section(p, none, "gmm")
-    assert call.verdict == "no tumour" and call.threshold.threshold == 0.5
+def test_the_cut_is_near_that_of_the_best_f1():
+    truth, p = likelihoods()
+    cut = expected_f1_cut(p, Level(0.3)).threshold
+    f1 = {t: 2 * (truth & (p >= t)).sum() / (truth.sum() + (p >= t).sum()) for t in (*np.linspace(0.05, 0.95, 50), cut)}
+    assert f1[cut] > max(f1.values()) - 0.03
+
+
+def test_the_cut_follows_the_level_and_stays_within_its_bounds():
+    _, p = likelihoods()
+    called = [(p >= expected_f1_cut(p, Level(share)).threshold).mean() for share in (0.05, 0.3, 0.8)]
+    assert called == sorted(called) and called[0] < called[-1]
+    assert called[0] <= 0.12 and called[-1] >= 0.61  # one standard deviation to either side, in logits
+
+
+def test_flips_count_the_scenarios_that_call_otherwise():
+    _, p = likelihoods()
+    level = Level(0.3)
+    cut = expected_f1_cut(p, level).threshold
+    found = flips(p, level, cut)
+    assert found[np.argmax(p)] == found[np.argmin(p)] == 0
+    assert found[np.argmin(np.abs(p - cut))] > 0.25
+    assert np.isnan(flips(np.append(p, np.nan), level, cut)[-1])
+    assert uncertain_spots(p, level, cut).mean() <= 0.2
+    assert not uncertain_spots(p, Level(0.3, spread=1e-6), cut).any()
+
+
+def test_a_section_without_tumour_has_no_called_spot():
+    _, p = likelihoods()
+    call = call_section(p, Level(0.3), "no tumour", "expected_f1")
+    assert set(call.region) == {"normal"}
     assert "no tumour" in call.threshold.method
-    assert call_section(p, none, 0.3).threshold.threshold == 0.3
+    assert call_section(p, Level(0.3), "no tumour", 0.3).threshold.threshold == 0.3
 
 
-def test_regions_are_uncertain_only_where_the_threshold_lies_inside():
-    p = np.array([0.1, 0.45, 0.55, 0.9, np.nan])
-    interval = np.array([[0.05, 0.2], [0.3, 0.6], [0.52, 0.6], [0.4, 0.95], [np.nan, np.nan]])
-    called = call_regions(p, 0.5, interval)
-    assert list(called[:4]) == ["normal", "uncertain", "cancer", "uncertain"]
-    assert np.isnan(called[4])
+def test_without_a_level_the_mixture_cuts_and_nothing_is_uncertain():
+    _, p = likelihoods()
+    call = call_section(p, Level(), "unclear", "expected_f1")
+    assert call.threshold.method.startswith("gmm")
+    assert set(call.region) == {"normal", "cancer"}
+    assert np.isnan(call_regions(np.array([0.2, np.nan]), 0.5, Level(0.3))[1])
+
+
+@pytest.mark.parametrize("method", ["expected_f1", "gmm", "otsu"])
+def test_every_method_cuts_few_spots(method):
+    for p in (np.empty(0), np.array([0.4]), np.full(30, 0.4), np.array([np.nan, 0.2, 0.9])):
+        found = call_section(p, Level(0.3), "unclear", method)
+        assert 0 < found.threshold.threshold < 1 and len(found.region) == len(p)

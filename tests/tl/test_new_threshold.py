@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import anndata as ad
-import numpy as np
 import pytest
 
 import spacrd
@@ -30,13 +29,6 @@ def test_the_same_cut_calls_and_says_the_same(scored):
     for name in ("one", "two"):
         for entry in ("verdict", "threshold", "threshold_method", "n_scored"):
             assert record["sections"][name][entry] == wanted["sections"][name][entry]
-
-
-def test_what_is_uncertain_stays_so(scored):
-    scored.obs["spacrd_uncertainty"] = np.float32(0.49)
-    spacrd.tl.threshold(scored)
-    assert (scored.obs["spacrd_region"] == "uncertain").mean() > 0.5
-    assert scored.uns["spacrd"]["spacrd"]["sections"]["one"]["verdict"] == "unclear"
 
 
 def test_sections_may_be_told_apart_by_another_column(scored):

@@ -131,7 +131,7 @@ def _threshold(text: str) -> str | float:
 
 
 SCORE_CHANGES: Changes = {
-    "threshold": {"type": _threshold, "metavar": "gmm|NUMBER"},
+    "threshold": {"type": _threshold, "metavar": "expected_f1|gmm|otsu|NUMBER"},
     "key_added": {"metavar": "NAME"},
 }
 

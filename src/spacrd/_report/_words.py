@@ -101,11 +101,13 @@ def threshold_sentence(threshold: float, method: str) -> str:
     if not math.isfinite(threshold):
         return "No threshold was recorded."
     kind, caveat = method.partition("(")[0], caveat_of(method)
-    if kind.startswith("gmm"):
-        way = "two Gaussians fitted to the likelihoods of this section, without labels, cross there"
-        if "held at" in kind:
-            way = "as near as it may lie to where two Gaussians fitted to the likelihoods of this section cross"
-    else:
+    ways = {
+        "expected_f1": "F1 is highest there on average over the possible shares of cancer",
+        "gmm": "two Gaussians fitted to the likelihoods of this section, without labels, cross there",
+        "otsu": "the two sides differ most there",
+    }
+    way = next((text for name, text in ways.items() if kind.startswith(name)), "")
+    if not way:
         way = "given by the user" if kind == "given" else "the middle, for want of a better cut"
     note = f" ({caveat})" if caveat else ""
     return f"A spot is called cancer from a likelihood of {threshold:.2f}: {way}{note}."

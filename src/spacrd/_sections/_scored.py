@@ -38,16 +38,6 @@ class ScoredSection:
         """Likelihood from which a spot is called cancer, NaN if none was set."""
         return float(self.report.get("threshold", np.nan))
 
-    def interval(self) -> np.ndarray:
-        """Return the interval of one standard error around each likelihood, (n_spots, 2)."""
-        from scipy.special import expit, logit
-
-        centre = logit(np.clip(self.likelihood, 1e-6, 1 - 1e-6))
-        # 2 u = expit(l + e) - expit(l - e) = sinh(e) / (cosh(l) + cosh(e)), a quadratic equation in exp(e).
-        width, c = 2 * np.clip(self.uncertainty, 0.0, 0.5 - 1e-9), np.cosh(centre)
-        error = np.log((width * c + np.sqrt((width * c) ** 2 + 1 - width**2)) / (1 - width))
-        return expit(centre[:, None] + np.array([-1.0, 1.0]) * error[:, None])
-
 
 def scored_sections(data: Any, key: str, selection: Selection = ALL) -> list[ScoredSection]:
     """Read the sections of ``data`` that carry the result ``key``.

@@ -11,10 +11,12 @@ from ._infer import to_device as to_device
 from ._io import free_place as free_place
 from ._known import SECTION_HASHES as SECTION_HASHES
 from ._known import section_hash as section_hash
+from ._level import Level
 from ._model import SpaCRD
 from ._parts import ModelParts as ModelParts
-from ._parts import Replicate as Replicate
 from ._prediction import Prediction
+from ._presence import Presence
+from ._presence import presence_statistic as presence_statistic
 from ._prevalence import LinearClassifier as LinearClassifier
 from ._prevalence import PrevalenceClassifier as PrevalenceClassifier
 from ._profile import SectionProfile as SectionProfile
@@ -29,4 +31,4 @@ from ._reference import Shift
 from ._voters import Voters as Voters
 from ._voters import score_voters as score_voters
 
-__all__ = ["RECIPES", "Calibration", "ModelConfig", "Prediction", "Recipe", "Shift", "SpaCRD"]
+__all__ = ["RECIPES", "Calibration", "Level", "ModelConfig", "Prediction", "Presence", "Recipe", "Shift", "SpaCRD"]

@@ -7,10 +7,7 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Interval, MaxLen
-from scipy.special import expit
 
-LEAST_SHARE = 0.02
-"""Smallest expected share of cancer, and one minus the largest: few training sections cannot rule out the rest."""
 LEAST_SPREAD = 1e-6
 """Spread of a vote, in units of its usual one, below which it is the same for all spots of the section."""
 MAX_LOGIT = 8.0
@@ -19,13 +16,12 @@ MAX_LOGIT = 8.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """Turn the votes of a section into logits: votes rank its spots, the expected share of cancer sets their level.
+    """Turn the votes of a section into logits: votes rank its spots, a level sets their mean.
 
     Each vote is centred over the section and scaled to the average spread of the votes there, in units of their usual
     spreads. So votes weigh the same in every section, and a section of one tissue keeps its small differences. Their
-    mean is multiplied with ``slope`` and shifted until the mean likelihood equals the share of cancer that the
-    prevalence classifier expects. Logits are bounded smoothly by :data:`MAX_LOGIT`, as a few training sections cannot
-    support likelihoods of 0 or 1.
+    mean is multiplied with ``slope``. A :class:`spacrd.model.Level` then shifts it. Logits are bounded smoothly by
+    :data:`MAX_LOGIT`, as a few training sections cannot support likelihoods of 0 or 1.
 
     Attributes
     ----------
@@ -41,8 +37,8 @@ class Calibration:
     >>> import numpy as np
     >>> import spacrd
     >>> calibration = spacrd.model.Calibration(slope=2.0, scales=(1.0,), n_sections=3)
-    >>> calibration.apply(np.array([[0.0], [2.0]]), np.ones((2, 1), dtype=bool), share=0.5).round(2)
-    array([-1.96,  1.96])
+    >>> calibration.apply(np.array([[0.0], [2.0]]), np.ones((2, 1), dtype=bool)).round(2)
+    array([-2.,  2.])
     """
 
     slope: Annotated[float, Interval(gt=0, lt=1e6)] = 1.0
@@ -63,18 +59,16 @@ class Calibration:
         """Average the votes (n, h) that count, each centred over the section and scaled; (n,)."""
         return _mean(centre(votes, counted) * self.weights(votes, counted), counted)
 
-    def apply(self, votes: np.ndarray, counted: np.ndarray, share: float) -> np.ndarray:
-        """Compute the logit of each spot of a section from its votes and its expected share of cancer, (n,) float64."""
-        from scipy.optimize import brentq
-
+    def apply(self, votes: np.ndarray, counted: np.ndarray) -> np.ndarray:
+        """Compute the logit of each spot of a section from its votes, (n,) float64, up to a constant if calibrated."""
         if not self.n_sections:
             return _mean(votes, counted)
-        stretched = self.slope * self.contrast(votes, counted)
-        scored = stretched[counted.any(axis=1)]
-        target = 0.5 if np.isnan(share) else min(max(share, LEAST_SHARE), 1 - LEAST_SHARE)
-        bound = 50 + float(np.abs(scored).max(initial=0.0))
-        offset = brentq(lambda b: expit(scored + b).mean() - target, -bound, bound) if len(scored) else 0.0
-        return MAX_LOGIT * np.tanh((stretched + offset) / MAX_LOGIT)
+        return self.slope * self.contrast(votes, counted)
+
+
+def bounded(logit: np.ndarray) -> np.ndarray:
+    """Bound logits smoothly by :data:`MAX_LOGIT`."""
+    return MAX_LOGIT * np.tanh(logit / MAX_LOGIT)
 
 
 def centre(votes: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from ..features import ExpressionContract, ImageContract
 from ..nn import NetworkConfig
 from ._calibration import Calibration
 from ._discriminant import RANK
+from ._presence import Presence
 
 FORMAT_VERSION = 1
 """Version of the model folder; raise it with every change, see ``tests/data/models/README.md``."""
@@ -40,8 +41,10 @@ class ModelConfig:
         Share of a spot's score that comes from its neighbours' scores; 0 for none.
     calibration
         Turns votes into likelihoods.
-    jackknife
-        Groups of training sections that were held out in turn, for the uncertainty of likelihoods.
+    training_share
+        Mean share of cancer among the labelled spots of the training sections.
+    presence
+        Bounds for the verdict; None if there are too few sections to hold out.
     n_sections
         Training sections that a section is compared with.
     training
@@ -71,7 +74,8 @@ class ModelConfig:
     discriminants: Annotated[tuple[Literal["image", "expression"], ...], MaxLen(2)] = ()
     propagation: Annotated[float, Interval(ge=0, lt=1)] = 0.0
     calibration: Calibration = field(default_factory=Calibration)
-    jackknife: Annotated[int, Interval(ge=0, le=100)] = 0
+    training_share: Annotated[float, Interval(ge=0, le=1)] = 0.5
+    presence: Presence | None = None
     n_sections: Annotated[int, Interval(ge=1, le=100_000)] = 1
     training: Annotated[dict[Name, Fact], MaxLen(100)] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
@@ -96,8 +100,8 @@ class ModelConfig:
             raise ValueError(
                 f"It contradicts itself: {self.n_votes} votes, and a calibration of {len(self.calibration.scales)}."
             )
-        if self.jackknife and not self.calibration.n_sections:
-            raise ValueError("It contradicts itself: a jackknife without a calibration.")
+        if self.presence is not None and not self.calibration.n_sections:
+            raise ValueError("It contradicts itself: bounds for a verdict without a calibration.")
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -93,10 +93,9 @@ class Discriminant:
         return features.multiply(self.weights(features.present)[:, None])[:, 0]
 
     def project(self, features: Features) -> np.ndarray:
-        """Project each spot of one section on the factors, in units of their spread, (n, rank) float64."""
-        squares = np.square(self.factors.astype(np.float64)).sum(axis=0)
-        loadings = np.divide(self.factors, squares, out=np.zeros(self.factors.shape), where=squares > 0)
-        return features.multiply(loadings)
+        """Compute the scores of each spot of one section on the principal components, (n, rank) float64."""
+        lengths = np.linalg.norm(self.factors.astype(np.float64), axis=0)
+        return features.multiply(np.divide(self.factors, lengths, out=np.zeros(self.factors.shape), where=lengths > 0))
 
 
 class _Covariance:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from .._checks import check_positive_int, printable
 from .._files import checked_path
 from .._hardware import Hardware
+from .._keys import NO_TUMOUR, UNCLEAR
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
+from ._calibration import bounded
 from ._config import ModelConfig
 from ._infer import Scores, propagated
 from ._io._folder import read_folder, write_folder
 from ._io._weights import weights_id
 from ._known import is_known
+from ._level import Level, share_of_two_groups
 from ._parts import ModelParts
 from ._prediction import Prediction
-from ._profile import profile_section
+from ._profile import SectionProfile, profile_section
 from ._reference import Shift
 from ._voters import score_voters
 
@@ -57,9 +59,8 @@ class SpaCRD:
     ) -> None:
         self.config = config
         self.parts = parts
-        for voters in (parts.voters, *(replicate.voters for replicate in parts.replicates)):
-            for network in voters.networks:
-                network.cpu().eval()
+        for network in parts.voters.networks:
+            network.cpu().eval()
         self.history = history
         self.source = source
 
@@ -132,43 +133,56 @@ class SpaCRD:
         if not available:
             raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
         scores = self._scores(inputs, section.name, batch_size, hardware)
-        mean = scores[0]
-        unscored = ~np.asarray(mean.counted.any(axis=1))
-        classifiers = [replicate.prevalence for replicate in self.parts.replicates]
-        if self.parts.prevalence is not None:
-            classifiers.insert(0, self.parts.prevalence)
+        unscored = ~np.asarray(scores.counted.any(axis=1))
         profile = profile_section(
             section,
             inputs,
             expression=c.expression,
             use_image=c.image is not None,
-            classifiers=classifiers,
+            classifier=self.parts.prevalence,
             usual=self.parts.reference.usual,
         )
-        shares = profile.shares or (float("nan"),)
-        logit = np.where(unscored, np.nan, c.calibration.apply(mean.votes, mean.counted, shares[0]))
-        error = self._standard_error(scores[1:], shares[1:], len(logit))
-        interval: np.ndarray = expit(logit[:, None] + np.array([-1.0, 1.0]) * error[:, None])
+        contrast = np.where(unscored, np.nan, c.calibration.apply(scores.votes, scores.counted))
+        shift = self._shift(section, inputs, profile)
+        verdict = UNCLEAR
+        if c.presence is not None and not shift.strange:
+            verdict = c.presence.judge(profile.presence, profile.share)
+        level, likelihood, uncertainty = Level(), expit(contrast), np.full(len(contrast), np.nan)
+        if c.calibration.n_sections:
+            estimates = [profile.share]
+            if verdict != NO_TUMOUR:
+                estimates += [share_of_two_groups(scores.latent, contrast), c.training_share]
+            level = Level.of(estimates)
+            scenarios = expit(bounded(level.scenarios(contrast)))
+            likelihood = scenarios.mean(axis=1)
+            uncertainty = 0.5 * np.diff(np.quantile(scenarios, [0.1, 0.9], axis=1), axis=0)[0]
         return Prediction(
-            likelihood=expit(logit).astype(np.float32),
-            logit=logit,
-            uncertainty=(0.5 * np.diff(interval, axis=1).ravel()).astype(np.float32),
-            interval=interval,
-            latent=np.where(unscored[:, None], np.float32(np.nan), mean.latent),
+            likelihood=likelihood.astype(np.float32),
+            logit=logit(likelihood),
+            uncertainty=uncertainty.astype(np.float32),
+            level=level,
+            verdict=verdict,
+            latent=np.where(unscored[:, None], np.float32(np.nan), scores.latent),
             modality="+".join(available),
-            shift=Shift(
-                gene_coverage=gene_coverage(section.genes, c.expression) if c.expression else float("nan"),
-                expected_share=shares[0],
-                **self.parts.reference.compare(profile),
-            ),
+            shift=shift,
             in_training=is_known(profile, c.training),
         )
 
-    def _scores(self, inputs: NetworkInputs, name: str, batch_size: int, hardware: Hardware) -> list[Scores]:
-        """Score with the voters, and with those of the replicates if there are at least two."""
-        replicates = self.parts.replicates if len(self.parts.replicates) > 1 else ()
-        plain = score_voters(
-            [self.parts.voters, *(replicate.voters for replicate in replicates)],
+    def _shift(self, section: SectionArrays, inputs: NetworkInputs, profile: SectionProfile) -> Shift:
+        """Compare a section with the training sections."""
+        facts = self.parts.reference.compare(profile)
+        c = self.config
+        if c.expression is not None:
+            facts["gene_coverage"] = gene_coverage(section.genes, c.expression)
+            if "expression" in c.discriminants:
+                found = self.parts.voters.discriminants[c.discriminants.index("expression")]
+                facts["decision_coverage"] = found.coverage(inputs.features["expression"].present)
+        return Shift(**facts)
+
+    def _scores(self, inputs: NetworkInputs, name: str, batch_size: int, hardware: Hardware) -> Scores:
+        """Score with the voters, and propagate."""
+        (plain,) = score_voters(
+            [self.parts.voters],
             inputs,
             self.config.discriminants,
             batch_size=batch_size,
@@ -176,26 +190,13 @@ class SpaCRD:
             precision=hardware.precision,
             description=f"score {name}",
         )
-        scores = [propagated(one, inputs, self.config.propagation) for one in plain]
-        if not all(np.isfinite(one.votes[one.counted]).all() for one in scores):
+        scores = propagated(plain, inputs, self.config.propagation)
+        if not np.isfinite(scores.votes[scores.counted]).all():
             raise ValueError(
                 f"Section {name!r}: the model gives scores that are no numbers. Its weights are absurd, or the values "
                 "it reads are."
             )
         return scores
-
-    def _standard_error(self, scores: Sequence[Scores], shares: Sequence[float], n: int) -> np.ndarray:
-        """Compute the standard error of each logit by the jackknife over groups of training sections, (n,).
-
-        NaN without replicates. Jackknife: Quenouille (1956), Tukey (1958).
-        """
-        if not scores:
-            return np.full(n, np.nan)
-        logits = [
-            self.config.calibration.apply(one.votes, one.counted, share)
-            for one, share in zip(scores, shares, strict=True)
-        ]
-        return np.sqrt((len(scores) - 1) * np.var(logits, axis=0))
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write ``config.json``, ``model.safetensors``, ``history.json`` and a model card ``README.md``.

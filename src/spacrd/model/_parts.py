@@ -21,14 +21,6 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Replicate:
-    """Hold voters and prevalence classifier of a fit without one group of training sections."""
-
-    voters: Voters
-    prevalence: PrevalenceClassifier
-
-
-@dataclass(frozen=True)
 class ModelParts:
     """Hold networks and arrays of a model.
 
@@ -40,14 +32,11 @@ class ModelParts:
         Means of the training sections, to compare a section with.
     prevalence
         Classifier that estimates the share of cancer; None if the model is not calibrated.
-    replicates
-        Fits that each lack one group of training sections.
     """
 
     voters: Voters
     reference: Reference
     prevalence: PrevalenceClassifier | None = None
-    replicates: tuple[Replicate, ...] = ()
 
     @classmethod
     def empty(cls, config: ModelConfig) -> ModelParts:
@@ -56,15 +45,11 @@ class ModelParts:
         prevalence = PrevalenceClassifier.zero(widths["expression"], widths["image"])
         discriminants = tuple(Discriminant.empty(widths[name]) for name in config.discriminants)
 
-        def voters(members: int) -> Voters:
-            networks = [SpaCRDNetwork(config.network) for _ in range(members)] if config.network else []
-            return Voters(tuple(networks), discriminants)
-
+        networks = [SpaCRDNetwork(config.network) for _ in range(config.members)] if config.network else []
         return cls(
-            voters=voters(config.members),
+            voters=Voters(tuple(networks), discriminants),
             reference=Reference.empty(config.n_sections, widths["expression"], widths["image"]),
             prevalence=prevalence if config.calibration.n_sections else None,
-            replicates=tuple(Replicate(voters(1), prevalence) for _ in range(config.jackknife)),
         )
 
     def tensors(self) -> dict[str, Tensor]:

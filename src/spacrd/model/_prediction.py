@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._level import Level
 from ._reference import Shift
 
 
@@ -20,9 +21,12 @@ class Prediction:
     logit
         Logit of the likelihood, (n,) float64.
     uncertainty
-        Half the width of ``interval``, (n,) float32; NaN for a model without calibration.
-    interval
-        Interval of one standard error around the likelihood, (n, 2) float64.
+        Half the width of an interval of 80 % for the likelihood over the possible shares of cancer, (n,) float32; NaN
+        for a model without calibration.
+    level
+        What is known of the share of cancer in the section.
+    verdict
+        Whether the section holds a tumour: ``"tumour"``, ``"no tumour"`` or ``"unclear"``.
     latent
         Mean of the latent code, (n, latent) float32.
     modality
@@ -56,7 +60,8 @@ class Prediction:
     likelihood: np.ndarray
     logit: np.ndarray
     uncertainty: np.ndarray
-    interval: np.ndarray
+    level: Level
+    verdict: str
     latent: np.ndarray
     modality: str
     shift: Shift

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,7 @@ from ..features import (
     blocks,
     match_genes,
 )
+from ._presence import presence_statistic
 from ._prevalence import PrevalenceClassifier
 
 
@@ -35,9 +35,11 @@ class SectionProfile:
         Sum of the counts of each spot; empty without counts.
     log_depth
         Median log10 counts of a spot; NaN without counts.
-    shares
-        Share of cancer that each classifier estimates, from expression if there are counts, else from the image, else
-        NaN.
+    share
+        Share of cancer that the prevalence classifier estimates, from expression if there are counts, else from the
+        image, else NaN.
+    presence
+        See :func:`presence_statistic`, of the same classifier; NaN without.
     """
 
     expression_mean: np.ndarray | None
@@ -46,7 +48,8 @@ class SectionProfile:
     n_image_spots: int
     depths: np.ndarray
     log_depth: float
-    shares: tuple[float, ...]
+    share: float
+    presence: float
 
 
 def profile_section(
@@ -55,19 +58,17 @@ def profile_section(
     *,
     expression: ExpressionContract | None,
     use_image: bool,
-    classifiers: Sequence[PrevalenceClassifier] = (),
+    classifier: PrevalenceClassifier | None = None,
     usual: np.ndarray | None = None,
 ) -> SectionProfile:
-    """Summarise a section as far as a model reads it, and estimate its share of cancer by each of the classifiers.
+    """Summarise a section as far as a model reads it, and estimate its share of cancer by a classifier.
 
     ``usual`` is the mean log composition of the training sections, (n_genes,); None if the section is one of them.
     """
-    shares = np.full(len(classifiers), np.nan)
+    logits = np.empty(0)
     image_mean, n_image_spots = None, 0
     if use_image and section.image is not None:
-        image_mean, n_image_spots, image_shares = _read_image(section, classifiers)
-        if n_image_spots:
-            shares = image_shares
+        image_mean, n_image_spots, logits = _read_image(section, classifier)
     depths, log_depth = np.empty(0), float("nan")
     expression_mean = present = None
     if expression is not None and section.counts is not None and section.genes is not None:
@@ -77,24 +78,33 @@ def profile_section(
         if (depths > 0).any():
             log_depth = float(np.median(np.log10(depths[depths > 0])))
             composition = Composition(section, expression, usual)
-            expression_mean, shares = _read_counts(section, inputs, composition, present, classifiers)
+            expression_mean, logits = _read_counts(section, inputs, composition, present, classifier)
+    share = float(expit(logits).mean()) if len(logits) else float("nan")
     return SectionProfile(
-        expression_mean, present, image_mean, n_image_spots, depths, log_depth, tuple(map(float, shares))
+        expression_mean,
+        present,
+        image_mean,
+        n_image_spots,
+        depths,
+        log_depth,
+        share=share,
+        presence=presence_statistic(logits),
     )
 
 
 def _read_image(
-    section: SectionArrays, classifiers: Sequence[PrevalenceClassifier]
+    section: SectionArrays, classifier: PrevalenceClassifier | None
 ) -> tuple[np.ndarray | None, int, np.ndarray]:
-    """Compute the mean embedding, the number of spots that have one, and the shares of cancer."""
-    total, n_cancer, n_spots = np.zeros(section.image.shape[1]), np.zeros(len(classifiers)), 0
+    """Compute the mean embedding, the number of spots that have one, and their logits by the classifier."""
+    total, n_spots, logits = np.zeros(section.image.shape[1]), 0, [np.empty(0)]
     for rows in blocks(section.image.shape[0]):
         values = section.image[rows]
         values = values[np.isfinite(values).all(axis=1)]
         total += values.sum(axis=0, dtype=np.float64)
-        n_cancer += [expit(classifier.image.logits(values)).sum() for classifier in classifiers]
         n_spots += len(values)
-    return (total / n_spots if n_spots else None), n_spots, n_cancer / max(1, n_spots)
+        if classifier is not None:
+            logits.append(classifier.image.logits(values))
+    return (total / n_spots if n_spots else None), n_spots, np.concatenate(logits)
 
 
 def _read_counts(
@@ -102,16 +112,17 @@ def _read_counts(
     inputs: NetworkInputs,
     composition: Composition,
     present: np.ndarray,
-    classifiers: Sequence[PrevalenceClassifier],
+    classifier: PrevalenceClassifier | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the mean log composition and the shares of cancer."""
-    total, n_cancer, n_spots = np.zeros(composition.width), np.zeros(len(classifiers)), 0
+    """Compute the mean log composition, and the logits of the neighbourhoods by the classifier."""
+    total, n_spots, logits = np.zeros(composition.width), 0, [np.empty(0)]
     for block in inputs.read_blocks(section.counts):
         counts = section.counts if block.rows is None else section.counts[block.rows]
         for rows in blocks(len(block.centres), block_sizes.neighbourhoods):
             values, depth = composition.rows(counts, block.index[rows], block.mask[rows])
             values = values[depth > 0]
             total += np.asarray(values.sum(axis=0)).ravel()
-            n_cancer += [expit(classifier.expression.logits(values, present)).sum() for classifier in classifiers]
             n_spots += values.shape[0]
-    return total / max(1, n_spots), n_cancer / max(1, n_spots)
+            if classifier is not None:
+                logits.append(classifier.expression.logits(values, present))
+    return total / max(1, n_spots), np.concatenate(logits)

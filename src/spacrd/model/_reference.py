@@ -12,6 +12,8 @@ from ._profile import SectionProfile
 UNUSUAL_DISTANCE = 1.0
 """Relative distance above which a warning is given: the section is farther from every training section than these are
 from each other. Of sections like n training sections, one in n + 1 is by chance."""
+MIN_COVERAGE = 0.5
+"""Share of the decision's variance below which a verdict means little."""
 UNUSUAL_DEPTH = 3.0
 """Ratio of depths, to every training section, above which a warning is given."""
 
@@ -29,8 +31,8 @@ class Shift:
     expression_distance, image_distance
         Distance of mean composition, and of mean patch embedding, to the nearest training section, divided by the
         largest such distance among the training sections. NaN without the modality or with one training section.
-    expected_share
-        Expected share of cancer among the spots, which is the mean of the likelihoods. NaN without a calibration.
+    decision_coverage
+        Share of the variance of the discriminant of expression that the section's genes keep; NaN without one.
 
     Examples
     --------
@@ -44,7 +46,12 @@ class Shift:
     depth_ratio: float = float("nan")
     expression_distance: float = float("nan")
     image_distance: float = float("nan")
-    expected_share: float = float("nan")
+    decision_coverage: float = float("nan")
+
+    @property
+    def strange(self) -> bool:
+        """Tell whether a verdict would mean little: something is unusual, or half of the decision is lost."""
+        return bool(self.complaints()) or self.decision_coverage < MIN_COVERAGE
 
     def to_dict(self) -> dict[str, float]:
         """Convert to plain numbers, for ``.uns``."""

@@ -1,35 +1,17 @@
-"""Call the regions of the spots of a section, and judge whether it holds a tumour."""
+"""Call the regions of the spots of a section."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .._keys import CANCER, NO_TUMOUR, NORMAL, TUMOUR, UNCERTAIN, UNCLEAR
-from ._mixture import Threshold, find_threshold
-
-FEW = 0.01
-"""Share of the spots of a section that make a tumour; at least :data:`LEAST` spots."""
-LEAST = 3
-
-
-def verdict(likelihood: np.ndarray, interval: np.ndarray | None = None) -> str:
-    """Judge whether a section holds a tumour at all, without labels.
-
-    ``"tumour"`` if at least one spot in a hundred, and three spots, have a likelihood of 0.5 or more with the lower end
-    of their interval of one standard error (n, 2); ``"no tumour"`` if fewer have it at all; else ``"unclear"``. Spots
-    without a likelihood are left out; those without an interval count with their likelihood.
-    """
-    scored = np.isfinite(likelihood)
-    likelihood = likelihood[scored]
-    lower = likelihood if interval is None else interval[scored, 0]
-    lower = np.where(np.isfinite(lower), lower, likelihood)
-    enough = max(LEAST, FEW * len(likelihood))
-    if (lower >= 0.5).sum() >= enough:
-        return TUMOUR
-    return NO_TUMOUR if (likelihood >= 0.5).sum() < enough else UNCLEAR
+from .._keys import CANCER, NO_TUMOUR, NORMAL, UNCERTAIN
+from ..model import Level
+from ._cut import expected_f1_cut, uncertain_spots
+from ._mixture import Threshold, check_method, mixture_cut, otsu_cut
 
 
 @dataclass(frozen=True)
@@ -39,7 +21,7 @@ class Call:
     Attributes
     ----------
     verdict
-        Result of :func:`verdict`.
+        Whether the section holds a tumour: ``"tumour"``, ``"no tumour"`` or ``"unclear"``.
     threshold
         Likelihood from which a spot is called cancer.
     region
@@ -62,28 +44,42 @@ class Call:
         }
 
 
-def call_section(likelihood: np.ndarray, interval: np.ndarray, method: str | float, *, calibrated: bool = True) -> Call:
-    """Judge a section and call its spots.
+def call_section(likelihood: np.ndarray, level: Level, verdict: str, method: str | float) -> Call:
+    """Call the spots of a section of which the model knows the level and the verdict."""
+    threshold = find_threshold(likelihood, method, level)
+    if verdict == NO_TUMOUR and isinstance(method, str):
+        threshold = Threshold(1.0, f"1 (no tumour, so nothing is called; was {threshold.method})")
+    return Call(verdict, threshold, call_regions(likelihood, threshold.threshold, level))
 
-    Where there is no tumour, a mixture is not forced to find one. A model that is not calibrated cannot tell whether
-    there is one: the verdict is then ``"unclear"``.
+
+def recorded_level(report: Mapping[str, Any]) -> Level:
+    """Read the level of a scored section from its record; unknown if none was recorded."""
+    return Level(float(report.get("level", np.nan)), float(report.get("level_spread", np.nan)))
+
+
+def find_threshold(likelihood: np.ndarray, method: str | float, level: Level) -> Threshold:
+    """Find a threshold by the name of a method, or return the given number.
+
+    Without a level, the mixture takes the place of ``"expected_f1"``.
     """
-    judged = verdict(likelihood, interval) if calibrated else UNCLEAR
-    threshold = find_threshold(likelihood, method)
-    if judged == NO_TUMOUR and threshold.method.startswith("gmm"):
-        method_used = f"0.5 (no tumour, so nothing to cut; was {threshold.method})"
-        threshold = replace(threshold, threshold=0.5, method=method_used)
-    return Call(judged, threshold, call_regions(likelihood, threshold.threshold, interval))
+    check_method(method)
+    if not isinstance(method, str):
+        return Threshold(float(method), "given")
+    if method == "otsu":
+        return otsu_cut(likelihood)
+    if method == "expected_f1" and np.isfinite(level.share):
+        return expected_f1_cut(likelihood, level)
+    return mixture_cut(likelihood)
 
 
-def call_regions(likelihood: np.ndarray, threshold: float, interval: np.ndarray | None = None) -> np.ndarray:
+def call_regions(likelihood: np.ndarray, threshold: float, level: Level | None = None) -> np.ndarray:
     """Call the region of each spot, object (n,).
 
-    ``"cancer"`` from the threshold on and ``"normal"`` below; ``"uncertain"`` where the interval of one standard error
-    contains the threshold; NaN without a likelihood.
+    ``"cancer"`` from the threshold on and ``"normal"`` below; ``"uncertain"`` where the call would be another for many
+    of the possible shares of cancer; NaN without a likelihood.
     """
     called = np.where(likelihood >= threshold, CANCER, NORMAL).astype(object)
-    if interval is not None:
-        called[(interval[:, 0] < threshold) & (interval[:, 1] > threshold)] = UNCERTAIN
+    if level is not None and np.isfinite(level.share) and threshold < 1:
+        called[uncertain_spots(likelihood, level, threshold)] = UNCERTAIN
     called[~np.isfinite(likelihood)] = np.nan
     return called

@@ -34,7 +34,7 @@ from ._cv import (
 )
 from ._fit import fit
 from ._labels import ClassLabels
-from ._mixture import find_threshold
+from ._mixture import check_method
 from ._read import read_training
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def cross_validate(
     layer: str | None = None,
     library_key: str | None = None,
     table_key: str = "table",
-    threshold: Literal["gmm"] | float = "gmm",
+    threshold: Literal["expected_f1", "gmm", "otsu"] | float = "expected_f1",
     **fit_kwargs: Any,
 ) -> CrossValidation:
     """Score every section with a model that was fitted without it and the other sections of its group.
@@ -171,7 +171,7 @@ def cross_validate(
     ignored = ignore_values(ignore, labels.positive)
     if modality is not None:
         check_choice(modality, ("image", "expression"), "modality")
-    find_threshold(np.empty(0), threshold)
+    check_method(threshold)
     seeds = _seeds(seeds)
     settings = _fold_settings(fit_kwargs, labels, threshold)
     training = read_training(

@@ -1,4 +1,4 @@
-"""Find a threshold of likelihoods without labels (paper 2.3)."""
+"""Find a threshold of likelihoods without labels: by a mixture (paper 2.3) or by Otsu."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+METHODS = ("expected_f1", "gmm", "otsu")
+"""Names of the methods."""
 MIN_SPOTS = 20
 """Fewest scored spots for a mixture."""
-BOUNDS = (0.2, 0.8)
-"""Lowest and highest threshold of a mixture, which splits likelihoods whatever they mean."""
 MAX_SPOTS = 20_000
 """Most order statistics, evenly spaced, that a mixture is fitted on."""
 
@@ -54,7 +54,7 @@ def mixture_cut(likelihood: np.ndarray) -> Threshold:
 
     Logits of classifiers are closer to Gaussian than likelihoods, and not bounded. If one Gaussian fits as well (by
     BIC), the threshold is 0.5. If the densities do not cross between the means, the threshold is half way between
-    them. It is clipped to :data:`BOUNDS`, as two groups of normal spots can make a mixture too. NaN are left out.
+    them. NaN are left out.
     """
     from sklearn.mixture import GaussianMixture
 
@@ -83,21 +83,27 @@ def mixture_cut(likelihood: np.ndarray) -> Threshold:
     crossing = _crossing(means, sds, weights)
     method = "gmm" if crossing is not None else "gmm midpoint (the densities do not cross between the means)"
     cut = float(means.mean()) if crossing is None else crossing
-    threshold = float(1 / (1 + np.exp(-cut)))
-    clipped = float(np.clip(threshold, *BOUNDS))
-    if clipped != threshold:
-        method += f", held at {clipped} (the mixture cuts at {threshold:.2g})"
-    return Threshold(clipped, method, means, sds, weights)
+    return Threshold(float(1 / (1 + np.exp(-cut))), method, means, sds, weights)
 
 
-def find_threshold(likelihood: np.ndarray, method: str | float) -> Threshold:
-    """Find a threshold by the name of a method, or return the given number."""
+def otsu_cut(likelihood: np.ndarray) -> Threshold:
+    """Cut the logits where the variance between the two sides is largest (Otsu 1979)."""
+    from skimage.filters import threshold_otsu
+
+    scored = np.asarray(likelihood, dtype=np.float64)
+    scored = np.clip(scored[np.isfinite(scored)], 1e-6, 1 - 1e-6)
+    logit = np.log(scored / (1 - scored))
+    if len(logit) < MIN_SPOTS or np.ptp(logit) < 1e-6:
+        return Threshold(0.5, "0.5 (too few scored spots, or all likelihoods are equal)")
+    return Threshold(float(1 / (1 + np.exp(-threshold_otsu(logit)))), "otsu")
+
+
+def check_method(method: str | float) -> None:
+    """Raise TypeError or ValueError unless ``method`` is the name of one or a likelihood."""
     if isinstance(method, bool) or not isinstance(method, str | int | float):
-        raise TypeError(f"The threshold must be 'gmm' or a number between 0 and 1, got {method!r}.")
+        raise TypeError(f"The threshold must be one of {METHODS} or a number between 0 and 1, got {method!r}.")
     if isinstance(method, str):
-        if method != "gmm":
-            raise ValueError(f"threshold={method!r} is not known. Use 'gmm' or a number between 0 and 1.")
-        return mixture_cut(likelihood)
-    if not 0 < method < 1:
+        if method not in METHODS:
+            raise ValueError(f"threshold={method!r} is not known. Use one of {METHODS} or a number between 0 and 1.")
+    elif not 0 < method < 1:
         raise ValueError(f"threshold={method} is no likelihood: it must lie between 0 and 1.")
-    return Threshold(float(method), "given")

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from .._checks import check_choice, check_positive_int, warn
 from .._hardware import PRECISIONS
 from ..features import SectionArrays
 from ..model import Prediction, SpaCRD
 from ._call import Call, call_section
 from ._match import check_match
-from ._mixture import find_threshold
+from ._mixture import check_method
 
 
 @dataclass(frozen=True)
 class ScoreOptions:
     """Hold the checked options of :func:`spacrd.tl.score`; make them with :meth:`resolve`."""
 
-    threshold: str | float = "gmm"
+    threshold: str | float = "expected_f1"
     on_mismatch: str = "error"
     batch_size: int = 4096
     device: str | None = None
@@ -33,7 +31,7 @@ class ScoreOptions:
         check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
         check_positive_int(batch_size, "batch_size")
         check_choice(precision, PRECISIONS, "precision")
-        find_threshold(np.empty(0), threshold)
+        check_method(threshold)
         return cls(threshold, on_mismatch, batch_size, device, precision)
 
 
@@ -43,8 +41,7 @@ def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) 
     prediction = model.predict(
         section, batch_size=options.batch_size, device=options.device, precision=options.precision
     )
-    calibrated = model.config.calibration.n_sections > 0
-    call = call_section(prediction.likelihood, prediction.interval, options.threshold, calibrated=calibrated)
+    call = call_section(prediction.likelihood, prediction.level, prediction.verdict, options.threshold)
     if prediction.in_training:
         warn(
             f"Section {section.name!r} is one that the model was fitted on: its likelihoods say nothing of how "

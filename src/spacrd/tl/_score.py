@@ -39,7 +39,7 @@ def score(
     table_key: str = "table",
     library_key: str | None = None,
     layer: str | None = None,
-    threshold: Literal["gmm"] | float = "gmm",
+    threshold: Literal["expected_f1", "gmm", "otsu"] | float = "expected_f1",
     on_mismatch: Literal["error", "warn"] = "error",
     batch_size: int = 4096,
     device: str | None = None,
@@ -67,7 +67,9 @@ def score(
     layer
         Layer of raw counts; ``.X`` if None.
     threshold
-        ``"gmm"``: per section, where two Gaussians of the logits cross, without labels; or a likelihood.
+        How to cut each section, without labels. ``"expected_f1"``: where F1 is highest on average over the possible
+        shares of cancer; ``"gmm"``: where two Gaussians of the logits cross (paper 2.3); ``"otsu"``; or a likelihood. A
+        model of one training section knows no share and cuts by ``"gmm"``.
     on_mismatch
         What to do if the embedding was made by another encoder, or at another patch size, than the model's. Another
         width is always an error.
@@ -86,13 +88,15 @@ def score(
     The copy if ``copy``, else None. Written, when all objects are scored:
 
     - ``.obs["spacrd_likelihood"]``: float32 probability; NaN where a spot has no modality.
-    - ``.obs["spacrd_uncertainty"]``: float32, 0 to 0.5: half the width of an interval of one standard error around the
-      likelihood, by the jackknife over training sections; NaN without a calibration.
-    - ``.obs["spacrd_region"]``: category ``normal``, ``cancer``, or ``uncertain`` where that interval contains the
-      threshold; NaN where there is no likelihood.
-    - ``.obsm["X_spacrd"]``: float32 (n_obs, 64), latent means of the model's first network.
+    - ``.obs["spacrd_uncertainty"]``: float32, 0 to 0.5: half the width of an interval of 80 % for the likelihood over
+      the possible shares of cancer; NaN without a calibration.
+    - ``.obs["spacrd_region"]``: category ``normal``, ``cancer``, or ``uncertain`` where the call would be another for a
+      quarter of the possible shares, for at most 20 % of a section; NaN where there is no likelihood.
+    - ``.obsm["X_spacrd"]``: float32 (n_obs, d): scores of the neighbourhood on the principal components of the training
+      sections, at most 64 for each modality, or latent means of the first network.
     - ``.uns["spacrd"]["spacrd"]``: model, and for each section threshold, mixture, modality, the verdict ``tumour``,
-      ``no tumour`` or ``unclear``, and the distance to the training sections, with a warning if it is large.
+      ``no tumour`` or ``unclear``, the expected share of cancer with an interval of 80 %, and the distance to the
+      training sections, with a warning if it is large.
 
     Raises
     ------
@@ -167,6 +171,11 @@ def _report(prediction: Prediction, call: Call) -> dict[str, Any]:
         "n_scored": int(np.isfinite(prediction.likelihood).sum()),
         "modality": prediction.modality,
         "in_training": prediction.in_training,
+        "level": prediction.level.share,
+        "level_spread": prediction.level.spread,
+        "expected_share": float(np.nanmean(prediction.likelihood)) if np.isfinite(prediction.level.share) else np.nan,
+        "share_low": prediction.level.interval[0],
+        "share_high": prediction.level.interval[1],
         **prediction.shift.to_dict(),
     }
 

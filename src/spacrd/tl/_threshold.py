@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._keys import Keys
+from .._keys import UNCLEAR, Keys
 from .._sections import Scores, Selection, get_table, result_record, scored_sections, write_scores
-from ._call import call_section
-from ._mixture import find_threshold
+from ._call import call_section, recorded_level
+from ._mixture import check_method
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -20,7 +20,7 @@ def threshold(
     data: AnnData | SpatialData,
     *,
     key: str = Keys.DEFAULT,
-    method: Literal["gmm"] | float = "gmm",
+    method: Literal["expected_f1", "gmm", "otsu"] | float = "expected_f1",
     library_key: str | None = None,
     table_key: str = "table",
     copy: bool = False,
@@ -34,7 +34,7 @@ def threshold(
     key
         ``key_added`` of the scoring.
     method
-        ``"gmm"``: per section, where two Gaussians of the logits cross; or a likelihood between 0 and 1.
+        As ``threshold`` of :func:`spacrd.tl.score`.
     library_key
         ``.obs`` column of section names; the one used for scoring if None.
     table_key
@@ -67,13 +67,14 @@ def threshold(
     >>> report["threshold"], report["threshold_method"]
     (0.7, 'given')
     """
-    find_threshold(np.empty(0), method)
+    check_method(method)
     table = get_table(data, table_key)
     region = np.full(table.n_obs, np.nan, dtype=object)
     sections: dict[str, Any] = {}
-    calibrated = int(result_record(table, key).get("calibrated_on", 1)) > 0
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
-        call = call_section(scored.likelihood, scored.interval(), method, calibrated=calibrated)
+        call = call_section(
+            scored.likelihood, recorded_level(scored.report), str(scored.report.get("verdict", UNCLEAR)), method
+        )
         region[scored.section.rows] = call.region
         sections[Keys.section(scored.section.name)] = {**scored.report, **call.record()}
     record = dict(result_record(table, key))

@@ -20,7 +20,7 @@ from .._sections import (
     split_sections,
     write_scores,
 )
-from ._call import call_regions
+from ._call import call_regions, recorded_level
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -109,7 +109,7 @@ def to_cells(
                 "another section, or cells left out since?"
             )
         likelihood[section.rows], uncertainty[section.rows] = cells.likelihood, cells.uncertainty
-        region[section.rows] = call_regions(cells.likelihood, cells.threshold, cells.interval())
+        region[section.rows] = call_regions(cells.likelihood, cells.threshold, recorded_level(cells.report))
         reports[Keys.section(section.name)] = {**scored.report, "n_scored": n_scored, "carried_from": "pseudospots"}
     return write_scores(
         data,

@@ -9,8 +9,9 @@ import numpy as np
 
 from .._checks import warn
 from ..features import NetworkInputs
-from ..model import Calibration, Replicate, Voters, centre, propagated, score_voters
-from ._prevalence import fit_prevalence
+from ..model import Calibration, Presence, Voters, centre, propagated, score_voters
+from ._presence import held_out_presence
+from ._prevalence import LabelledSpots, fit_prevalence
 from ._training_set import TrainingSet
 from ._voters import Run, fit_voters
 
@@ -46,12 +47,12 @@ class Calibrated:
     ----------
     calibration
         Turns votes into logits; the identity if there is nothing to calibrate on.
-    replicates
-        Fits of the folds, for the uncertainty of likelihoods; none without calibration.
+    presence
+        Bounds for the verdict; None if too few sections could be held out.
     """
 
     calibration: Calibration
-    replicates: tuple[Replicate, ...] = ()
+    presence: Presence | None = None
 
 
 def make_folds(inputs: Sequence[NetworkInputs]) -> list[np.ndarray]:
@@ -66,19 +67,20 @@ def make_folds(inputs: Sequence[NetworkInputs]) -> list[np.ndarray]:
     return usable
 
 
-def calibrate(data: TrainingSet, run: Run) -> Calibrated:
+def calibrate(data: TrainingSet, run: Run, spots: Sequence[LabelledSpots]) -> Calibrated:
     """Fit a logistic curve from out-of-fold votes to labels (Platt scaling), with equal weight for all sections.
 
     Each held-out section is scored by a fit on the others with the model's recipe, as a new section would be. With one
-    training section the logits are not calibrated, with a warning.
+    training section the logits are not calibrated, with a warning. The held-out sections also give the bounds for the
+    verdict, see :class:`spacrd.model.Presence`.
     """
     held_out: list[HeldOutVotes] = []
-    replicates: list[Replicate] = []
+    presence: list[tuple[float, float]] = []
     for number, group in enumerate(folds := make_folds(data.inputs)):
         rest = data.without(group)
         voters, _ = fit_voters(rest, run.without(number), label=f"calibrate {number + 1}/{len(folds)} ")
-        prevalence = fit_prevalence(rest.sections, rest.inputs, data.expression, data.image)
-        replicates.append(Replicate(voters, prevalence))
+        prevalence = fit_prevalence([x for i, x in enumerate(spots) if i not in group], *data.widths)
+        presence += [held_out_presence(data.sections[i], prevalence, data, run.n_neighbors) for i in group]
         held_out += [_score(voters, data.inputs[i], run) for i in group]
     held_out = [votes for votes in held_out if len(votes.target)]
     if not any(0 < votes.target.mean() < 1 for votes in held_out):
@@ -88,7 +90,8 @@ def calibrate(data: TrainingSet, run: Run) -> Calibrated:
         )
         return Calibrated(Calibration())
     calibration = _curve(held_out)
-    return Calibrated(calibration, tuple(replicates) if calibration.n_sections else ())
+    without, small = zip(*presence, strict=True)
+    return Calibrated(calibration, Presence.of(without, small) if calibration.n_sections else None)
 
 
 def _score(voters: Voters, inputs: NetworkInputs, run: Run) -> HeldOutVotes:

@@ -14,7 +14,7 @@ RIDGE = {"expression": 0.003, "image": 0.01}
 """Share of the total variance that is added to that of every feature."""
 MAX_SPOTS = 5_000
 """Most labelled spots of a class that are read of a section, evenly spaced."""
-ITERATIONS = 8
+ITERATIONS = 5
 """Subspace iterations for the leading factors."""
 OVERSAMPLING = 16
 

@@ -110,17 +110,19 @@ def fit_sections(
         n_sections=len(sections),
     )
     config = ModelConfig.from_dict(config.to_dict())  # raises before the work if it could not be saved
-    run = Run(network, discriminants, recipe, 1000 * settings.seed, hardware)
+    run = Run(network, discriminants, recipe, 1000 * settings.seed, settings.n_neighbors, hardware)
     voters, history = fit_voters(data, run, callbacks=callbacks)
-    calibrated = calibrate(data, run) if recipe.calibrated else Calibrated(Calibration())
+    spots = data.labelled_spots() if recipe.calibrated else []
+    calibrated = calibrate(data, run, spots) if recipe.calibrated else Calibrated(Calibration())
     prevalence = None
     if calibrated.calibration.n_sections:
-        prevalence = fit_prevalence(data.sections, data.inputs, data.expression, data.image)
+        prevalence = fit_prevalence(spots, *data.widths)
     profiles = [
         profile_section(section, inputs, expression=data.expression, use_image=data.image is not None)
         for section, inputs in zip(data.sections, data.inputs, strict=True)
     ]
     _warn_of_duplicates(sections, profiles)
+    labelled = [section.target[np.isfinite(section.target)] for section in sections]
     widths = config.widths
     images = [section.image for section in sections]
     reference = Reference.of(profiles, images, widths["expression"], widths["image"])
@@ -128,10 +130,11 @@ def fit_sections(
         config,
         propagation=recipe.propagation,
         calibration=calibrated.calibration,
-        jackknife=len(calibrated.replicates),
+        presence=calibrated.presence,
+        training_share=float(np.mean([target.mean() for target in labelled if len(target)])),
         training=_training_facts(data, profiles),
     )
-    return SpaCRD(config, ModelParts(voters, reference, prevalence, calibrated.replicates), history)
+    return SpaCRD(config, ModelParts(voters, reference, prevalence), history)
 
 
 def prepare_training(sections: Sequence[SectionArrays], settings: FitSettings) -> TrainingSet:

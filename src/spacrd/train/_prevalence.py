@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,27 +12,53 @@ from ..model import LinearClassifier, PrevalenceClassifier
 
 MAX_SPOTS = 5_000
 """Most labelled spots of a section that are read, evenly spaced; a linear classifier needs no more."""
-NORM = 5.0
-"""Spread of all features together, so that the penalty does not depend on their number."""
+N_COMPONENTS = 20
+"""Principal components that the classifier reads."""
+NORM = 1.0
+"""Spread of the first component, so that the penalty does not depend on the unit of the features."""
 PENALTY = 0.1
 """Inverse strength of the L2 penalty."""
 
 
-def fit_prevalence(
-    sections: Sequence[SectionArrays],
-    inputs: Sequence[NetworkInputs],
-    expression: ExpressionContract | None,
-    image: ImageContract | None,
-) -> PrevalenceClassifier:
+@dataclass(frozen=True)
+class LabelledSpots:
+    """Hold what the classifiers read of the labelled spots of a section: values and target, None without the modality.
+
+    Attributes
+    ----------
+    expression
+        Log composition of neighbourhoods (n, n_genes) float32 and target (n,).
+    image
+        Embedding (n, dim) float32 and target (n,).
+    """
+
+    expression: tuple[np.ndarray, np.ndarray] | None
+    image: tuple[np.ndarray, np.ndarray] | None
+
+    @classmethod
+    def read(
+        cls,
+        section: SectionArrays,
+        inputs: NetworkInputs,
+        expression: ExpressionContract | None,
+        image: ImageContract | None,
+    ) -> LabelledSpots:
+        """Read the labelled spots of a section."""
+        counts = expression is not None and section.counts is not None
+        return cls(
+            _composition(section, inputs, expression) if counts and expression is not None else None,
+            _embeddings(section) if image is not None and section.image is not None else None,
+        )
+
+
+def fit_prevalence(spots: Sequence[LabelledSpots], n_genes: int, n_image: int) -> PrevalenceClassifier:
     """Fit the classifiers on the labelled spots; that of a modality without labels of both classes stays zero."""
-    classifier = PrevalenceClassifier.zero(len(expression.genes) if expression else 0, image.dim if image else 0)
-    pairs = list(zip(sections, inputs, strict=True))
-    if expression is not None:
-        blocks = [_composition(s, i, expression) for s, i in pairs if s.counts is not None]
-        classifier = replace(classifier, expression=_fit_linear(blocks) or classifier.expression)
-    if image is not None:
-        blocks = [_embeddings(s) for s in sections if s.image is not None]
-        classifier = replace(classifier, image=_fit_linear(blocks) or classifier.image)
+    classifier = PrevalenceClassifier.zero(n_genes, n_image)
+    for name in ("expression", "image"):
+        blocks = [block for section in spots if (block := getattr(section, name)) is not None]
+        fitted = _fit_linear(blocks)
+        if fitted is not None:
+            classifier = replace(classifier, **{name: fitted})
     return classifier
 
 
@@ -63,21 +88,33 @@ def _embeddings(section: SectionArrays) -> tuple[np.ndarray, np.ndarray]:
 
 def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier | None:
     """Fit one linear classifier on values and targets of each section; None without labels of both classes."""
-    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
 
     values = [block for block, target in blocks if len(target)]  # sections may have no labels
     target = np.concatenate([target for _, target in blocks if len(target)] or [np.empty(0)])
     if len(np.unique(target)) != 2:
         return None
-    # Centre and spread are those within sections, averaged with equal weight.
-    mean = np.mean([block.mean(axis=0, dtype=np.float64) for block in values], axis=0)
-    spread = np.sqrt(np.mean([block.var(axis=0, dtype=np.float64) for block in values], axis=0))
-    factor = NORM / np.sqrt(max(1, int((spread > 0).sum()))) / np.maximum(spread + 0.05 * spread.max(), 1e-12)
-    factor[spread == 0] = 0.0
-    design = np.vstack([(block - mean) * factor for block in values]).astype(np.float32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=500).fit(design, target == 1)
-    weight = fitted.coef_[0] * factor
+    # Centre and components are those within sections, averaged with equal weight.
+    mean = np.mean([block.mean(axis=0, dtype=np.float64) for block in values], axis=0).astype(np.float32)
+    section = np.repeat(np.arange(len(values)), [len(block) for block in values])
+    design = np.vstack([block - mean for block in values])
+    components = PCA(min(N_COMPONENTS, *design.shape), random_state=0, svd_solver="randomized").fit(design).components_
+    projected = design @ components.T
+    spread = float(projected[:, 0].std()) or 1.0
+    fitted = LogisticRegression(C=PENALTY, max_iter=500).fit(
+        projected / spread * NORM, target == 1, sample_weight=_equal_weights(target, section)
+    )
+    weight = fitted.coef_[0] @ components * (NORM / spread)
     return LinearClassifier(*(np.asarray(x, np.float32) for x in (mean, weight, fitted.intercept_[0])))
+
+
+def _equal_weights(target: np.ndarray, section: np.ndarray) -> np.ndarray:
+    """Give both classes, and all sections within a class, the same weight; the mean weight is 1."""
+    weight = np.zeros(len(target))
+    for label in (0, 1):
+        groups = [np.flatnonzero((target == label) & (section == number)) for number in np.unique(section)]
+        groups = [rows for rows in groups if len(rows)]
+        for rows in groups:
+            weight[rows] = 0.5 * len(target) / (len(groups) * len(rows))
+    return weight

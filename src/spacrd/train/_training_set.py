@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..features import ExpressionContract, ImageContract, NetworkInputs, SectionArrays
+from ._prevalence import LabelledSpots
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,16 @@ class TrainingSet:
     inputs: tuple[NetworkInputs, ...]
     expression: ExpressionContract | None
     image: ImageContract | None
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Return the numbers of genes and of image features, 0 for a modality that is left out."""
+        return len(self.expression.genes) if self.expression else 0, self.image.dim if self.image else 0
+
+    def labelled_spots(self) -> list[LabelledSpots]:
+        """Read the labelled spots of each section, for the prevalence classifier."""
+        pairs = zip(self.sections, self.inputs, strict=True)
+        return [LabelledSpots.read(section, inputs, self.expression, self.image) for section, inputs in pairs]
 
     def without(self, held_out: np.ndarray | Sequence[int]) -> TrainingSet:
         """Leave out the sections at some positions; the contracts stay."""

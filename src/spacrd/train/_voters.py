@@ -27,7 +27,7 @@ class Run:
         Architecture of the networks; None without networks.
     discriminants
         Modalities that have a discriminant.
-    recipe, hardware
+    recipe, n_neighbors, hardware
         As for :func:`spacrd.train.fit_sections`.
     seed
         Seed of the first network; a thousand times that of the fit.
@@ -37,6 +37,7 @@ class Run:
     discriminants: tuple[Any, ...]
     recipe: Recipe
     seed: int
+    n_neighbors: int
     hardware: Hardware
 
     def without(self, number: int) -> Run:
@@ -46,10 +47,8 @@ class Run:
 
 def divide_modalities(data: TrainingSet, recipe: Recipe) -> tuple[NetworkConfig | None, tuple[Any, ...]]:
     """Decide which modalities of the training sections the networks read, and which have a discriminant."""
-    widths = {
-        "image": data.image.dim if data.image else 0,
-        "expression": len(data.expression.genes) if data.expression else 0,
-    }
+    n_genes, n_image = data.widths
+    widths = {"image": n_image, "expression": n_genes}
     discriminants = tuple(name for name in recipe.discriminants if widths[name])
     n_image, n_genes = (0 if name in discriminants else width for name, width in widths.items())
     network = NetworkConfig(n_genes=n_genes, n_image=n_image, **recipe.network) if n_image or n_genes else None

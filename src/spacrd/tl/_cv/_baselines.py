@@ -120,7 +120,7 @@ def _contracts(
     expression = image = None
     if "expression" in baseline.modalities:
         n_top = TREE_GENES if baseline.kind == "boosting" else sys.maxsize
-        expression = expression_contract(list(training), genes, n_top, Recipe(gene_selection="batch"))
+        expression = expression_contract(list(training), genes, n_top, Recipe(gene_selection="residual"))
     if "image" in baseline.modalities:
         widths = [section.image.shape[1] for section in training if section.image is not None]
         image = ImageContract(key="image", dim=widths[0], scaling="none") if widths else None

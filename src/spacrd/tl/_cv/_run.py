@@ -16,9 +16,9 @@ import pandas as pd
 from ..._checks import SpacrdWarning, warn
 from ..._hardware import Hardware
 from ..._settings import settings as package_settings
+from ...model import Level
 from ...train import FitSettings, fit_sections
-from .._call import call_regions
-from .._mixture import find_threshold
+from .._call import call_regions, find_threshold
 from .._predict import ScoreOptions, score_section
 from ._baselines import BASELINES, baseline_likelihoods
 from ._folds import Fold, FoldSection
@@ -71,7 +71,7 @@ class FoldSettings:
     fit: FitSettings = field(default_factory=FitSettings.resolve)
     hardware: Hardware = field(default_factory=Hardware)
     callbacks: tuple[Any, ...] = ()
-    threshold: str | float = "gmm"
+    threshold: str | float = "expected_f1"
 
 
 def run_all(
@@ -196,7 +196,7 @@ def _baseline(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
         likelihoods = [np.full(len(section.spots), np.nan, dtype=np.float32) for section in task.held_out.values()]
     tables = []
     for position, likelihood in zip(task.held_out, likelihoods, strict=True):
-        threshold = find_threshold(likelihood, settings.threshold).threshold
+        threshold = find_threshold(likelihood, settings.threshold, Level()).threshold
         tables.append(_rows(position, likelihood, call_regions(likelihood, threshold), threshold))
     return tables
 
