@@ -113,10 +113,10 @@ def grid(counts: np.ndarray, image: np.ndarray) -> SectionArrays:
     return SectionArrays("s", xy, 1.0, csr_matrix(counts), np.array(GENES), image, np.full(n, np.nan, np.float32))
 
 
-def read(raw: SectionArrays, levels=(), expression=EXPRESSION) -> SectionProfile:
+def read(raw: SectionArrays, level=None, expression=EXPRESSION) -> SectionProfile:
     arrays = prepare(raw, expression=EXPRESSION, image=None, n_neighbors=4, max_distance_um=100)
     use_image = expression is None or raw.image.shape[1] == 6
-    return profile_section(raw, arrays, expression=expression, use_image=use_image, classifiers=levels)
+    return profile_section(raw, arrays, expression=expression, use_image=use_image, classifier=level)
 
 
 def linear(mean, weight, bias) -> LinearClassifier:
@@ -130,13 +130,13 @@ def test_images_and_depths_over_blocks(values):
     weight = np.array([0.5, -1, 0.2, 0, 0.1, -0.3])
     level = replace(PrevalenceClassifier.zero(6, 6), image=linear(np.full(6, 0.5), weight, 1.5))
     raw = grid(counts, image)
-    found = read(raw, [level, PrevalenceClassifier.zero(6, 6)], expression=None)
+    found = read(raw, level, expression=None)
     seen = image[np.isfinite(image).all(axis=1)].astype(np.float64)
     assert found.n_image_spots == len(seen)
     np.testing.assert_allclose(found.image_mean, seen.mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(found.shares, [expit((seen - 0.5) @ weight + 1.5).mean(), 0.5], rtol=1e-5)
+    np.testing.assert_allclose(found.share, expit((seen - 0.5) @ weight + 1.5).mean(), rtol=1e-5)
     assert found.depths.size == 0 and np.isnan(found.log_depth) and found.expression_mean is None
-    whole = read(raw, [level])
+    whole = read(raw, level)
     depths = counts.sum(axis=1)
     np.testing.assert_array_equal(whole.depths, depths)
     assert whole.log_depth == np.median(np.log10(depths[depths > 0])) and (depths == 1).any()
@@ -150,12 +150,12 @@ def test_spots_without_counts_around_them_say_nothing_of_the_section():
     counts[:100, 0] = 1.0  # a row of spots with one count each; three rows without
     first = linear(np.zeros(6), np.array([1.0, 0, 0, 0, 0, 0]), -6.0)
     level = replace(PrevalenceClassifier.zero(6, 0), expression=first)
-    found = read(grid(counts, np.zeros((400, 2), np.float32)), [level])
+    found = read(grid(counts, np.zeros((400, 2), np.float32)), level)
     # The row, and the next one that looks at it: all they have is the first gene.
     np.testing.assert_allclose(found.expression_mean, [np.log1p(1e3), 0, 0, 0, 0, 0])
-    np.testing.assert_allclose(found.shares, [expit(np.log1p(1e3) - 6)], rtol=1e-6)
+    np.testing.assert_allclose(found.share, expit(np.log1p(1e3) - 6), rtol=1e-6)
     assert found.log_depth == 0.0
-    nothing = read(grid(counts * 0, np.zeros((400, 2), np.float32)), [level])
+    nothing = read(grid(counts * 0, np.zeros((400, 2), np.float32)), level)
     assert nothing.expression_mean is None and np.isnan(nothing.log_depth)
 
 

@@ -112,9 +112,9 @@ def test_a_small_panel_does_not_seem_to_express_all_it_has(training):
 
 def test_the_block_size_changes_nothing(level, monkeypatch):
     raw = section(9, 0.4)
-    whole = profile(raw, [level, level])
+    whole = profile(raw, level)
     monkeypatch.setattr(block_sizes, "neighbourhoods", 7)
-    parts = profile(raw, [level, level])
+    parts = profile(raw, level)
     np.testing.assert_allclose(parts.expression_mean, whole.expression_mean)
     np.testing.assert_allclose(parts.share, whole.share)
 

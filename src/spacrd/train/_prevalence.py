@@ -14,7 +14,7 @@ MAX_SPOTS = 5_000
 """Most labelled spots of a section that are read, evenly spaced; a linear classifier needs no more."""
 N_COMPONENTS = 20
 """Principal components that the classifier reads."""
-NORM = 1.0
+NORM = 5.0
 """Spread of the first component, so that the penalty does not depend on the unit of the features."""
 PENALTY = 0.1
 """Inverse strength of the L2 penalty."""
