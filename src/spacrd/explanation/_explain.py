@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._settings import settings
+from .._torch_mode import plain_torch
 from ..features import Features, NetworkInputs, SectionArrays, prepare
 from ..model import Scores, propagate, propagated, score_inputs
 from ..nn import SpaCRDNetwork
@@ -59,6 +60,7 @@ def attention_role(model: SpaCRD) -> str:
     return "none" if not network.fused else "silent" if network.silent else "votes"
 
 
+@plain_torch()
 def explain_section(
     model: SpaCRD,
     section: SectionArrays,

@@ -12,6 +12,7 @@ from scipy.special import expit
 from .._checks import check_positive_int, printable
 from .._files import checked_path
 from .._hardware import Hardware
+from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
@@ -83,6 +84,7 @@ class SpaCRD:
             f"{c.members} network{'s' if c.members > 1 else ''}, {calibrated}{source}"
         )
 
+    @plain_torch()
     def predict(
         self, section: SectionArrays, *, batch_size: int = 4096, device: str | None = None, precision: str = "32-true"
     ) -> Prediction:

@@ -12,6 +12,7 @@ import torch
 
 from .._checks import warn
 from .._hardware import Hardware
+from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, prepare
 from ..model import (
     SECTION_HASHES,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Callback
 
 
+@plain_torch()
 def fit_sections(
     sections: Sequence[SectionArrays],
     settings: FitSettings | None = None,
