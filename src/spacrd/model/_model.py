@@ -16,6 +16,7 @@ from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
+from ._fingerprints import shares_spots, spot_hashes
 from ._infer import Scores, mean_scores, propagated, score_each
 from ._io._folder import read_folder, write_folder
 from ._io._weights import weights_id
@@ -160,7 +161,8 @@ class SpaCRD:
                 expected_share=shares[0],
                 **self.parts.reference.compare(profile),
             ),
-            in_training=is_known(profile, c.training),
+            in_training=is_known(profile, c.training)
+            or shares_spots(spot_hashes(section, c.expression, use_image=c.image is not None), c.training),
         )
 
     def _scores(self, inputs: NetworkInputs, name: str, batch_size: int, hardware: Hardware) -> list[Scores]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, prepare
 from ..model import (
     SECTION_HASHES,
+    SPOT_HASHES,
     Calibration,
     ModelConfig,
     ModelParts,
@@ -24,8 +26,11 @@ from ..model import (
     SectionProfile,
     SpaCRD,
     further_network,
+    n_shared,
     profile_section,
     section_hash,
+    sketch,
+    spot_hashes,
 )
 from ..nn import NetworkConfig, SpaCRDNetwork
 from ._calibrate import Calibrated, calibrate
@@ -124,14 +129,15 @@ def fit_sections(
         profile_section(section, inputs, expression=data.expression, use_image=data.image is not None)
         for section, inputs in zip(data.sections, data.inputs, strict=True)
     ]
-    _warn_of_duplicates(sections, profiles)
+    hashes = [spot_hashes(section, data.expression, use_image=data.image is not None) for section in data.sections]
+    _warn_of_duplicates(sections, profiles, hashes)
     reference = Reference.of(profiles, [section.image for section in sections], network.n_genes, network.n_image)
     config = replace(
         config,
         propagation=calibrated.propagation,
         calibration=calibrated.calibration,
         jackknife=len(calibrated.replicates),
-        training=_training_facts(data, profiles),
+        training={**_training_facts(data, profiles), SPOT_HASHES: sketch(hashes)},
     )
     return SpaCRD(config, ModelParts(networks, reference, prevalence, calibrated.replicates), history)
 
@@ -207,8 +213,10 @@ def _train_members(
     return tuple(networks), history
 
 
-def _warn_of_duplicates(sections: Sequence[SectionArrays], profiles: Sequence[SectionProfile]) -> None:
-    """Warn if a section was passed twice, as calibration then does not hold it out."""
+def _warn_of_duplicates(
+    sections: Sequence[SectionArrays], profiles: Sequence[SectionProfile], hashes: Sequence[np.ndarray]
+) -> None:
+    """Warn if a section was passed twice, or in parts that overlap, as calibration then does not hold it out."""
     first: dict[str, str] = {}
     for section, name in zip(sections, map(section_hash, profiles), strict=True):
         if name and name in first:
@@ -217,6 +225,13 @@ def _warn_of_duplicates(sections: Sequence[SectionArrays], profiles: Sequence[Se
                 "the other, so likelihoods will be too sure. Pass every section once."
             )
         first.setdefault(name, section.name)
+    names = [section_hash(profile) or number for number, profile in enumerate(profiles)]
+    for one, other in combinations(range(len(sections)), 2):
+        if names[one] != names[other] and (shared := n_shared(hashes[one], hashes[other])):
+            warn(
+                f"Sections {sections[one].name!r} and {sections[other].name!r} share {shared} spots. What is "
+                "calibrated on one was fitted on the other, so likelihoods will be too sure. Pass every spot once."
+            )
 
 
 def _training_facts(data: TrainingSet, profiles: Sequence[SectionProfile]) -> dict[str, Any]:
