@@ -34,13 +34,22 @@ def plain_torch() -> Iterator[None]:
             stack.enter_context(torch.device("cpu"))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        for kind in filter(torch.is_autocast_enabled, DEVICES):
+        for kind in filter(_under_autocast, DEVICES):
             stack.enter_context(torch.autocast(kind, enabled=False))
         if deterministic:
             stack.callback(torch.use_deterministic_algorithms, True, warn_only=warn_only)
             torch.use_deterministic_algorithms(True, warn_only=True)
         stack.enter_context(_full_precision())
         yield
+
+
+def _under_autocast(kind: str) -> bool:
+    import torch
+
+    try:
+        return torch.is_autocast_enabled(kind)
+    except RuntimeError:  # this torch has no autocast for such devices
+        return False
 
 
 @contextmanager

@@ -84,7 +84,15 @@ MODES = {
 def state():
     """All that the modes change."""
     made = torch.empty(0)
-    parts = [torch.backends, torch.backends.cuda.matmul, torch.backends.mkldnn.matmul, torch.backends.mkldnn.conv]
+    backends = torch.backends
+    parts = (
+        [torch.get_float32_matmul_precision]
+        if not hasattr(backends, "fp32_precision")
+        else [
+            lambda part=part: part.fp32_precision
+            for part in (backends, backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv)
+        ]
+    )
     return {
         "dtype": made.dtype,
         "device": made.device,
@@ -93,7 +101,7 @@ def state():
         "autocast": torch.is_autocast_enabled("cpu"),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "warn_only": torch.is_deterministic_algorithms_warn_only_enabled(),
-        "products": [getattr(part, "fp32_precision", None) for part in parts],
+        "products": [read() for read in parts],
         "random": torch.random.get_rng_state().numpy().tobytes(),
     }
 
