@@ -44,6 +44,7 @@ BASE = {
     "_keys",
     "_schema",
     "_settings",
+    "_torch_mode",
     "_torchvision",
 }
 """What everything may use."""

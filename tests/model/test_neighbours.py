@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from spacrd.features._neighbours import neighbourhoods
+from tests.making.turns import lattice, moved, turned
 
 
 def hexagons(n=12):
@@ -113,3 +114,43 @@ def test_a_spot_alone_and_spots_at_the_farthest_distance():
     assert index.tolist() == [[0, 0, 0]] and mask.tolist() == [[True, False, False]]
     _, mask = neighbourhoods(np.array([[0.0, 0.0], [100.0, 0.0], [201.0, 0.0]]), 2, max_distance=100.0)
     np.testing.assert_array_equal(mask.sum(axis=1), [2, 2, 1])
+
+
+@pytest.mark.parametrize("kind", ["hexagonal", "square"])
+@pytest.mark.parametrize("pitch", [30.0, 100.0, 333.3])
+@pytest.mark.parametrize("n_neighbors", [1, 4, 6, 8])
+def test_ties_turn_with_the_section_also_in_whole_pixels(kind, pitch, n_neighbors):
+    xy = lattice(kind, 20, pitch)
+    contents = np.random.default_rng(0).normal(size=400)
+    index, _ = neighbourhoods(xy, n_neighbors, contents=contents)
+    for name, places in moved(xy).items():
+        other, mask = neighbourhoods(places, n_neighbors, contents=contents)
+        assert mask.all()
+        others = (np.sort(other[:, 1:]) != np.sort(index[:, 1:])).any(axis=1)
+        assert others.mean() <= (0.01 if pitch < 50 else 0.0), (
+            name
+        )  # coarse pixels blur the second distances of a border
+
+
+@pytest.mark.parametrize("kind", ["hexagonal", "square"])
+def test_contents_choose_only_among_equally_far_spots(kind):
+    xy = lattice(kind, 12, 100.0)
+    index, _ = neighbourhoods(xy, 6, contents=np.random.default_rng(1).normal(size=144))
+    away = np.linalg.norm(xy[:, None] - xy[None], axis=2)
+    np.testing.assert_allclose(np.take_along_axis(away, index, axis=1), np.sort(away)[:, :7], atol=1e-9)
+
+
+def test_what_is_chosen_among_equally_far_spots_follows_their_contents():
+    xy = lattice("square", 5, 1.0)
+    contents = np.arange(25.0)
+    index, _ = neighbourhoods(xy, 6, contents=contents)
+    assert set(index[12]) == {12, 7, 11, 13, 17, 6, 8}  # two of the four diagonals: those of the lowest contents
+    index, _ = neighbourhoods(xy, 6, contents=-contents)
+    assert set(index[12]) == {12, 7, 11, 13, 17, 16, 18}
+
+
+@pytest.mark.parametrize("degrees", [0, 15, 33])
+def test_neighbours_at_the_largest_distance_stay_when_the_section_is_turned(degrees):
+    xy = turned(lattice("square", 9, 300.0), degrees)
+    for places in (xy, np.round(xy)):
+        assert neighbourhoods(places, 6, max_distance=300.0)[1].sum() == 81 + 4 * 72

@@ -13,6 +13,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from spacrd.tl._cv import _run as _cv_run
+from spacrd.tl._cv._store import Store
 from tests.making.recipes import small_recipe
 from tests.making.validation import CHEAP, fake_spacrd, sections, validate
 
@@ -138,6 +139,21 @@ def test_resume_refuses_other_arguments(tmp_path, change, differs, monkeypatch):
     with pytest.raises(ValueError, match=f"{differs}.* differ"):
         validate(data, baselines=False, resume=folder, **change)
     assert "arguments.json" in {file.name for file in folder.iterdir()}
+
+
+@pytest.mark.filterwarnings("error")  # pandas has deprecated its own ways to read numbers exactly
+def test_a_result_comes_back_to_the_last_bit(tmp_path):
+    likelihood = np.random.default_rng(0).random(500)
+    likelihood[3] = np.nan
+    result = pd.DataFrame(
+        {"section": 2, "likelihood": likelihood, "region": np.where(likelihood > 0.5, "cancer", None), "threshold": 0.1}
+    )
+    store = Store.open(tmp_path, {})
+    store.save("spacrd", 0, 1, result)
+    read = store.load("spacrd", 0, 1)
+    np.testing.assert_array_equal(read["likelihood"], likelihood)
+    pd.testing.assert_frame_equal(read, result, check_dtype=False, check_exact=True)
+    assert read["section"].dtype == int and read["likelihood"].dtype == read["threshold"].dtype == float
 
 
 def test_resume_refuses_a_folder_of_something_else(tmp_path):

@@ -11,6 +11,7 @@ import pytest
 from scipy.sparse import csc_matrix
 
 import spacrd
+from tests.making.models import fit
 from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 from tests.making.states import assert_same, state
@@ -58,13 +59,39 @@ def test_the_warning_names_the_section_among_others(both_model, training_section
 def test_other_sections_are_scored_without_a_word(both_model, gene_model, recwarn):
     for model in (both_model, gene_model):
         spacrd.tl.score(make_section(3), model)
-    cut = make_section(1)[:70].copy()  # part of a training section is not recognised: the promise is for whole ones
-    spacrd.tl.score(cut, both_model)
     assert not [w for w in recwarn if KNOWN in str(w.message)]
 
 
+@pytest.mark.parametrize("kind", ["both", "expression", "image"])
+def test_part_of_a_training_section_warns(kind, both_model, gene_model, training_sections, tmp_path):
+    model = of(kind, both_model, gene_model, training_sections)
+    model.save(tmp_path / "model")
+    model = spacrd.SpaCRD.load(tmp_path / "model")
+    rng = np.random.default_rng(0)
+    whole = training_sections[1]
+    part = whole[rng.permutation(whole.n_obs)[:30]].copy()
+    part = part[:, rng.permutation(part.n_vars)].copy()
+    joint = ad.concat([part, make_section(3)])  # and among other spots
+    joint.obs_names_make_unique()
+    joint.obsm["spatial"] = np.random.default_rng(1).permutation(120)[:, None] * [100.0, 0.0]
+    joint.uns["spacrd"] = part.uns["spacrd"]
+    for section in (part, joint):
+        with pytest.warns(UserWarning, match=f"{KNOWN}, or shares spots with one"):
+            spacrd.tl.score(section, model)
+
+
+def test_parts_of_one_section_that_overlap_are_said_in_a_fit(training_sections):
+    whole = training_sections[0]
+    with pytest.warns(UserWarning, match=r"share 20 spots.*every spot once"):
+        fit([whole[:60].copy(), whole[40:].copy(), training_sections[1]], modality="expression", max_epochs=1)
+
+
 def test_models_without_section_hashes_still_load_and_score(both_model, training_sections, tmp_path, recwarn):
-    facts = {name: value for name, value in both_model.config.training.items() if name != "section_hashes"}
+    facts = {
+        name: value
+        for name, value in both_model.config.training.items()
+        if name not in ("section_hashes", "spot_hashes")
+    }
     config = replace(both_model.config, training=facts)
     spacrd.SpaCRD(config, both_model.parts, both_model.history).save(tmp_path / "m")
     old = spacrd.SpaCRD.load(tmp_path / "m")
@@ -79,7 +106,9 @@ def test_section_hashes_are_hashes_alone_and_stay_out_of_the_card(both_model, tm
     int(prints[0], 16)
     both_model.save(tmp_path / "m")
     card = (tmp_path / "m" / "README.md").read_text()
-    assert "section_hash" not in card and prints[0] not in card
+    spots = both_model.config.training["spot_hashes"].split()
+    assert len(spots) == 2 * 2 * 90 and {len(one) for one in spots} == {12}  # counts and embedding of each spot
+    assert "_hash" not in card and " hash" not in card and prints[0] not in card and spots[0] not in card
     assert "For research use only. Not a medical device; not for diagnosis." in card
 
 

@@ -152,7 +152,7 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
         rows.append(("counts as cancer", _plain(record["positive"])))
     if model is None:
         return rows
-    from ..model import SECTION_HASHES
+    from ..model import SECTION_HASHES, SPOT_HASHES
 
     c = model.config
     if c.expression is not None:
@@ -162,7 +162,9 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
         rows.append(("image", f"{c.image.encoder or c.image.key}, {c.image.dim} dimensions{size}"))
     rows += [("networks, seed", f"{c.members}, {c.seed}"), ("neighbours", str(c.n_neighbors))]
     return rows + [
-        (name.replace("_", " "), _plain(value)) for name, value in c.training.items() if name != SECTION_HASHES
+        (name.replace("_", " "), _plain(value))
+        for name, value in c.training.items()
+        if name not in (SECTION_HASHES, SPOT_HASHES)
     ]
 
 

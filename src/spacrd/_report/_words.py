@@ -122,7 +122,8 @@ def warnings_of(
         return ["No spot of this section has a likelihood: it was not scored, or held neither genes nor image."]
     if report.get("in_training"):
         warnings.append(
-            "The model was fitted on this very section: its likelihoods say nothing of how good the model is."
+            "The model was fitted on this very section, or on spots of it: its likelihoods say nothing of how good the "
+            "model is."
         )
     if calibrated_on is not None and calibrated_on < MIN_CALIBRATED:
         warnings.append(

@@ -15,6 +15,7 @@ import numpy as np
 from .._hardware import FULL_PRECISION
 from .._hub import HUB_PREFIX, HUB_PREFIXES, answer
 from .._settings import logger, settings
+from .._torch_mode import plain_torch
 from .._torchvision import import_torchvision
 from ._hub_weights import check_access, hub_error, hub_repository, what_was_loaded
 from ._memory import Halving
@@ -37,6 +38,7 @@ def is_timm_model(name: str) -> bool:
     return bool(import_timm().is_model(name.split(".")[0]))
 
 
+@plain_torch()
 def load_timm(
     spec: EncoderSpec, *, weights: str | Path | bool | None, device: str | None, precision: str = FULL_PRECISION
 ) -> Encoder:
@@ -230,6 +232,7 @@ def _complete(timm: Any, spec: EncoderSpec, model: Any) -> EncoderSpec:
     return dataclasses.replace(spec, dim=dim, size=int(height), mean=mean, std=std)
 
 
+@plain_torch()
 def _encode(
     model: Callable[..., Any], spec: EncoderSpec, device: str, precision: str, patches: np.ndarray
 ) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._settings import settings
+from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, prepare
 from ..model import Scores, propagate, propagated, score_voters
 from ._integrate import attention_parts
@@ -57,6 +58,7 @@ def attention_role(model: SpaCRD) -> str:
     return "none" if model.config.network is None else "votes"
 
 
+@plain_torch()
 def explain_section(
     model: SpaCRD,
     section: SectionArrays,

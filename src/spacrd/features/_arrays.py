@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._blocks import block_sizes, blocks
+from ._contents import project_contents
 from ._contract import ExpressionContract, ImageContract
 from ._expression import LogNormalised, match_genes
 from ._neighbours import neighbourhoods, spatial_order
@@ -152,22 +153,6 @@ def _image_features(section: SectionArrays, contract: ImageContract) -> Features
     return scale(FiniteRows(section.image, valid), contract.scaling, valid)
 
 
-def _contents(xy: np.ndarray, features: dict[str, Features]) -> np.ndarray:
-    """Project the features of spots that share their coordinates with another to one number; (n,), 0 for the others.
-
-    The fixed random direction tells spots apart and does not depend on their row order.
-    """
-    order = np.lexsort((xy[:, 1], xy[:, 0]))
-    same = (np.diff(xy[order], axis=0) == 0).all(axis=1)
-    shared = np.sort(order[np.append(same, False) | np.append(False, same)])
-    contents, random = np.zeros(len(xy)), np.random.default_rng(0)
-    for modality in features.values():
-        direction = random.normal(size=modality.width)
-        for rows in blocks(len(shared)):
-            contents[shared[rows]] += modality.rows(shared[rows]) @ direction
-    return contents
-
-
 def prepare(
     section: SectionArrays,
     *,
@@ -191,7 +176,7 @@ def prepare(
                 "`max_distance` out."
             )
         max_distance = max_distance_um / section.um_per_unit
-    contents = _contents(section.xy, features)
+    contents = project_contents(section, expression, use_image=image is not None)
     neighbours, mask = neighbourhoods(section.xy, n_neighbors, max_distance=max_distance, contents=contents)
     if max_distance is None:
         neighbours, mask = within_reach(section.xy, neighbours, mask, section.um_per_unit)

@@ -4,6 +4,10 @@ from ._calibration import Calibration
 from ._calibration import centre as centre
 from ._config import ModelConfig
 from ._discriminant import Discriminant as Discriminant
+from ._fingerprints import SPOT_HASHES as SPOT_HASHES
+from ._fingerprints import n_shared as n_shared
+from ._fingerprints import sketch as sketch
+from ._fingerprints import spot_hashes as spot_hashes
 from ._infer import Scores as Scores
 from ._infer import make_tokens as make_tokens
 from ._infer import propagated as propagated

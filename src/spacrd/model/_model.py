@@ -12,10 +12,12 @@ from .._checks import check_positive_int, printable
 from .._files import checked_path
 from .._hardware import Hardware
 from .._keys import NO_TUMOUR, UNCLEAR
+from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
 from ._calibration import bounded
 from ._config import ModelConfig
+from ._fingerprints import shares_spots, spot_hashes
 from ._infer import Scores, propagated
 from ._io._folder import read_folder, write_folder
 from ._io._weights import weights_id
@@ -87,6 +89,7 @@ class SpaCRD:
             f"{networks}{calibrated}{source}"
         )
 
+    @plain_torch()
     def predict(
         self, section: SectionArrays, *, batch_size: int = 4096, device: str | None = None, precision: str = "32-true"
     ) -> Prediction:
@@ -165,7 +168,8 @@ class SpaCRD:
             latent=np.where(unscored[:, None], np.float32(np.nan), scores.latent),
             modality="+".join(available),
             shift=shift,
-            in_training=is_known(profile, c.training),
+            in_training=is_known(profile, c.training)
+            or shares_spots(spot_hashes(section, c.expression, use_image=c.image is not None), c.training),
         )
 
     def _shift(self, section: SectionArrays, inputs: NetworkInputs, profile: SectionProfile) -> Shift:

@@ -34,7 +34,7 @@ class Prediction:
     shift
         Differences of the section from the training sections.
     in_training
-        Whether the model was fitted on this very section.
+        Whether the model was fitted on this section, or on many of its spots.
 
     Examples
     --------

@@ -44,8 +44,9 @@ def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) 
     call = call_section(prediction.likelihood, prediction.level, prediction.verdict, options.threshold)
     if prediction.in_training:
         warn(
-            f"Section {section.name!r} is one that the model was fitted on: its likelihoods say nothing of how "
-            "good the model is. Score another one, or hold out each in turn with `spacrd.tl.cross_validate`."
+            f"Section {section.name!r} is one that the model was fitted on, or shares spots with one: its likelihoods "
+            "say nothing of how good the model is. Score another one, or hold out each in turn with "
+            "`spacrd.tl.cross_validate`."
         )
     if complaints := prediction.shift.complaints():
         warn(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,17 +13,22 @@ import torch
 
 from .._checks import warn
 from .._hardware import Hardware
+from .._torch_mode import plain_torch
 from ..features import SectionArrays, prepare
 from ..model import (
     SECTION_HASHES,
+    SPOT_HASHES,
     Calibration,
     ModelConfig,
     ModelParts,
     Reference,
     SectionProfile,
     SpaCRD,
+    n_shared,
     profile_section,
     section_hash,
+    sketch,
+    spot_hashes,
 )
 from ._calibrate import Calibrated, calibrate
 from ._contracts import expression_contract, image_contract
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from lightning.pytorch import Callback
 
 
+@plain_torch()
 def fit_sections(
     sections: Sequence[SectionArrays],
     settings: FitSettings | None = None,
@@ -121,7 +128,8 @@ def fit_sections(
         profile_section(section, inputs, expression=data.expression, use_image=data.image is not None)
         for section, inputs in zip(data.sections, data.inputs, strict=True)
     ]
-    _warn_of_duplicates(sections, profiles)
+    hashes = [spot_hashes(section, data.expression, use_image=data.image is not None) for section in data.sections]
+    _warn_of_duplicates(sections, profiles, hashes)
     labelled = [section.target[np.isfinite(section.target)] for section in sections]
     widths = config.widths
     images = [section.image for section in sections]
@@ -132,7 +140,7 @@ def fit_sections(
         calibration=calibrated.calibration,
         presence=calibrated.presence,
         training_share=float(np.mean([target.mean() for target in labelled if len(target)])),
-        training=_training_facts(data, profiles),
+        training={**_training_facts(data, profiles), SPOT_HASHES: sketch(hashes)},
     )
     return SpaCRD(config, ModelParts(voters, reference, prevalence), history)
 
@@ -168,8 +176,10 @@ def _check_target(sections: Sequence[SectionArrays]) -> None:
             raise ValueError(f"The sections have no {name} spot. Fitting needs labelled spots of both classes.")
 
 
-def _warn_of_duplicates(sections: Sequence[SectionArrays], profiles: Sequence[SectionProfile]) -> None:
-    """Warn if a section was passed twice, as calibration then does not hold it out."""
+def _warn_of_duplicates(
+    sections: Sequence[SectionArrays], profiles: Sequence[SectionProfile], hashes: Sequence[np.ndarray]
+) -> None:
+    """Warn if a section was passed twice, or in parts that overlap, as calibration then does not hold it out."""
     first: dict[str, str] = {}
     for section, name in zip(sections, map(section_hash, profiles), strict=True):
         if name and name in first:
@@ -178,6 +188,13 @@ def _warn_of_duplicates(sections: Sequence[SectionArrays], profiles: Sequence[Se
                 "the other, so likelihoods will be too sure. Pass every section once."
             )
         first.setdefault(name, section.name)
+    names = [section_hash(profile) or number for number, profile in enumerate(profiles)]
+    for one, other in combinations(range(len(sections)), 2):
+        if names[one] != names[other] and (shared := n_shared(hashes[one], hashes[other])):
+            warn(
+                f"Sections {sections[one].name!r} and {sections[other].name!r} share {shared} spots. What is "
+                "calibrated on one was fitted on the other, so likelihoods will be too sure. Pass every spot once."
+            )
 
 
 def _training_facts(data: TrainingSet, profiles: Sequence[SectionProfile]) -> dict[str, Any]:

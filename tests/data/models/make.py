@@ -60,9 +60,9 @@ def write_section(table: ad.AnnData, file: Path) -> None:
 
 def read_section(file: Path) -> ad.AnnData:
     """Inverse of :func:`write_section`."""
-    frame = pd.read_csv(file, float_precision="round_trip")
-    image = frame.filter(regex="^image").to_numpy()
-    return as_section(frame[["x", "y"]].to_numpy(float), frame.filter(regex="^gene").to_numpy(), image, frame["label"])
+    frame = pd.read_csv(file, dtype=object)  # as text, as pandas alone does not read the very numbers
+    xy, counts, image = (frame.filter(regex=name).to_numpy().astype(float) for name in ("^[xy]$", "^gene", "^image"))
+    return as_section(xy, counts, image, frame["label"])
 
 
 def scores(table: ad.AnnData) -> pd.DataFrame:

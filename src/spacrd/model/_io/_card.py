@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._config import ModelConfig
+from .._fingerprints import SPOT_HASHES
 from .._known import SECTION_HASHES
 
 
@@ -36,7 +37,11 @@ def model_card(config: ModelConfig, identifier: str) -> str:
     lines += [
         f"| likelihoods | {_calibration(config)} |",
         f"| neighbours | {config.n_neighbors}; {config.propagation:g} of a score comes from propagation over them |",
-        *(f"| {name.replace('_', ' ')} | {_plain(value)} |" for name, value in facts.items() if name != SECTION_HASHES),
+        *(
+            f"| {name.replace('_', ' ')} | {_plain(value)} |"
+            for name, value in facts.items()
+            if name not in (SECTION_HASHES, SPOT_HASHES)
+        ),
         "",
         "```python",
         "import spacrd",

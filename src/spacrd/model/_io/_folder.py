@@ -20,6 +20,7 @@ from ..._checks import quote_names
 from ..._files import checked_path, replace_folder, unfinished_folder
 from ..._schema import Text, parse
 from ..._settings import logger
+from ..._torch_mode import plain_torch
 from .._config import ModelConfig
 from .._parts import ModelParts
 from ._card import model_card
@@ -158,6 +159,7 @@ def _state(path: Path) -> list[tuple[int, ...] | None]:
     return state
 
 
+@plain_torch()
 def _read(path: Path) -> tuple[ModelConfig, ModelParts, list[dict[str, Any]]]:
     import torch
 

@@ -17,6 +17,8 @@ from ..._checks import quote_names, warn
 from ..._files import PART, replacing
 
 ARGUMENTS = "arguments.json"
+NUMBERS = ("likelihood", "threshold")
+"""Columns of fractions in a result."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class Store:
         if seal != _seal(table):
             warn(f"{str(file)!r} is damaged or was changed, so this fit is done again.")
             return None
-        return pd.read_csv(io.BytesIO(table), float_precision="round_trip", dtype={"region": object})
+        # As text, which Python turns into exactly the numbers that were written; pandas may err in the last digit.
+        frame = pd.read_csv(io.BytesIO(table), dtype=dict.fromkeys((*NUMBERS, "region"), object))
+        return frame.astype(dict.fromkeys(NUMBERS, float))
 
     def save(self, model: str, seed: int, fold: int, result: pd.DataFrame) -> None:
         """Write a result, completely or not at all."""
