@@ -31,8 +31,14 @@ def default_dtype(dtype):
     return lambda: global_setting(torch.get_default_dtype, torch.set_default_dtype, dtype)
 
 
+def set_default_device(device):
+    torch.set_default_device(device)
+    if device is None:  # torch 2.4 cannot read what it leaves behind
+        vars(torch._GLOBAL_DEVICE_CONTEXT).pop("device_context", None)
+
+
 def default_device(device):
-    return lambda: global_setting(lambda: None, torch.set_default_device, device)
+    return lambda: global_setting(lambda: None, set_default_device, device)
 
 
 def deterministic():
