@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import encoders
-from .._checks import check_positive_int, check_positive_number, check_result_key
+from .._checks import check_micrometres, check_positive_int, check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
 from .._sections import Section, Selection, as_list, get_table, result_record, split_each, write_results
@@ -138,7 +138,7 @@ def extract_patches(
     check_positive_int(batch_size, "batch_size")
     check_positive_int(n_workers, "n_workers", minimum=0)
     if patch_um is not None:
-        check_positive_number(patch_um, "patch_um", "number of micrometres")
+        check_micrometres(patch_um, "patch_um")
     if client is not None:
         check_client(client)
     spec = encoders.get(encoder)

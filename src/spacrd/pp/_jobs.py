@@ -139,6 +139,11 @@ def plan_job(squares: Squares, size: int) -> PatchJob:
             f"A patch of {patch_um:.4g} um is {pixels:.4g} px wide, and image {name!r} only "
             f"{pyramid.width} x {pyramid.height} px. Give `patch_um` and `mpp` in micrometres."
         )
+    if pixels < 1:
+        raise ValueError(
+            f"A patch of {patch_um:.4g} um is {pixels:.2g} px wide in image {name!r}: nothing can be seen in it. "
+            "Give `patch_um` and `mpp` in micrometres."
+        )
     _, beyond = patch_positions(pyramid, squares.placement.xy, squares.side)
     job = PatchJob(
         squares.section,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_key, check_positive_number
+from .._checks import check_choice, check_key, check_micrometres
 from .._keys import Keys
 from .._sections import (
     Selection,
@@ -110,8 +110,8 @@ def pseudospots(
     >>> int(spots["table"].obs["n_cells"].sum()) <= section["table"].n_obs
     True
     """
-    check_positive_number(diameter_um, "diameter_um", "number of micrometres")
-    check_positive_number(pitch_um, "pitch_um", "number of micrometres")
+    check_micrometres(diameter_um, "diameter_um")
+    check_micrometres(pitch_um, "pitch_um")
     check_choice(lattice, LATTICES, "lattice")
     table = get_table(data, table_key)
     if label_key is not None:
