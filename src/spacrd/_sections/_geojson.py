@@ -121,7 +121,10 @@ def _geometry(value: Any, faults: list[str], depth: int = 0) -> Any:
             return None
         if kind == "GeometryCollection":
             parts = [_geometry(part, faults, depth + 1) for part in value["geometries"]]
-            return shapely.GeometryCollection([part for part in parts if part is not None])
+            if not parts:
+                faults.append("an empty collection")
+            parts = [part for part in parts if part is not None]
+            return shapely.GeometryCollection(parts) if parts else None
         if kind not in ("Polygon", "MultiPolygon"):
             return shapely.geometry.shape(value)
         areas = [value["coordinates"]] if kind == "Polygon" else value["coordinates"]

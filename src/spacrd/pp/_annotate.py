@@ -130,7 +130,6 @@ def annotate(
     frame, placement = read_annotations(section, given, class_key, selection)
     frame = _usable(frame)
     _check_overlap(frame, placement.xy, section.name)
-    frame = frame.iloc[np.argsort(frame.geometry.area.to_numpy(), kind="stable")].reset_index(drop=True)
     polygon = _by_centroid(frame, placement.xy) if by == "centroid" else _by_area(frame, section, placement, min_share)
     touched = polygon >= 0
     if not touched.any():
@@ -168,7 +167,7 @@ def _one_section(data: AnnData | SpatialData, selection: Selection) -> Section:
 
 
 def _usable(frame: GeoDataFrame) -> GeoDataFrame:
-    """Return the polygons that have a class or are to be ignored, and warn of what is left out."""
+    """Return the polygons that have a class or are to be ignored, smallest first, and warn of what is left out."""
     frame, n_others = polygons_only(frame)
     if n_others:
         warn(f"{n_others} of the annotations are points or lines, or have no area, and were left out.")
@@ -182,7 +181,8 @@ def _usable(frame: GeoDataFrame) -> GeoDataFrame:
         warn(f"{int((~named).sum())} of {len(frame)} regions have no class and were left out.")
     if ignored.any():
         warn(f"{int(ignored.sum())} regions are of QuPath's class {IGNORED!r}: spots in them get no class.")
-    return frame[named].reset_index(drop=True)
+    frame = frame[named]
+    return frame.iloc[np.argsort(frame.geometry.area.to_numpy(), kind="stable")].reset_index(drop=True)
 
 
 def _tissue_class(name: str | None) -> str | None:

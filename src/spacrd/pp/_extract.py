@@ -150,10 +150,7 @@ def extract_patches(
         image_key=image_key,
         coordinate_system=coordinate_system,
     )
-    inputs = [
-        _Input.of(item, sections, selection.table_key, key, shape_names(sections, store_shapes, spec.name))
-        for item, sections in zip(as_list(data), split_each(as_list(data), selection), strict=True)
-    ]
+    inputs = _inputs(as_list(data), selection, key, store_shapes, spec.name)
     # Placement is checked before weights are loaded, which may take minutes.
     squares = [[locate_squares(one, selection, patch_um, mpp) for one in each.sections] for each in inputs]
     if client is not None:
@@ -192,13 +189,17 @@ class _Input:
     sections: list[Section]
     shapes: list[str]
 
-    @classmethod
-    def of(
-        cls, data: AnnData | SpatialData, sections: list[Section], table_key: str, key: str, shapes: list[str]
-    ) -> _Input:
-        table = get_table(data, table_key)
-        result_record(table, key)  # a slot that cannot be kept up is refused before the work, not after it
-        return cls(data, table, sections, shapes)
+
+def _inputs(
+    objects: list[Any], selection: Selection, key: str, store_shapes: str | bool | None, encoder: str
+) -> list[_Input]:
+    """Read the objects; a slot that cannot be kept up is refused before the work, not after it."""
+    inputs = []
+    for data, sections in zip(objects, split_each(objects, selection), strict=True):
+        table = get_table(data, selection.table_key)
+        result_record(table, key)
+        inputs.append(_Input(data, table, sections, shape_names(sections, store_shapes, encoder)))
+    return inputs
 
 
 def _plan(
