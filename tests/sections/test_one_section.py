@@ -8,9 +8,17 @@ import pandas as pd
 import pytest
 
 import spacrd
+from spacrd._sections import check_one_section, coordinates, split_sections
 from tests.making.image_sections import hexagons, make_adata
 from tests.making.messages import messages_of
 from tests.making.sections import make_section
+
+
+def check(data, **names):
+    """Ask of each section whether it is one."""
+    for section in split_sections(data, **names):
+        check_one_section(section, coordinates(section))
+
 
 BARCODES = np.random.default_rng(0).choice(list("ACGT"), (400, 16))
 
@@ -83,6 +91,30 @@ def test_a_column_of_another_name_is_found_too(gene_model):
         spacrd.tl.score(whole, gene_model)
 
 
+@pytest.mark.parametrize("values", [[0.0, 1.0], [10.5, 20.5]])
+def test_a_column_of_fractions_names_sections_too(gene_model, values):
+    whole = concat([visium(1, **NOTHING), visium(2, **NOTHING, shift=(17.0, 25.0))], label="z_um")
+    whole.obs["z_um"] = np.where(whole.obs["z_um"] == "s0", *values)
+    with pytest.raises(ValueError, match="Pass library_key='z_um'"):
+        spacrd.tl.score(whole, gene_model)
+
+
+def test_a_small_section_on_one_of_two_others_is_found(gene_model):
+    parts = [visium(1, **NOTHING), visium(2, **NOTHING, shift=(5000.0, 0.0)), visium(3, **NOTHING)[:40].copy()]
+    with pytest.raises(ValueError, match="80 spots lie on another spot. Pass library_key='tissue_section'"):
+        spacrd.tl.score(concat(parts, label="tissue_section"), gene_model)
+
+
+def test_cells_of_two_samples_on_each_other_are_questioned_by_the_end_of_their_names():
+    rng = np.random.default_rng(0)
+    halves = [ad.AnnData(np.zeros((400, 1), np.float32), obsm={"spatial": rng.random((400, 2))}) for _ in range(2)]
+    whole = ad.concat(halves, index_unique="-")
+    (message,) = messages_of(lambda: check(whole), "several sections in one")
+    assert "names that end in different numbers lie on each other. Name the obs column" in message
+    halves[1].obsm["spatial"][:, 0] += 2
+    assert not messages_of(lambda: check(ad.concat(halves, index_unique="-")))
+
+
 def test_patches_and_pseudospots_ask_too():
     whole = concat([make_adata(), make_adata()], label="batch")
     whole.uns["spatial"] = make_adata().uns["spatial"]
@@ -98,12 +130,29 @@ def test_patches_and_pseudospots_ask_too():
 def test_many_spots_at_one_place_are_refused(gene_model, number):
     section = visium(1)
     section.obsm["spatial"][:number] = 0
-    with pytest.raises(ValueError, match=rf"{number} of 85 spots have the same coordinates, \(0, 0\)"):
+    with pytest.raises(ValueError, match=rf"{number} of 85 spots have the same coordinates, such as \(0, 0\)"):
         spacrd.tl.score(section, gene_model)
     table = make_adata()
     table.obsm["spatial"][:number] = 0
     with pytest.raises(ValueError, match="same coordinates"):
         spacrd.pp.extract_patches(table, encoder="colour")
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-7])
+@pytest.mark.parametrize("n_places", [1, 3])
+def test_some_places_with_many_spots_each_are_refused(gene_model, n_places, spread):
+    section = visium(1)
+    for place in range(n_places):
+        section.obsm["spatial"][place * 15 : place * 15 + 15] = np.random.default_rng(0).normal(place, spread, (15, 2))
+    with pytest.raises(ValueError, match=f"{15 * n_places} of 85 spots have the same coordinates"):
+        spacrd.tl.score(section, gene_model)
+
+
+def test_spots_on_one_line_are_not_blamed_on_the_array():
+    section = visium(1)
+    section.obsm["spatial"][:, 1] = 5
+    (message,) = messages_of(lambda: check(section), "several sections in one")
+    assert "library_key='array_row'" not in message
 
 
 def test_coordinates_in_two_units_are_questioned(gene_model):
@@ -112,6 +161,7 @@ def test_coordinates_in_two_units_are_questioned(gene_model):
     (message,) = messages_of(lambda: spacrd.tl.score(section, gene_model), "another unit")
     assert "do not fit the places of" in message
     whole = concat([visium(1, **NOTHING), visium(2, **NOTHING, factor=0.2)])
+    whole.obs_names = [f"spot {number}" for number in range(whole.n_obs)]
     (message,) = messages_of(lambda: spacrd.tl.score(whole, gene_model), "in one unit?")
     assert "some of them 12." in message
 
@@ -170,35 +220,23 @@ def lattice(kind, jitter, share, rng):
 @pytest.mark.parametrize("jitter", [0.0, 0.03, 0.1, 0.2])
 @pytest.mark.parametrize("share", [1.0, 0.6, 0.3])
 def test_one_lattice_with_gaps_and_jitter_is_not_questioned(kind, jitter, share):
-    from spacrd._sections import check_one_section, split_sections
-
     for seed in range(4):
         xy = lattice(kind, jitter, share, np.random.default_rng(seed))
         table = ad.AnnData(np.zeros((len(xy), 1), np.float32), obsm={"spatial": xy})
-        (section,) = split_sections(table)
-        assert not messages_of(lambda section=section, xy=xy: check_one_section(section, xy))
+        assert not messages_of(lambda table=table: check(table))
 
 
 @pytest.mark.parametrize("n", [3, 30, 3000])
 def test_scattered_cells_are_not_questioned(n):
-    from spacrd._sections import check_one_section, split_sections
-
     rng = np.random.default_rng(0)
     xy = rng.random((n, 2)) * 1000
     table = ad.AnnData(np.zeros((n, 1), np.float32), obsm={"spatial": xy})
     table.obs["sample"] = np.where(xy[:, 0] < 500, "left", "right")
-    (section,) = split_sections(table)
-    assert not messages_of(lambda: check_one_section(section, xy))
+    assert not messages_of(lambda: check(table))
 
 
 @pytest.mark.real_data
 def test_real_sections_are_not_questioned_and_two_of_them_are_refused(real_data):
-    from spacrd._sections import check_one_section, coordinates, split_sections
-
-    def check(data, **names):
-        for section in split_sections(data, **names):
-            check_one_section(section, coordinates(section))
-
     tables = []
     for name in ("A1", "B4", "C2"):
         sdata = spacrd.datasets.her2st(real_data / "her2st", name)

@@ -14,6 +14,8 @@ RING = 3.0
 """Neighbours at one distance that a spot of a lattice has on average: 6 or 4, fewer at the border, 2.3 by chance."""
 NEAR = 0.75
 """Share of the pitch that is closer than two spots of one lattice lie."""
+CROWD, MAX_CROWDS = 5, 5
+"""Spots at one place that are a crowd, and how many such places are filled values, not rounded coordinates."""
 SHARE = 0.25
 """Share of spots with a neighbour that near, from which two lattices lie on each other."""
 
@@ -24,15 +26,16 @@ def repeats(keys: pd.DataFrame | pd.Series) -> np.ndarray:
     return (keys.duplicated(keep=False) & ~missing).to_numpy(bool)
 
 
-def crowded_place(xy: np.ndarray, least: int = 5) -> tuple[int, np.ndarray] | None:
-    """Find the one place where many spots lie and everywhere else few: their number and the place, (2,)."""
-    if not len(xy):
-        return None
-    places, number = np.unique(xy, axis=0, return_counts=True)
-    order = np.argsort(-number, kind="stable")
-    second = number[order[1]] if len(order) > 1 else 0
-    most = int(number[order[0]])
-    return (most, places[order[0]]) if most >= least and most > 3 * second else None
+def crowded(places: pd.DataFrame) -> np.ndarray:
+    """Find the spots that lie at one place or a few, of which each has many and all others few, (n,) bool."""
+    if places.empty:
+        return np.zeros(0, bool)
+    place = places.groupby(list(places.columns), sort=False).ngroup().to_numpy()
+    number = np.bincount(place)
+    largest = np.append(-np.sort(-number)[: MAX_CROWDS + 1], 0)
+    gaps = np.flatnonzero((largest[:-1] >= CROWD) & (largest[:-1] > 3 * largest[1:]))
+    gaps = gaps[gaps < MAX_CROWDS]
+    return number[place] >= (largest[gaps[-1]] if len(gaps) else np.inf)
 
 
 def lie_between(here: np.ndarray, others: np.ndarray) -> bool:

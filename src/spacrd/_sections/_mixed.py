@@ -12,19 +12,27 @@ import pandas as pd
 from .._checks import warn
 from ..image import off_array
 from ._agreement import check_agreement
-from ._crowding import crowded_place, lattices_on_each_other, lie_between, repeats, several_spacings
+from ._crowding import crowded, lattices_on_each_other, lie_between, repeats, several_spacings
 from ._section import Section
 
 MANY = 0.05
 """Share of spots, and at least 4, that share a place or a barcode where sections are mixed."""
+SAME_PLACE = 1e-4
+"""Share of the mean distance of spots within which two places are one: numbers are rounded on their way."""
 _BARCODE = re.compile("[ACGTN]{8,}")
 _SECTION_NAMES = re.compile(
-    r"(library|sample|section|slide|slice|batch|dataset|patient|donor|capture.?area|orig.?ident|specimen|block|array)"
-    r"(_?(id|name|key|number|no))?",
+    r"(.*[_.])?(library|sample|section|slide|slice|batch|dataset|patient|donor|subject|animal|mouse|replicate|specimen|"
+    r"capture.?area|orig.?ident|block|array|core|fov|roi|plane|bregma|z)([_.]?(id|ids|name|key|label|number|no|index|um))?",
     re.IGNORECASE,
 )
 """Columns of ``obs`` that people name sections in."""
+_ARRAY = {"array_row", "array_col", "in_tissue"}
+"""Columns of ``obs`` that say where a spot lies on its slide, and name no section."""
+_NUMBER = r"-(\d{1,3})$"
+"""Number of the sample at the end of a barcode, as Cell Ranger and `anndata.concat(index_unique="-")` append it."""
 MAX_SECTIONS = 100
+MAX_COMPARED = 12
+"""Groups of spots, largest first, that are compared with all others."""
 
 
 def check_one_section(section: Section, xy: np.ndarray) -> None:
@@ -50,13 +58,14 @@ def check_one_section(section: Section, xy: np.ndarray) -> None:
         return
     obs = section.table.obs.iloc[rows]
     keys = _keys(obs, xy)
-    _refuse_crowd(section, xy[repeats(keys["places"])], len(xy))
+    _refuse_crowd(section, xy, crowded(keys["places"]))
     repeated = {name: key for name, key in keys.items() if _many(repeats(key))}
     distinct = xy[~keys["places"].duplicated().to_numpy()]
     on_each_other = "places" in repeated or lattices_on_each_other(distinct)
-    mingled = _mingled(obs, xy)
+    mingled = next((column for column in _candidates(obs, named=True) if _mingle(obs[column].astype(str), xy)), None)
+    numbers = _mingle(obs.index.to_series().astype(str).str.extract(_NUMBER, expand=False), xy)
     column = _column(obs, repeated) or mingled
-    if on_each_other or repeated or column is not None:
+    if on_each_other or repeated or column is not None or numbers:
         on_each_other = on_each_other or (mingled is not None and bool(repeated))
         _report(section, keys, repeated, column, on_each_other=on_each_other)
     else:
@@ -83,7 +92,9 @@ def _warn_units(section: Section, obs: pd.DataFrame, xy: np.ndarray, distinct: n
 
 def _keys(obs: pd.DataFrame, xy: np.ndarray) -> dict[str, Any]:
     """Collect what no two spots of a section share."""
-    keys: dict[str, Any] = {"places": pd.DataFrame(xy, index=obs.index)}
+    extent = np.ptp(np.quantile(xy, [0.05, 0.95], axis=0), axis=0).max()
+    grain = SAME_PLACE * extent / np.sqrt(len(xy))
+    keys: dict[str, Any] = {"places": pd.DataFrame(np.round(xy / grain) if grain > 0 else xy, index=obs.index)}
     if {"array_row", "array_col"} <= set(obs.columns):
         array = obs[["array_row", "array_col"]]
         if len(array.drop_duplicates()) > 1:
@@ -97,14 +108,14 @@ def _many(found: np.ndarray) -> bool:
     return bool(found.sum() > max(3, MANY * len(found)))
 
 
-def _refuse_crowd(section: Section, shared: np.ndarray, n_spots: int) -> None:
-    """Raise ValueError if many of the spots that share their place, (m, 2), lie at the same one."""
-    crowd = crowded_place(shared)
-    if crowd is not None:
-        number, (x, y) = crowd
+def _refuse_crowd(section: Section, xy: np.ndarray, crowd: np.ndarray) -> None:
+    """Raise ValueError for spots, (n,) bool, that lie at one place or a few."""
+    if crowd.any():
+        x, y = xy[crowd][0]
         raise ValueError(
-            f"Section {section.name!r}: {number} of {n_spots} spots have the same coordinates, ({x:.6g}, {y:.6g}), as "
-            "where places were joined to other names and filled. Repair them, or remove these spots."
+            f"Section {section.name!r}: {int(crowd.sum())} of {len(xy)} spots have the same coordinates, such as "
+            f"({x:.6g}, {y:.6g}), as where places were joined to other names and filled. Repair them, or remove these "
+            "spots."
         )
 
 
@@ -122,7 +133,8 @@ def _report(
     if "barcodes" in repeated:
         evidence.append(f"barcodes repeat for {int(repeats(keys['barcodes']).sum())} spots")
     if not evidence:
-        evidence.append(f"spots of different obs[{column!r}] lie on each other")
+        whose = "names that end in different numbers" if column is None else f"different obs[{column!r}]"
+        evidence.append(f"spots of {whose} lie on each other")
     advice = (
         f"Pass library_key={column!r}."
         if column is not None
@@ -150,15 +162,14 @@ def _column(obs: pd.DataFrame, repeated: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _mingled(obs: pd.DataFrame, xy: np.ndarray) -> str | None:
-    """Find a column, named as sections are, of whose values the spots lie on each other."""
-    for column in _candidates(obs, named=True):
-        groups = obs[column].astype(str).to_numpy()
-        largest = pd.Series(groups).value_counts().index[:2]
-        here, others = (xy[groups == name] for name in largest)
-        if min(len(here), len(others)) >= 4 and lie_between(here, others):
-            return column
-    return None
+def _mingle(groups: pd.Series, xy: np.ndarray) -> bool:
+    """Whether spots of one group lie on those of the others; a missing value is no group."""
+    names = groups.value_counts().index
+    if not 2 <= len(names) <= MAX_SECTIONS:
+        return False
+    group = groups.to_numpy()
+    sizes = ((xy[group == name], xy[group != name]) for name in names[:MAX_COMPARED])
+    return any(min(len(here), len(others)) >= 4 and lie_between(here, others) for here, others in sizes)
 
 
 def _candidates(obs: pd.DataFrame, *, named: bool) -> list[str]:
@@ -166,8 +177,9 @@ def _candidates(obs: pd.DataFrame, *, named: bool) -> list[str]:
     columns = []
     for column in map(str, obs.columns):
         values = obs[column]
-        if isinstance(values, pd.DataFrame) or (_SECTION_NAMES.fullmatch(column) is not None) != named:
+        other = (_SECTION_NAMES.fullmatch(column) is not None) != named
+        if other or isinstance(values, pd.DataFrame) or column in _ARRAY:
             continue
-        if values.dtype.kind != "f" and 2 <= values.nunique() <= min(MAX_SECTIONS, len(obs) // 4):
+        if 2 <= values.nunique() <= min(MAX_SECTIONS, len(obs) // 4):
             columns.append(column)
     return columns
