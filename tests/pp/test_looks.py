@@ -12,6 +12,9 @@ from spacrd.image import as_rgb
 from tests.making.image_sections import SIZE, make_adata, make_sdata, render
 from tests.making.messages import messages_of
 
+N_LEFT = int((make_adata().obsm["spatial"][:, 0] <= SIZE / 2 - 19.5).sum())
+"""Patches that lie in the left half of the image."""
+
 
 def extract(data):
     spacrd.pp.extract_patches(data, encoder="colour")
@@ -55,8 +58,10 @@ def test_transparent_background_is_cut_as_white(container):
         return sdata
 
     results = []
-    assert not messages_of(lambda: results.append(extract(build(clear))))
-    np.testing.assert_allclose(results[0], extract(build(white)), atol=1e-3)
+    for pixels in (clear, white):
+        (message,) = messages_of(lambda pixels=pixels: results.append(extract(build(pixels))))
+        assert f"{N_LEFT} of 85 patches are white all over" in message
+    np.testing.assert_allclose(*results, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +72,8 @@ def test_transparent_background_is_cut_as_white(container):
         (np.full((3, SIZE, SIZE), 255, np.uint8), "is white or transparent at all of 16 spots"),
         (np.full((3, SIZE, SIZE), 65535, np.uint16), "is white or transparent"),
         (np.zeros((4, SIZE, SIZE), np.uint8), "is white or transparent"),
+        (np.full((3, SIZE, SIZE), 200, np.uint8), "is of one colour at all of 16 spots"),
+        (render(np.eye(3), SIZE, SIZE)[[0, 0, 0]] // 2 + np.uint8([[[0]], [[5]], [[8]]]), "is grey at all of 16 spots"),
     ],
 )
 def test_what_is_no_stained_tissue_is_said_before_it_is_embedded(pixels, words, monkeypatch):
@@ -86,6 +93,13 @@ def test_an_image_of_nothing_but_nan_is_refused():
     table = make_adata(fullres=np.full((SIZE, SIZE, 3), np.nan, np.float32))
     with pytest.raises(ValueError, match="nothing but NaN at 16 spots"):
         extract(table)
+
+
+def test_spots_where_half_of_an_image_is_nan_are_counted():
+    pixels = render(np.eye(3), SIZE, SIZE).transpose(1, 2, 0) / np.float32(255)
+    pixels[:, : SIZE // 2] = np.nan
+    (message,) = messages_of(lambda: extract(make_adata(fullres=pixels)))
+    assert f"{N_LEFT} of 85 patches are white all over" in message and "transparent, masked or NaN" in message
 
 
 def test_stained_tissue_is_not_questioned():

@@ -17,9 +17,9 @@ from .._interrupt import uninterrupted
 from .._keys import Keys
 from .._sections import Section, Selection, as_list, get_table, result_record, split_each, write_results
 from ._cluster import check_client, check_reach, embed_on_cluster
-from ._embed import PatchBlocks, embed_sections, plan_section
+from ._embed import BLACK, WHITE, PatchBlocks, embed_sections, plan_section
 from ._jobs import PatchJob, locate_squares, plan_job, squares_of
-from ._record import PatchArrays, record, shape_names, start_arrays, warn_dark, warn_unequal
+from ._record import PatchArrays, record, shape_names, start_arrays, warn_lost, warn_unequal
 from ._store import open_store
 
 if TYPE_CHECKING:
@@ -218,18 +218,18 @@ def _fill(
     plans: list[list[PatchBlocks]],
     results: Generator[tuple[PatchBlocks, np.ndarray, np.ndarray, np.ndarray]],
 ) -> None:
-    """Fill the arrays of each table with the results of its sections, and warn of patches that lack pixels."""
+    """Fill the arrays of each table with the results of its sections, and warn of black and white patches."""
     array_of = {id(plan): each for each, group in zip(arrays, plans, strict=True) for plan in group}
     flat = [plan for group in plans for plan in group]
-    dark_of = {id(plan): np.zeros(len(plan.job.section.rows), bool) for plan in flat}
+    lost_of = {id(plan): np.zeros(len(plan.job.section.rows), np.uint8) for plan in flat}
     with contextlib.closing(results):
-        for plan, rows, values, dark in results:
+        for plan, rows, values, lost in results:
             array_of[id(plan)].embedding[plan.job.section.rows[rows]] = values
-            dark_of[id(plan)][rows] = dark
+            lost_of[id(plan)][rows] = lost
     for plan in flat:
         each, job = array_of[id(plan)], plan.job
         each.in_image[job.section.rows], each.padded[job.section.rows] = job.inside, job.padded
-        warn_dark(job, dark_of[id(plan)])
+        warn_lost(job, lost_of[id(plan)] == BLACK, lost_of[id(plan)] == WHITE)
 
 
 def _write(

@@ -12,12 +12,14 @@ SPOTS = 16
 """Spots that are looked at."""
 SIDE = 16
 """Side of what is looked at, in pixels of the coarsest level."""
+GREY = 8
+"""Difference of red, green and blue up to which a pixel is grey, as compression leaves it."""
 WHITE = 250
 """Brightness from which nothing but white is seen."""
 
 
 def check_looks(placement: Placement, inside: np.ndarray) -> None:
-    """Warn of an image that is no stained tissue where the spots lie: of one channel, grey or white.
+    """Warn of an image that is no stained tissue where the spots lie: of one channel, one colour, grey or white.
 
     Parameters
     ----------
@@ -46,7 +48,11 @@ def check_looks(placement: Placement, inside: np.ndarray) -> None:
     colours = [as_rgb(window).astype(np.int16) for window in windows]
     if min(int(window.min()) for window in colours) >= WHITE:
         warn(f"Image {name!r} is white or transparent at all of {len(windows)} spots that were looked at. {other}")
-    elif _is_grey(colours) and pyramid.levels[0].shape[0] > 1:
+    elif len(shades := np.unique(np.concatenate([window.reshape(-1, 3) for window in colours]), axis=0)) == 1:
+        if not shades.any():
+            return  # black patches are counted when they are cut
+        warn(f"Image {name!r} is of one colour at all of {len(windows)} spots that were looked at. {other}")
+    elif pyramid.levels[0].shape[0] > 1 and max(int(np.ptp(window, axis=2).max()) for window in colours) <= GREY:
         warn(f"Image {name!r} is grey at all of {len(windows)} spots that were looked at, and no H&E. {other}")
 
 
@@ -65,9 +71,3 @@ def _windows(placement: Placement, inside: np.ndarray) -> list[np.ndarray]:
     return [
         read_window(read, int(y0), int(y1), int(x0), int(x1)) for (x0, y0), (x1, y1) in zip(lows, highs, strict=True)
     ]
-
-
-def _is_grey(windows: list[np.ndarray]) -> bool:
-    """Whether all pixels are grey, and not all the same."""
-    grey = all((window == window[..., :1]).all() for window in windows)
-    return grey and len({int(bright) for window in windows for bright in (window.min(), window.max())}) > 1
