@@ -47,8 +47,8 @@ def test_pseudospots_and_annotations_refuse_them(value):
         spacrd.pp.annotate(table, drawn, key_added="q")
 
 
-@pytest.mark.parametrize("value", [1e200, 1e15])
-def test_shapes_far_away_have_no_patch(value):
+def far_shape(value):
+    """A section one of whose shapes is far away."""
     import shapely
 
     sdata = make_sdata()
@@ -57,5 +57,23 @@ def test_shapes_far_away_have_no_patch(value):
     points = shapes.geometry.to_numpy().copy()
     points[4] = shapely.Point(value, 10.0)
     sdata["one"] = shapes.set_geometry(points)
+    return sdata
+
+
+@pytest.mark.parametrize("value", [1e200, 1e15])
+def test_shapes_far_away_have_no_patch(value):
+    sdata = far_shape(value)
     messages_of(lambda: spacrd.pp.extract_patches(sdata, encoder="colour"))
     assert np.isnan(sdata["table"].obsm["X_colour"][4]).all()
+
+
+def test_shapes_far_away_get_no_class_and_join_no_spot():
+    sdata = far_shape(1e200)
+    square = {"type": "Polygon", "coordinates": [[[0, 0], [200, 0], [200, 200], [0, 200], [0, 0]]]}
+    drawn = {"type": "Feature", "geometry": square, "properties": {"classification": {"name": "T"}}}
+    (message,) = messages_of(lambda: spacrd.pp.annotate(sdata, drawn, key_added="q", default="normal"))
+    assert "1 of 85 spots have no finite coordinates and get no class" in message
+    assert np.flatnonzero(sdata["table"].obs["q"].isna()).tolist() == [4]
+    spots = []
+    (message,) = messages_of(lambda: spots.append(spacrd.pp.pseudospots(sdata, diameter_um=400, pitch_um=300, mpp=1.0)))
+    assert "1 of 85 rows have no finite coordinates and join no spot" in message

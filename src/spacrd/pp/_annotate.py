@@ -135,7 +135,7 @@ def annotate(
     if not touched.any():
         warn(f"Section {section.name!r}: no spot lies in any of the {len(frame)} regions.")
     values[section.off_tissue] = np.nan
-    values[section.rows] = default if default is not None else np.nan
+    values[section.rows] = _untouched(default, placement.xy, section.name)
     drawn = frame[CLASS].to_numpy(dtype=object)[polygon[touched]]
     values[section.rows[touched]] = np.where(drawn == IGNORED, np.nan, drawn)
     record = {
@@ -191,6 +191,18 @@ def _tissue_class(name: str | None) -> str | None:
         return None
     kind = name.partition(":")[0].strip().lower()
     return IGNORED if kind in ("ignore*", "ignore") else None if kind == "region*" else name
+
+
+def _untouched(default: str | None, xy: np.ndarray, name: str) -> np.ndarray:
+    """Return what spots get that no region touches, object (n,); without a place they get nothing, and a warning."""
+    placed = np.isfinite(xy).all(axis=1)
+    if not placed.all():
+        warn(
+            f"Section {name!r}: {int((~placed).sum())} of {len(xy)} spots have no finite coordinates and get no class."
+        )
+    classes = np.full(len(xy), np.nan, dtype=object)
+    classes[placed] = default if default is not None else np.nan
+    return classes
 
 
 def _record(key: str) -> str:
