@@ -161,8 +161,8 @@ def test_an_input_error_of_pseudospots_says_what_is_wrong():
         spacrd.pp.pseudospots(cells, lattice="round", mpp=1.0)
     with pytest.raises(KeyError, match="nothing"):
         spacrd.pp.pseudospots(cells, label_key="nothing", mpp=1.0)
-    with pytest.raises(ValueError, match="no spot of 1e-06 um"):
-        spacrd.pp.pseudospots(cells, diameter_um=1e-6, mpp=1.0)
+    with pytest.raises(ValueError, match="no spot of 0.002 um"):
+        spacrd.pp.pseudospots(cells, diameter_um=0.002, mpp=1.0)
     lost = cells.copy()
     lost.obsm["spatial"][:] = np.nan
     with pytest.raises(ValueError, match="finite coordinates"):

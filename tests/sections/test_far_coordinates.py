@@ -75,5 +75,6 @@ def test_shapes_far_away_get_no_class_and_join_no_spot():
     assert "1 of 85 spots have no finite coordinates and get no class" in message
     assert np.flatnonzero(sdata["table"].obs["q"].isna()).tolist() == [4]
     spots = []
-    (message,) = messages_of(lambda: spots.append(spacrd.pp.pseudospots(sdata, diameter_um=400, pitch_um=300, mpp=1.0)))
-    assert "1 of 85 rows have no finite coordinates and join no spot" in message
+    arguments = {"diameter_um": 400, "pitch_um": 300, "mpp": 1.0}
+    said = messages_of(lambda: spots.append(spacrd.pp.pseudospots(sdata, **arguments)), "join no spot")
+    assert said == ["Section 'one': 1 of 85 rows have no finite coordinates and join no spot."]
