@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 MISSING = frozenset({"", "nan", "none", "<na>", "na", "n/a", "#n/a", "null", "nat"})
 """Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
 DOUBTFUL = re.compile(
-    r"(un|not[ _-])(labell?ed|annotated|assigned|classified|determinable|defined)|unknown|ignored?\*?|region\*|excluded?|"
-    r"art[ei]facts?|missing|tbd|\?+|-+|-1"
+    r"(un|not[ _-])(labell?ed|annotated|assigned|classified|determinable|defined)|unknown|ignored?\*?|region\*|"
+    r"excluded?|art[ei]facts?|missing|tbd|\?+|-+|-1"
 )
 """Text, in lower case, that often marks spots without an annotation."""
 _WHOLE = re.compile(r"-?\d+\.0+")
