@@ -237,7 +237,11 @@ def test_pseudospots_of_pseudospots_are_refused():
     spots = spacrd.pp.pseudospots(sdata, diameter_um=120.0)
     of_cells = spacrd.pp.pseudospots(cells_adata(), mpp=1.0)
     joined = ad.concat([of_cells, of_cells], label="slide", index_unique="-")
-    for made, arguments in ((spots, {}), (of_cells, {}), (joined, {"library_key": "slide", "mpp": 1.0})):
+    renamed = spacrd.pp.pseudospots(cells_adata(), mpp=1.0, pitch_um=90.0)
+    renamed.uns.clear()
+    renamed.obs_names = [f"spot {number}" for number in range(renamed.n_obs)]
+    joins = (joined, {"library_key": "slide", "mpp": 1.0})
+    for made, arguments in ((spots, {}), (of_cells, {}), (renamed, {"mpp": 1.0}), joins):
         with pytest.raises(ValueError, match="are pseudo-spots already"):
             spacrd.pp.pseudospots(made, **arguments)
 

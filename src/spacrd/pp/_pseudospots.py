@@ -164,7 +164,8 @@ def _check_cells(table: AnnData, label_key: str | None, library_key: str | None)
     for name in (label_key, library_key):
         if name in OWN_COLUMNS:
             raise ValueError(f"obs[{name!r}] is a column that pseudospots writes. Rename yours.")
-    if result_record(table, Keys.PSEUDOSPOTS) or ("n_cells" in table.obs and table.obs_names.str.contains(NAMES).all()):
+    ours = "lattice_row" in table.obs or table.obs_names.str.contains(NAMES).all()
+    if result_record(table, Keys.PSEUDOSPOTS) or ("n_cells" in table.obs and ours):
         raise ValueError(
             "These are pseudo-spots already: spots made of them would count spots for cells. Pass the cells or bins."
         )
