@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ._checks import SpacrdWarning
@@ -14,7 +13,8 @@ if TYPE_CHECKING:
     from ._report import report
     from .model import SpaCRD
 
-__version__ = version("spacrd")
+    __version__: str
+
 __all__ = [
     "SpaCRD",
     "SpacrdWarning",
@@ -41,6 +41,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f".{name}", __name__)
     if name == "SpaCRD":
         return importlib.import_module(".model", __name__).SpaCRD
+    if name == "__version__":  # reading the metadata takes longer than all else here
+        return importlib.import_module("importlib.metadata").version("spacrd")
     if name == "report":
         return importlib.import_module("._report", __name__).report
     raise AttributeError(f"module 'spacrd' has no attribute {name!r}")

@@ -26,6 +26,8 @@ class SpacrdWarning(UserWarning):
     """
 
 
+SHORTEST_UM, LONGEST_UM = 1e-3, 1e10
+"""Lengths in micrometres that are computed with; sections have millimetres."""
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 """Characters that a terminal obeys: escape sequences, and those that turn the direction of writing."""
 
@@ -97,6 +99,14 @@ def check_positive_number(value: Any, argument: str, what: str = "number") -> fl
     number = float(value)
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"{argument} must be positive, a finite {what}, got {value}.")
+    return number
+
+
+def check_micrometres(value: Any, argument: str) -> float:
+    """Return a length as a float if it is one that tissue can have."""
+    number = check_positive_number(value, argument, "number of micrometres")
+    if not SHORTEST_UM <= number <= LONGEST_UM:
+        raise ValueError(f"{argument}={value} is no length in micrometres: expected {SHORTEST_UM:g} to {LONGEST_UM:g}.")
     return number
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 MISSING = frozenset({"", "nan", "none", "<na>", "na", "n/a", "#n/a", "null", "nat"})
 """Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
 DOUBTFUL = re.compile(
-    r"(un|not[ _-])(labell?ed|annotated|assigned|classified|determinable)|unknown|ignored?\*?|excluded?|art[ei]fact"
+    r"(un|not[ _-])(labell?ed|annotated|assigned|classified|determinable|defined)|unknown|ignored?\*?|region\*|"
+    r"excluded?|art[ei]facts?|missing|tbd|\?+|-+|-1"
 )
 """Text, in lower case, that often marks spots without an annotation."""
 _WHOLE = re.compile(r"-?\d+\.0+")
@@ -28,7 +30,8 @@ def class_name(value: Any) -> str:
     Numbers and truth values that are equal are one class, also as text: 1, 1.0, True, "1.0" and "true" are ``"1"``.
     Blanks around a name do not count. Case does.
     """
-    text = str(value).strip()
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    text = unicodedata.normalize("NFC", text).strip()
     lower = text.casefold()
     if lower in {"true", "false"}:
         return str(int(lower == "true"))

@@ -66,7 +66,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     Path of a new file in the same folder.
     """
-    target = Path(os.path.realpath(path))  # what a link points to is replaced, not the link
+    target = Path(os.path.realpath(checked_path(path, "path")))  # what a link points to is replaced, not the link
     if target.exists() and not target.is_file():
         if target.is_dir():
             raise IsADirectoryError(f"{str(path)!r} is a directory. Name a file.")

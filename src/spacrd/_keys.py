@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 
@@ -137,6 +136,8 @@ def _escaped(name: str, kept: re.Pattern[str]) -> str:
     """Return a name that can be stored, of the characters that ``kept`` allows; different ones for different names."""
     if kept.fullmatch(name) and is_storable(name) and not _ESCAPED.fullmatch(name):
         return name
+    import hashlib
+
     start = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", name)).strip("_-")
     start = start.encode()[: LONGEST // 2].decode(errors="ignore")
     return f"{start or 'section'}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"

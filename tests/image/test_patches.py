@@ -168,7 +168,8 @@ def test_an_image_smaller_than_the_patch_is_reflected():
         (np.full((3, 50, 50), 120 * 257, np.uint16), 120),
         (np.full((3, 50, 50), 120 / 255, np.float32), 120),
         (np.full((1, 50, 50), 120, np.uint8), 120),
-        (np.concatenate([np.full((3, 50, 50), 120, np.uint8), np.zeros((1, 50, 50), np.uint8)]), 120),
+        (np.concatenate([np.full((3, 50, 50), 120, np.uint8), np.full((1, 50, 50), 255, np.uint8)]), 120),
+        (np.concatenate([np.full((3, 50, 50), 120, np.uint8), np.zeros((1, 50, 50), np.uint8)]), 255),
     ],
 )
 def test_types_and_channels_become_rgb_bytes(values, result):

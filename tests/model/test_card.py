@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +62,18 @@ def test_names_do_not_break_the_card(model):
     text = model_card(odd, "0")
     assert "likelihood of: a\\|b # Approved for diagnosis (classes" in text
     assert "| sections | 'x'\\|y |" in text
+
+
+def test_names_are_neither_markdown_nor_html_nor_orders_to_a_terminal(model):
+    evil = "![x](https://a.b/c.png) <img src=x onerror=y> [l](http://a) <!-- **b** www.a.b a@b.c &lt; \x1b[2J"
+    image = replace(model.config.image, key=f"`{evil}", encoder=evil)
+    odd = replace(model.config, positive=(evil,), label_key=evil, recipe=evil, image=image, training={evil: evil})
+    text = model_card(odd, "0")
+    outside = re.sub(r"`[^`\n]*`", "", text.split("---")[-1].partition("```")[0])
+    assert "<img" not in outside and "<!--" not in outside and "\x1b" not in text
+    assert not re.search(r"!\[|(?<!\\)\[|https?://|www\.a|(?<!\\)@|(?<!\\)&lt;b", outside)
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(len(re.findall(r"(?<!\\)\|", row)) == 3 for row in rows)
 
 
 def test_the_saved_card_is_that_of_the_model(model, saved: Path):

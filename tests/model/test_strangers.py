@@ -80,6 +80,8 @@ LONG = "x" * 2000
         ("expression.genes", ["g0", "g1"], "contradicts itself: network for 5 genes"),
         ("expression.genes", [1] * 100_000, "expression.genes.0"),
         ("expression.genes", [LONG], "at most 1000 characters"),
+        ("expression.genes", ["g0", "", "g2", "g3", "g4"], "expression.genes.1"),
+        ("positive", [""], "positive.0"),
         ("expression.target_sum", 0, "expression.target_sum"),
         ("expression", None, "contradicts itself"),
         ("image.dim", 5, "contradicts itself"),

@@ -161,8 +161,8 @@ def test_an_input_error_of_pseudospots_says_what_is_wrong():
         spacrd.pp.pseudospots(cells, lattice="round", mpp=1.0)
     with pytest.raises(KeyError, match="nothing"):
         spacrd.pp.pseudospots(cells, label_key="nothing", mpp=1.0)
-    with pytest.raises(ValueError, match="no spot of 1e-06 um"):
-        spacrd.pp.pseudospots(cells, diameter_um=1e-6, mpp=1.0)
+    with pytest.raises(ValueError, match="no spot of 0.002 um"):
+        spacrd.pp.pseudospots(cells, diameter_um=0.002, mpp=1.0)
     lost = cells.copy()
     lost.obsm["spatial"][:] = np.nan
     with pytest.raises(ValueError, match="finite coordinates"):
@@ -210,9 +210,40 @@ def test_rows_and_columns_are_those_of_a_platform_or_have_other_names():
     assert "array_row" in spacrd.pp.pseudospots(cells, mpp=1.0).obs
     # What is not 100 um apart must not be taken for Visium where the record got lost.
     assert set(spacrd.pp.pseudospots(cells, mpp=1.0, pitch_um=150.0).obs) >= {"lattice_row", "lattice_col"}
-    cells.obs["region"] = "a"
-    with pytest.raises(ValueError, match=r"obs\['region'\] is a column that pseudospots writes"):
-        spacrd.pp.pseudospots(cells, mpp=1.0, label_key="region")
+    cells.obs["array_row"] = "a"
+    with pytest.raises(ValueError, match=r"obs\['array_row'\] is a column that pseudospots writes"):
+        spacrd.pp.pseudospots(cells, mpp=1.0, label_key="array_row")
+
+
+def test_classes_in_a_column_region_are_carried_over(tmp_path):
+    cells = cells_adata()
+    cells.obs["region"] = cells.obs["kind"]
+    by_kind, by_region = (spacrd.pp.pseudospots(cells, mpp=1.0, label_key=key) for key in ("kind", "region"))
+    assert by_region.obs["region"].astype(str).to_list() == by_kind.obs["kind"].astype(str).to_list()
+    sdata = make_sdata()
+    sdata["table"].obs["region"] = sdata["table"].obs["region"].astype(str)
+    spots = spacrd.pp.pseudospots(sdata, diameter_um=120.0, label_key="region")
+    made = spots["table"]
+    assert set(made.obs["region"]) == {"one"} and set(made.obs["pseudospots"]) == {"one_pseudospots"}
+    assert made.uns["spatialdata_attrs"]["region_key"] == "pseudospots"
+    scored(spots)
+    spacrd.tl.to_cells(sdata, spots)
+    assert sdata["table"].obs["spacrd_likelihood"].notna().any()
+    spots.write(tmp_path / "spots.zarr")
+
+
+def test_pseudospots_of_pseudospots_are_refused():
+    sdata = make_sdata()
+    spots = spacrd.pp.pseudospots(sdata, diameter_um=120.0)
+    of_cells = spacrd.pp.pseudospots(cells_adata(), mpp=1.0)
+    joined = ad.concat([of_cells, of_cells], label="slide", index_unique="-")
+    renamed = spacrd.pp.pseudospots(cells_adata(), mpp=1.0, pitch_um=90.0)
+    renamed.uns.clear()
+    renamed.obs_names = [f"spot {number}" for number in range(renamed.n_obs)]
+    joins = (joined, {"library_key": "slide", "mpp": 1.0})
+    for made, arguments in ((spots, {}), (of_cells, {}), (renamed, {"mpp": 1.0}), joins):
+        with pytest.raises(ValueError, match="are pseudo-spots already"):
+            spacrd.pp.pseudospots(made, **arguments)
 
 
 def test_spots_of_another_section_are_refused():

@@ -109,7 +109,10 @@ def test_fluorescence_is_no_histology(xenium_folder):
     sdata = read_xenium(xenium_folder().path, aligned_images=False)
     with pytest.raises(ValueError, match=r"no image.*'morphology_focus'.*fluorescence"):
         extract(sdata)
-    with pytest.warns(spacrd.SpacrdWarning, match="252 of 252 patches are black or lack a colour"):
+    with (
+        pytest.warns(spacrd.SpacrdWarning, match="'morphology_focus' has one channel, as fluorescence"),
+        pytest.warns(spacrd.SpacrdWarning, match="252 of 252 patches are black or lack a colour"),
+    ):
         table = extract(sdata, image_key="morphology_focus")
     assert facts(table)["mpp"] == pytest.approx(PIXEL_UM)
 

@@ -25,7 +25,10 @@ def embedded(change=None):
 def test_named_colours_are_put_in_order(names, scale_factors):
     def rename(pixels, transformations):
         place = {"r": 0, "g": 1, "b": 2}
-        planes = [pixels[place[n[0].lower()]] if n[0].lower() in place else pixels[0] * 0 for n in names]
+        other = {"a": 255, "d": 0}  # all is opaque
+        planes = [
+            pixels[place[k]] if (k := n[0].lower()) in place else np.full_like(pixels[0], other[k]) for n in names
+        ]
         return Image2DModel.parse(
             np.stack(planes),
             dims=("c", "y", "x"),

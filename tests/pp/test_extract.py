@@ -93,7 +93,7 @@ def test_patches_of_labels_lie_at_their_centroids():
         raster[y - 6 : y + 6, x - 6 : x + 6] = i + 1
     sdata.labels["cells"] = Labels2DModel.parse(raster, dims=("y", "x"), transformations={"one": Identity()})
     table = make_adata(hexagons().iloc[:3])
-    del table.uns["spatial"]
+    del table.uns["spatial"], table.obsm["spatial"]
     table.obs = pd.DataFrame({"cell": [2, 3, 1], "region": pd.Categorical(["cells"] * 3)}, index=list("abc"))
     sdata.tables["cells_table"] = TableModel.parse(table, region="cells", region_key="region", instance_key="cell")
     arguments = {"table_key": "cells_table", "encoder": "colour"}

@@ -33,6 +33,10 @@ def _entry(image=None, **factors):
         (_entry(tissue_hires_scalef=np.nan), {}, ValueError, "tissue_hires_scalef.*positive number"),
         (_entry(spot_diameter_fullres="x"), {}, ValueError, "spot_diameter_fullres.*got 'x'"),
         (_entry(), {"patch_um": 1e9}, ValueError, "px wide, and image 'hires' only"),
+        (_entry(), {"patch_um": 1e-3}, ValueError, "nothing can be seen"),
+        (_entry(), {"patch_um": 1e-9}, ValueError, "no length in micrometres"),
+        (_entry(), {"patch_um": 5e-324}, ValueError, "no length in micrometres"),
+        (_entry(), {"patch_um": 1e300}, ValueError, "no length in micrometres"),
         (_entry(), {"key_added": "spatial"}, ValueError, "replace the coordinates"),
     ],
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -12,6 +10,7 @@ from scipy.sparse import csr_matrix, hstack
 
 import spacrd
 from spacrd._sections import gene_columns
+from tests.making.messages import messages_of
 from tests.making.models import fit
 from tests.making.recipes import SHORT
 from tests.making.sections import make_section
@@ -45,10 +44,7 @@ def types(n_genes, n_others, kind, *, column="feature_types", gene="Gene Express
 
 
 def said(call):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        call()
-    return [str(one.message) for one in caught if "features" in str(one.message)]
+    return messages_of(call, "features")
 
 
 @pytest.mark.parametrize("name", CONTROLS)

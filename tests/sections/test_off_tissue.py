@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -12,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 import spacrd
 from tests.making.image_sections import make_adata, make_sdata
+from tests.making.messages import messages_of
 from tests.making.models import fit_two
 from tests.making.recipes import SHORT
 from tests.making.sections import LABEL, POSITIVE, make_section
@@ -47,10 +46,7 @@ def with_background(seed, form="int", share=1.0):
 
 
 def said(call):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        call()
-    return [str(one.message) for one in caught if "in_tissue" in str(one.message)]
+    return messages_of(call, "in_tissue")
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -110,3 +110,15 @@ def test_of_two_versions_of_a_gene_the_first_counts():
     table = ad.AnnData(np.zeros((1, 4), np.float32), var=pd.DataFrame(index=["ENSG1.2", "ENSG1.3", "ENSG2.1", "ACTB"]))
     found, source = gene_names(table, ["ENSG1.1", "ENSG2.1", "ENSMUSG3.1"])
     assert source is None and list(found) == ["ENSG1.1", "ENSG1.3", "ENSG2.1", "ACTB"]
+
+
+def test_a_gene_without_a_name_is_left_out_of_a_fit_and_can_be_in_a_section(sections, tmp_path):
+    tables = [section["table"].copy() for section in sections]
+    for table in tables:
+        table.var_names = ["", "  ", "g" * 2000, *table.var_names[3:]]
+    with pytest.warns(spacrd.SpacrdWarning, match="3 genes have no name, or one of more than 1,000 characters"):
+        fitted = spacrd.tl.fit(tables, **LABELS, modality="expression", max_epochs=2, members=1)
+    assert len(fitted.config.expression.genes) == tables[0].n_vars - 3
+    fitted.save(tmp_path / "m")
+    with pytest.warns(spacrd.SpacrdWarning, match="is one that the model was fitted on"):
+        spacrd.tl.score(tables[0], spacrd.SpaCRD.load(tmp_path / "m"))

@@ -47,7 +47,10 @@ def test_a_class_called_none_is_one_where_it_is_named():
     assert counts(model) == (60, 180)
 
 
-@pytest.mark.parametrize("text", ["unlabelled", "Unlabeled", "unknown", "Ignore", "Ignore*", "not annotated"])
+@pytest.mark.parametrize(
+    "text",
+    ["unlabelled", "Unlabeled", "unknown", "Ignore", "Ignore*", "not annotated", "Missing", "?", "--", "-1", "Region*"],
+)
 def test_classes_that_may_mean_no_annotation_are_asked_about(text):
     with pytest.warns(spacrd.SpacrdWarning, match=r"holds '.*' \(60 spots\), which count as not cancer.*`negative`"):
         model = fit(partly_labelled(text), LABEL, POSITIVE)
@@ -133,5 +136,6 @@ def test_names_of_classes():
         "a.b",
         "Cancer",
     ]
+    assert {class_name(value) for value in ("Tum\u00f6r", "Tumo\u0308r ", "Tum\u00f6r".encode())} == {"Tum\u00f6r"}
     names = class_names(pd.Series(pd.Categorical(["a ", None, "nan", "b"])))
     assert names.isna().tolist() == [False, True, True, False] and names[0] == "a"

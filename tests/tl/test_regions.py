@@ -191,6 +191,15 @@ def test_a_section_may_have_any_name(tmp_path):
     sdata.write(tmp_path / "s.zarr")
 
 
+def test_a_file_that_is_no_geojson_is_not_replaced(tmp_path):
+    (tmp_path / "section.h5ad").write_text("precious")
+    adata = called(make_adata(), left(make_adata().obsm["spatial"]))
+    for path, says in ((tmp_path / "section.h5ad", "names no GeoJSON"), ("x" * 300, "too long"), ("a\0", "null")):
+        with pytest.raises(ValueError, match=says):
+            spacrd.tl.regions(adata, geojson=path)
+    assert (tmp_path / "section.h5ad").read_text() == "precious" and "spacrd_boundary_distance" not in adata.obs
+
+
 def test_spots_that_are_not_finite_are_refused(tmp_path):
     sdata = called(make_sdata(), left(make_adata().obsm["spatial"]))
     sdata.shapes["one"].loc[3, "geometry"] = shapely.Point(np.nan, np.nan)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._files import replacing
+from .._files import checked_path, replacing
 from .._keys import Keys
 from .._sections import Selection, as_list, get_table, result_record, scored_sections
 
@@ -112,7 +112,7 @@ def report(
 
 def _checked(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """Return the file to write, or raise before any work is done."""
-    file = Path(path).expanduser().absolute()
+    file = checked_path(path, "path").absolute()
     if file.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"The report is a page of HTML, but path={str(path)!r} does not end in '.html'.")
     if file.is_dir():

@@ -6,9 +6,12 @@ from ._drawn import place_in_pixels, read_annotations
 from ._elements import transformations
 from ._features import gene_columns, warn_other_features
 from ._genes import gene_names
-from ._geojson import CLASS, polygons_only, write_geojson
+from ._geojson import CLASS, check_geojson_place, write_geojson
+from ._image_fit import check_image_fit
 from ._images import NoImageError
+from ._mixed import check_one_section
 from ._placement import Placement, place_on_image, place_rows, place_spots, with_scale
+from ._polygons import polygons_only
 from ._records import embedding_record, recorded_embeddings, result_record
 from ._results import Scores, write_results, write_scores
 from ._scale import kind_of, um_per_unit
@@ -30,7 +33,10 @@ __all__ = [
     "Stored",
     "as_list",
     "check_finite",
+    "check_geojson_place",
+    "check_image_fit",
     "check_new_shapes",
+    "check_one_section",
     "coordinates",
     "copy_data",
     "counts",

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key, quote_names
+from .._checks import check_key, quote_names, warn
+from .._files import checked_path
 from ._centres import coordinates
+from ._class_names import class_name
 from ._elements import matrix_to, transformations
-from ._geojson import CLASS, class_name, is_content, read_geojson
+from ._geojson import CLASS, KIND, is_content, read_geojson
 from ._images import NoImageError
 from ._placement import Placement, place_in_system, place_on_image
 from ._section import Section
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
 
 BEYOND = 0.1
 """How far annotations may reach beyond the image they were drawn on, in its sides."""
+DETECTIONS = {
+    *("detection", "cell", "tile", "tma_core", "root"),
+    *("pathdetectionobject", "pathcellobject", "pathtileobject", "tmacoreobject", "pathrootobject"),
+}
+"""Kinds of objects of QuPath, by the names of its versions, that nobody drew."""
 
 
 def read_annotations(
@@ -48,15 +55,16 @@ def read_annotations(
     if isinstance(regions, str) and section.sdata is not None and regions in section.sdata.shapes:
         regions = section.sdata.shapes[regions]
     if isinstance(regions, geopandas.GeoDataFrame):
-        frame = geopandas.GeoDataFrame({CLASS: _classes(regions, class_key)}, geometry=_areas(regions))
+        columns = {CLASS: _classes(regions, class_key), KIND: _kinds(regions)}
+        frame = _drawn_alone(geopandas.GeoDataFrame(columns, geometry=_areas(regions)))
         if "transform" in regions.attrs and section.sdata is not None:
             placement = _place_beside(section, transformations(regions), selection)
             return transform_polygons(frame, matrix_to(regions, str(placement.coordinate_system))), placement
     elif isinstance(regions, str | Path | Mapping | list | tuple):
         path = regions if isinstance(regions, str) and not is_content(regions) else None
-        if path is not None and section.sdata is not None and not Path(path).exists():
+        if path is not None and section.sdata is not None and not checked_path(path, "regions").exists():
             check_key(path, section.sdata.shapes, "shapes element or file")
-        frame = read_geojson(regions, class_key)
+        frame = _drawn_alone(read_geojson(regions, class_key))
     else:
         raise TypeError(
             "regions must be the name of a shapes element, a GeoDataFrame, or GeoJSON (a path or its content), got"
@@ -119,6 +127,23 @@ def _areas(frame: GeoDataFrame) -> np.ndarray:
     if "radius" in frame and (frame.geometry.geom_type == "Point").all():
         return frame.geometry.buffer(frame["radius"].to_numpy(float)).to_numpy()
     return frame.geometry.to_numpy()
+
+
+def _drawn_alone(frame: GeoDataFrame) -> GeoDataFrame:
+    """Return the annotations; detections, cells and tiles of QuPath only if there is nothing else. Either is said."""
+    detected = np.array([kind.lower() in DETECTIONS for kind in frame[KIND]], dtype=bool)
+    n = int(detected.sum())
+    if 0 < n == len(frame):
+        warn(f"All {n} regions are detections or cells of QuPath, no annotations: a spot takes the class of one cell.")
+    elif n:
+        warn(f"{n} detections, cells or tiles of QuPath were left out: the {len(frame) - n} annotations count.")
+    return frame if n == len(frame) else frame[~detected].reset_index(drop=True)
+
+
+def _kinds(frame: GeoDataFrame) -> list[str]:
+    """Return what QuPath calls the kind of each object, if its column came along."""
+    column = next((frame[name] for name in ("objectType", "object_type") if name in frame), None)
+    return [""] * len(frame) if column is None else [str(kind) for kind in column]
 
 
 def _classes(frame: GeoDataFrame, class_key: str | None) -> list[str | None]:

@@ -73,18 +73,41 @@ def instances(element: Any, system: str) -> tuple[pd.Index, np.ndarray, np.ndarr
 
     matrix = matrix_to(element, system)
     if isinstance(element, geopandas.GeoDataFrame):
-        centroids = element.geometry.centroid
-        centres = np.column_stack([centroids.x, centroids.y]).astype(np.float64)
         circles = "radius" in element
         sizes = 2 * element["radius"].to_numpy(float) if circles else np.sqrt(element.geometry.area.to_numpy())
-        names, sizes = element.index, sizes * magnification(matrix)
+        (names, centres), sizes = centres_of(element), sizes * magnification(matrix)
     elif isinstance(element, DataArray | DataTree):
         names, centres, n_pixels = _label_centres(element)
         sizes = np.sqrt(n_pixels) * magnification(matrix)
     else:
-        frame = element[["x", "y"]].compute()
-        names, centres, sizes = frame.index, frame.to_numpy(np.float64), np.full(len(frame), np.nan)
+        names, centres = centres_of(element)
+        sizes = np.full(len(names), np.nan)
     return names, centres @ matrix[:2, :2].T + matrix[:2, 2], sizes
+
+
+def centres_of(element: Any) -> tuple[pd.Index, np.ndarray]:
+    """Return the names and centres, (n, 2), of shapes or points in their own units."""
+    import geopandas
+
+    if isinstance(element, geopandas.GeoDataFrame):
+        centroids = element.geometry.centroid
+        return element.index, np.column_stack([centroids.x, centroids.y]).astype(np.float64)
+    frame = element[["x", "y"]].compute()
+    return frame.index, frame.to_numpy(np.float64)
+
+
+def heights(element: Any) -> np.ndarray | None:
+    """Return the third coordinate of the instances of an element, (n,); None if it has none."""
+    import geopandas
+    import shapely
+
+    if isinstance(element, geopandas.GeoDataFrame):
+        if not element.has_z.any():
+            return None
+        corners, instance = shapely.get_coordinates(element.geometry.to_numpy(), include_z=True, return_index=True)
+        return np.bincount(instance, corners[:, 2], minlength=len(element)) / np.bincount(instance)
+    columns = getattr(element, "columns", ())
+    return np.asarray(element["z"].compute(), np.float64) if "z" in columns else None
 
 
 def _finest(element: Any) -> Any:

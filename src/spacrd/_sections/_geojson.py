@@ -10,89 +10,158 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from .._checks import check_key, quote_names
-from .._files import replacing
+from .._checks import check_key, warn
+from .._files import checked_path, replacing
+from ._class_names import class_name
+from ._geojson_file import parse, read_file
+from ._polygons import MAX_DEPTH
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-CLASS = "class"
-"""Column of the class in the frames of this module."""
+CLASS, KIND = "class", "kind"
+"""Columns of the frames of this module: the class, and what kind of object of QuPath this is."""
 _EXPECTED = "expected a FeatureCollection, a Feature or a list of features, as QuPath exports them"
 
 
 def read_geojson(source: str | Path | Mapping[str, Any] | Sequence[Any], class_key: str | None) -> GeoDataFrame:
-    """Read polygons and their class, in the units of the file.
+    """Read polygons, their class and their kind, in the units of the file.
 
     The class is ``properties[class_key]``; by default ``properties.classification``, a name or what QuPath keeps there.
-    Features without a class are kept with None.
+    Features without a class are kept with None; those without a geometry are left out, with a warning.
 
     Raises
     ------
     ValueError
-        If this is no GeoJSON with features.
+        If this is no GeoJSON with features that can be read.
     KeyError
         If no feature has ``class_key``.
     """
     import geopandas
-    from shapely.errors import ShapelyError
-    from shapely.geometry import shape
 
     where = "The GeoJSON"
     if isinstance(source, str | Path):
+        content: str | bytes
+        if isinstance(source, str) and is_content(source):
+            content = source
+        else:
+            file = checked_path(source, "regions")
+            where, content = f"{file.name!r}", read_file(file)
         try:
-            if isinstance(source, str) and is_content(source):
-                source = json.loads(source)
-            else:
-                where = f"{Path(source).name!r}"
-                source = json.loads(Path(source).read_text(encoding="utf-8-sig"))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            source = parse(content)
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{where} is no GeoJSON ({error}); {_EXPECTED}.") from error
     features = _features(source, where)
-    properties = [feature.get("properties") or {} for feature in features]
+    properties = [_properties(feature, number, where) for number, feature in enumerate(features, start=1)]
     if class_key is not None and not any(class_key in values for values in properties):
         check_key(
             class_key, dict.fromkeys(name for values in properties for name in values), "property of the features"
         )
-    try:
-        geometry = [shape(feature["geometry"]) for feature in features]
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ShapelyError) as error:
-        raise ValueError(f"{where} has a feature whose geometry cannot be read ({error}).") from error
-    classes = [class_name(values.get(class_key or "classification")) for values in properties]
-    return geopandas.GeoDataFrame({CLASS: classes}, geometry=geometry)
+    faults: list[str] = []
+    rows = []
+    for number, (feature, values) in enumerate(zip(features, properties, strict=True), start=1):
+        found: list[str] = []
+        geometry = _geometry(feature.get("geometry"), found)
+        name = class_name(values.get(class_key or "classification"))
+        faults += [f"feature {number}{f' ({name!r})' if name else ''}: {fault}" for fault in found]
+        if geometry is not None:
+            rows.append((name, _kind(feature, values), geometry))
+    told = f"{'; '.join(faults[:5])}{f'; and {len(faults) - 5} more' if len(faults) > 5 else ''}"
+    if not rows:
+        raise ValueError(f"{where} has no feature whose geometry can be read ({told}).")
+    if faults:
+        warn(f"{where}: {len(faults)} geometries or rings were left out: {told}.")
+    classes, kinds, geometries = zip(*rows, strict=True)
+    return geopandas.GeoDataFrame({CLASS: classes, KIND: kinds}, geometry=list(geometries))
 
 
 def is_content(text: str) -> bool:
     """Whether a text is GeoJSON, and not the path of a file."""
-    return text.lstrip()[:1] in ("{", "[")
+    return text.lstrip("\ufeff\x1e \t\r\n")[:1] in ("{", "[")
 
 
 def _features(source: Any, where: str) -> list[Mapping[str, Any]]:
     if isinstance(source, Mapping):
         kind = source.get("type")
         source = source.get("features") if kind == "FeatureCollection" else [source] if kind == "Feature" else None
-    if not isinstance(source, Sequence) or not all(isinstance(feature, Mapping) for feature in source):
+    if (
+        not isinstance(source, Sequence)
+        or isinstance(source, str)
+        or not all(isinstance(feature, Mapping) for feature in source)
+    ):
         raise ValueError(f"{where} holds no features; {_EXPECTED}.")
     if not source:
         raise ValueError(f"{where} holds no features: nothing was drawn or exported.")
     return list(source)
 
 
-def class_name(value: Any) -> str | None:
-    """Return the name of a class: a text, what QuPath keeps of it, or that as text; None if there is none."""
-    if isinstance(value, str) and value.startswith("{"):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    if isinstance(value, Mapping):
-        several = value.get("names")
-        value = ": ".join(map(str, several)) if several else value.get("name")
-    if value is None or value is pd.NA or value != value or value == "":
+def _properties(feature: Mapping[str, Any], number: int, where: str) -> Mapping[str, Any]:
+    values = feature.get("properties")
+    if values is not None and not isinstance(values, Mapping):
+        raise ValueError(f"{where}: the properties of feature {number} are a {type(values).__name__}, not a table.")
+    return values or {}
+
+
+def _kind(feature: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+    """Return what QuPath calls the kind of an object, as its versions write it; empty if nothing does."""
+    kind = values.get("objectType") or values.get("object_type") or feature.get("id")
+    return kind if isinstance(kind, str) else ""
+
+
+def _geometry(value: Any, faults: list[str], depth: int = 0) -> Any:
+    """Return a geometry without the rings that cannot be read, or None; ``faults`` gets what is wrong."""
+    import shapely
+    from shapely.errors import ShapelyError
+
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    try:
+        if value is None or depth > MAX_DEPTH:
+            faults.append("no geometry" if value is None else f"collections nested deeper than {MAX_DEPTH}")
+            return None
+        if kind == "GeometryCollection":
+            parts = [_geometry(part, faults, depth + 1) for part in value["geometries"]]
+            if not parts:
+                faults.append("an empty collection")
+            parts = [part for part in parts if part is not None]
+            return shapely.GeometryCollection(parts) if parts else None
+        if kind not in ("Polygon", "MultiPolygon"):
+            return shapely.geometry.shape(value)
+        areas = [value["coordinates"]] if kind == "Polygon" else value["coordinates"]
+        polygons = [polygon for area in areas if (polygon := _polygon(area, faults)) is not None]
+        return shapely.MultiPolygon(polygons) if polygons else None
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, ShapelyError) as error:
+        faults.append(f"a geometry that cannot be read ({type(error).__name__}: {error})")
         return None
-    return str(value)
+
+
+def _polygon(rings: Any, faults: list[str]) -> Any:
+    """Return a polygon of its rings that have three corners or more, or None if the outer one has not."""
+    import shapely
+
+    if not rings:
+        faults.append("an empty polygon")
+        return None
+    usable = []
+    for number, ring in enumerate(rings):
+        corners = np.asarray(ring, dtype=np.float64)[:, :2] if len(ring) else np.empty((0, 2))
+        if len(corners) < 8 and len(np.unique(corners, axis=0)) < 3:
+            faults.append(f"a ring of {len(corners)} corners")
+        elif not np.isfinite(corners).all():
+            faults.append("a ring with corners that are no numbers")
+        else:
+            usable.append(corners)
+            continue
+        if number == 0:
+            return None
+    return shapely.Polygon(usable[0], usable[1:])
+
+
+def check_geojson_place(path: str | os.PathLike[str]) -> None:
+    """Refuse a file that is no GeoJSON by its name, before the work: it would be replaced."""
+    file = checked_path(path, "geojson")
+    if file.suffix.lower() not in (".geojson", ".json") and not file.is_dir():
+        raise ValueError(f"geojson={str(path)!r} names no GeoJSON file: end it in '.geojson'.")
 
 
 def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str, color: str) -> None:
@@ -119,31 +188,3 @@ def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str
     ]
     with replacing(path) as file:
         file.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
-
-
-def polygons_only(frame: GeoDataFrame) -> tuple[GeoDataFrame, int]:
-    """Return the valid polygons of a frame, and how many rows held none (points, lines, empty geometries)."""
-    import shapely
-
-    corners, of = shapely.get_coordinates(frame.geometry.to_numpy(), return_index=True)
-    if len(bad := np.unique(of[~np.isfinite(corners).all(axis=1)])):
-        raise ValueError(f"{len(bad)} of {len(frame)} annotations have corners that are NaN or infinite. Remove them.")
-    geometry = shapely.make_valid(frame.geometry.to_numpy())
-    polygons = [shapely.unary_union([leaf for leaf in _leaves(each) if leaf.geom_type in _AREAL]) for each in geometry]
-    frame = frame.set_geometry(polygons)
-    areal = ~frame.geometry.is_empty
-    if not areal.any():
-        kinds = quote_names(frame.geometry.geom_type.unique()) if len(frame) else "nothing"
-        raise ValueError(f"There is no polygon among the annotations, but {kinds}. Draw closed regions.")
-    return frame[areal.to_numpy()].reset_index(drop=True), int((~areal).sum())
-
-
-_AREAL = ("Polygon", "MultiPolygon")
-
-
-def _leaves(geometry: Any) -> list[Any]:
-    """List the geometries without collections, however deep they lie."""
-    import shapely
-
-    parts = shapely.get_parts(geometry)
-    return [leaf for part in parts for leaf in (_leaves(part) if part.geom_type == "GeometryCollection" else [part])]

@@ -13,6 +13,7 @@ from .._checks import check_key, quote_names
 from .._keys import Keys
 from ..image import Pyramid, check_image
 from ._centres import stored_coordinates
+from ._crowding import lie_between
 from ._elements import matrix_to, transformations, usual_system
 from ._levels import levels_of
 from ._scale import is_xenium, positive, scale_factors
@@ -121,19 +122,10 @@ def _channels_first(pixels: Any, image_key: str) -> Any:
 
 
 def _overlaps_others(section: Section) -> bool:
-    """Whether other sections of the table lie where this one does, which pieces of tissue on one slide do not."""
-    from scipy.spatial import cKDTree
-
+    """Whether other sections of the table lie where this one does."""
     xy = stored_coordinates(section.table)[:, :2] if Keys.SPATIAL in section.table.obsm else np.empty((0, 2))
-    in_section, in_others = (np.isin(np.arange(len(xy)), rows) for rows in (section.rows, section.all_rows))
-    finite = np.isfinite(xy).all(axis=1)
-    here, others = np.unique(xy[in_section & finite], axis=0), xy[~in_others & finite]
-    if len(here) < 2 or not len(others):
-        return False
-    tree = cKDTree(here)
-    pitch = float(np.median(tree.query(here, k=2)[0][:, 1]))
-    # Spots of one lattice are a pitch apart; where two lie on each other, each spot has one of the other nearer by.
-    return bool((tree.query(others)[0] < 0.75 * pitch).mean() > 0.25)
+    others = ~np.isin(np.arange(len(xy)), section.all_rows)
+    return bool(len(xy)) and lie_between(xy[section.rows], xy[others])
 
 
 def spatialdata_image(section: Section, image_key: str | None, systems: Collection[str]) -> tuple[SectionImage, str]:
@@ -187,3 +179,9 @@ def _of_slide(element: str, image: re.Match[str]) -> bool:
     slide, suffix = image["slide"], image["section"] or ""
     name = element.removesuffix(suffix)
     return element.endswith(suffix) and (name == slide or not slide or name.startswith(f"{slide}_"))
+
+
+def names_slide(image: str, element: str) -> bool:
+    """Whether the name of an image says that it is of an element, as readers and people name them."""
+    match = _OF_READER.match(image)
+    return image == element or image.startswith(f"{element}_") or (match is not None and _of_slide(element, match))

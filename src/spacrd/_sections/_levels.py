@@ -7,7 +7,7 @@ from typing import Any
 from .._checks import quote_names
 from ..image import check_image
 
-_COLOURS = {name: name[0] for name in ("r", "g", "b", "red", "green", "blue")}
+_COLOURS = {name: name[0] for name in ("r", "g", "b", "a", "red", "green", "blue", "alpha")}
 
 
 def levels_of(image: Any, image_key: str) -> tuple[Any, ...]:
@@ -36,9 +36,9 @@ def levels_of(image: Any, image_key: str) -> tuple[Any, ...]:
 
 
 def _in_order(scale: Any) -> Any:
-    """Order the channels of a scale as red, green and blue where the element names them so; else leave them."""
+    """Order the channels of a scale as red, green, blue and alpha where the element names them so; else leave them."""
     named = [_COLOURS.get(str(name).lower(), "") for name in scale.coords["c"].values] if "c" in scale.coords else []
     if any(named.count(colour) != 1 for colour in "rgb"):
         return scale.data
-    order = [named.index(colour) for colour in "rgb"]
-    return scale.data if order == [0, 1, 2] else scale.data[order]
+    order = [named.index(colour) for colour in ("rgba" if named.count("a") == 1 else "rgb")]
+    return scale.data if order == list(range(len(named))) else scale.data[order]

@@ -9,8 +9,8 @@ import numpy as np
 from .._checks import check_key, warn
 from .._keys import Keys
 from ..image import Pyramid, Scale, find_scale
-from ._centres import coordinates, match_instances, stored_coordinates
-from ._elements import instances, transformations, usual_system
+from ._centres import coordinates, element_centres, flat_coordinates, on_slide
+from ._elements import transformations, usual_system
 from ._images import NoImageError, SectionImage, anndata_image, spatialdata_image
 from ._scale import kind_of, scale_sources, stored_diameter
 from ._section import Section
@@ -118,12 +118,10 @@ def place_spots(section: Section, selection: Selection) -> Placement:
 
 def place_in_system(section: Section, system: str) -> Placement:
     """Place spots in a coordinate system by the element that they annotate, with their diameter if they have one."""
-    names, centres, sizes = instances(section.annotated_element(), system)
-    positions = match_instances(section, names)
-    sizes = sizes[positions]
+    centres, sizes = element_centres(section, system)
     # Cells differ in size and have no spot diameter.
     equal = kind_of(section) != "cells" and np.isfinite(sizes).all() and np.ptp(sizes) <= 0.02 * sizes.mean()
-    return Placement(centres[positions], system, float(np.median(sizes)) if equal else float("nan"))
+    return Placement(on_slide(centres), system, float(np.median(sizes)) if equal else float("nan"))
 
 
 def with_scale(placement: Placement, section: Section, mpp: float | None = None) -> Placement:
@@ -169,7 +167,4 @@ def _systems(section: Section, selection: Selection) -> set[str]:
 def _stored_centres(section: Section) -> np.ndarray:
     obsm = section.table.obsm
     check_key(Keys.SPATIAL, obsm, "obsm slot", hint="It should hold the spot centres in full-resolution pixels.")
-    xy = stored_coordinates(section.table)
-    if xy.ndim != 2 or xy.shape[1] != 2:
-        raise ValueError(f"obsm['spatial'] must have shape (n_obs, 2), got {xy.shape}.")
-    return xy[section.rows]
+    return on_slide(flat_coordinates(section))

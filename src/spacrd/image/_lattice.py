@@ -69,11 +69,45 @@ def fit_lattice(
     return UNKNOWN
 
 
+def off_array(xy: np.ndarray, array_row: Any, array_col: Any) -> np.ndarray:
+    """Find the spots that lie half a pitch or more from where their array says, (n,) bool; all if it does not fit."""
+    try:
+        grid = np.column_stack([np.asarray(array_col, float), np.asarray(array_row, float)])
+    except (TypeError, ValueError):
+        return np.zeros(len(xy), bool)
+    finite = np.isfinite(xy).all(axis=1) & np.isfinite(grid).all(axis=1)
+    off = np.zeros(len(xy), bool)
+    if len(np.unique(grid[finite], axis=0)) > 2:
+        fits = [misplacement(grid[finite] * steps, xy[finite]) for steps in ([1.0, 1.0], [0.5, np.sqrt(3) / 2])]
+        best = min(fits, key=np.median)
+        off[finite] = best >= 0.5 if np.median(best) < 0.3 else True
+    return off
+
+
+def misplacement(grid: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """Measure how far each point of ``xy`` lies from where the best similarity of ``grid`` puts it, (n,).
+
+    In units of the distance of neighbours in ``grid``; infinite if nothing fits. Both are finite, (n, 2).
+    """
+    aligned = _align(grid, xy)
+    return np.full(len(xy), np.inf) if aligned is None else aligned[2] / nearest_step(grid, np.median)
+
+
 def fit_similarity(grid: np.ndarray, xy: np.ndarray) -> tuple[float, float, np.ndarray] | None:
     """Find scale, median residual in grid units and rotation (or reflection) that best map ``grid`` onto ``xy``.
 
     None if nothing fits.
     """
+    aligned = _align(grid, xy)
+    if aligned is None:
+        return None
+    scale, turn, error = aligned
+    residual = float(np.median(error))
+    return (scale, residual, turn) if residual < 0.3 * nearest_step(grid) else None
+
+
+def _align(grid: np.ndarray, xy: np.ndarray) -> tuple[float, np.ndarray, np.ndarray] | None:
+    """Fit scale and rotation (or reflection) of ``grid`` to ``xy``, and the error of each point in grid units."""
     from scipy.linalg import orthogonal_procrustes
 
     keep = np.ones(len(xy), dtype=bool)
@@ -91,8 +125,7 @@ def fit_similarity(grid: np.ndarray, xy: np.ndarray) -> tuple[float, float, np.n
         if trimmed.sum() < 2 or (trimmed == keep).all():
             break
         keep = trimmed
-    residual = float(np.median(error))
-    return (float(scale), residual, turn) if residual < 0.3 * pitch else None
+    return float(scale), turn, error
 
 
 def nearest_step(grid: np.ndarray, of: Callable[[np.ndarray], Any] = np.min) -> float:

@@ -97,7 +97,7 @@ class Cutter:
     ----------
     pyramid
         The image. 16-bit values are scaled by their range to 8 bits, floats must lie in 0 to 1; one channel is
-        repeated and the fourth of four dropped.
+        repeated, and a fourth is alpha over white.
     xy
         Centres in coordinate units, (n, 2), all on the image.
     side

@@ -87,11 +87,6 @@ def find_scale(
     lattice = None
     if array_row is not None and array_col is not None:
         lattice = fit_lattice(xy, array_row, array_col, diameter, bin_um)
-    if lattice is MISFIT:
-        warn(
-            "obs['array_row'] and obs['array_col'] do not fit the places of the spots. Were coordinates and rows of "
-            "the table joined in a wrong order, or several sections put into one?"
-        )
     if lattice is UNKNOWN:
         diameter = float("nan")  # bins, or whatever: no Visium spots of 65 um
     if lattice in (MISFIT, UNKNOWN):

@@ -40,21 +40,27 @@ def tile_edges(array: Any, tile: int = TILE) -> tuple[np.ndarray, np.ndarray]:
 
 
 def as_rgb(block: np.ndarray) -> np.ndarray:
-    """Convert (channels, h, w) of any supported type to (h, w, 3) uint8, in whatever order it lies in memory."""
+    """Convert (channels, h, w) of any supported type to (h, w, 3) uint8, in whatever order it lies in memory.
+
+    A fourth channel is alpha: what is transparent, or NaN, becomes white as the glass of a slide.
+    """
     if block.dtype.kind == "f":
-        # NaN is ignored here and drawn black, even if there is nothing else.
+        # NaN is ignored here, even if there is nothing else.
         top, low = (float(find.reduce(block, axis=None, initial=0.0)) for find in (np.fmax, np.fmin))
         if top > 1.001 or low < -0.001:
             raise ValueError(
                 f"An image of {block.dtype} must hold values from 0 to 1, found {low:.4g} to {top:.4g}. "
                 "Convert it to uint8, or divide it by its range."
             )
-        block = (np.clip(np.nan_to_num(block), 0, 1) * 255 + 0.5).astype(np.uint8)
+        block = (np.clip(np.nan_to_num(block, nan=1.0), 0, 1) * 255 + 0.5).astype(np.uint8)
     elif block.dtype.newbyteorder("=") == np.uint16:
         block = (block >> 8).astype(np.uint8)
     elif block.dtype == bool:
         block = block.astype(np.uint8) * 255
     channels = block[[0, 0, 0]] if len(block) == 1 else block[:3]
+    if len(block) == 4 and block[3].min(initial=255) < 255:
+        alpha = block[3].astype(np.uint16)
+        channels = ((channels * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
     return channels.transpose(1, 2, 0)
 
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from spatialdata import SpatialData
 
+IGNORED = "Ignore*"
+"""Class of QuPath for what shall not count."""
+
 
 def annotate(
     data: AnnData | SpatialData,
@@ -50,16 +53,17 @@ def annotate(
     """Give spots the class of the region that a pathologist drew around them.
 
     Where regions overlap, the smallest one counts: a duct drawn inside a tumour is a duct; of regions of one size, the
-    first. Holes are not part of a region.
+    first. Holes are not part of a region. Spots in a region of QuPath's class ``Ignore*`` get no class, and regions of
+    its class ``Region*`` have none. Detections and cells of QuPath count only if nothing was drawn.
 
     Parameters
     ----------
     data
         One section, or several of which ``region`` names one.
     regions
-        What was drawn: a GeoJSON file of QuPath (*File, Export objects as GeoJSON*) or its content, a GeoDataFrame, or
-        the name of a shapes element of the SpatialData. Coordinates are pixels of the image, but those of a shapes
-        element, which its transformations place.
+        What was drawn: a GeoJSON file of QuPath (*File, Export objects as GeoJSON*), also as ``.gz`` or ``.zip``, its
+        content, a GeoDataFrame, or the name of a shapes element of the SpatialData. Coordinates are pixels of the
+        image, but those of a shapes element, which its transformations place.
     key_added
         ``.obs`` column to write.
     class_key
@@ -126,20 +130,20 @@ def annotate(
     frame, placement = read_annotations(section, given, class_key, selection)
     frame = _usable(frame)
     _check_overlap(frame, placement.xy, section.name)
-    frame = frame.iloc[np.argsort(frame.geometry.area.to_numpy(), kind="stable")].reset_index(drop=True)
     polygon = _by_centroid(frame, placement.xy) if by == "centroid" else _by_area(frame, section, placement, min_share)
     touched = polygon >= 0
     if not touched.any():
         warn(f"Section {section.name!r}: no spot lies in any of the {len(frame)} regions.")
     values[section.off_tissue] = np.nan
-    values[section.rows] = default if default is not None else np.nan
-    values[section.rows[touched]] = frame[CLASS].to_numpy(dtype=object)[polygon[touched]]
+    values[section.rows] = _untouched(default, placement.xy, section.name)
+    drawn = frame[CLASS].to_numpy(dtype=object)[polygon[touched]]
+    values[section.rows[touched]] = np.where(drawn == IGNORED, np.nan, drawn)
     record = {
         "source": os.fspath(regions) if isinstance(regions, str | os.PathLike) else "",
         "by": by,
         "coordinate_system": placement.coordinate_system or "",
         "n_regions": len(frame),
-        "n_spots": int(touched.sum()),
+        "n_spots": int((drawn != IGNORED).sum()),
     }
     name = _record(key_added)
     sections = {**result_record(section.table, name).get("sections", {}), Keys.section(section.name): record}
@@ -163,18 +167,42 @@ def _one_section(data: AnnData | SpatialData, selection: Selection) -> Section:
 
 
 def _usable(frame: GeoDataFrame) -> GeoDataFrame:
-    """Return the polygons that have a class, and warn of what is left out."""
+    """Return the polygons that have a class or are to be ignored, smallest first, and warn of what is left out."""
     frame, n_others = polygons_only(frame)
     if n_others:
-        warn(f"{n_others} of the annotations are points or lines and were left out.")
-    named = frame[CLASS].notna().to_numpy()
-    if not named.any():
+        warn(f"{n_others} of the annotations are points or lines, or have no area, and were left out.")
+    frame[CLASS] = frame[CLASS].map(_tissue_class)
+    named, ignored = frame[CLASS].notna().to_numpy(), (frame[CLASS] == IGNORED).to_numpy()
+    if not (named & ~ignored).any():
         raise ValueError(
             "No region has a class. Set one in QuPath before the export, or name the property with `class_key`."
         )
     if not named.all():
         warn(f"{int((~named).sum())} of {len(frame)} regions have no class and were left out.")
-    return frame[named].reset_index(drop=True)
+    if ignored.any():
+        warn(f"{int(ignored.sum())} regions are of QuPath's class {IGNORED!r}: spots in them get no class.")
+    frame = frame[named]
+    return frame.iloc[np.argsort(frame.geometry.area.to_numpy(), kind="stable")].reset_index(drop=True)
+
+
+def _tissue_class(name: str | None) -> str | None:
+    """Return the class of a tissue: ``Region*`` of QuPath is none, and ``Ignore*`` means that there shall be none."""
+    if not isinstance(name, str):
+        return None
+    kind = name.partition(":")[0].strip().lower()
+    return IGNORED if kind in ("ignore*", "ignore") else None if kind == "region*" else name
+
+
+def _untouched(default: str | None, xy: np.ndarray, name: str) -> np.ndarray:
+    """Return what spots get that no region touches, object (n,); without a place they get nothing, and a warning."""
+    placed = np.isfinite(xy).all(axis=1)
+    if not placed.all():
+        warn(
+            f"Section {name!r}: {int((~placed).sum())} of {len(xy)} spots have no finite coordinates and get no class."
+        )
+    classes = np.full(len(xy), np.nan, dtype=object)
+    classes[placed] = default if default is not None else np.nan
+    return classes
 
 
 def _record(key: str) -> str:

@@ -54,7 +54,7 @@ def embed_on_cluster(
 
     Yields
     ------
-    Plan, rows of its section, their embeddings, (rows, dim), and which of their patches lack pixels, (rows,).
+    Plan, rows of its section, their embeddings, (rows, dim), and the marks of their patches, (rows,) uint8.
     """
     from distributed import as_completed
 
@@ -84,7 +84,7 @@ def embed_on_cluster(
             completed, total=len(futures), description="Embedding patches", unit="block"
         ):
             plan, block = futures.pop(future)
-            yield plan, plan.rows(block), settle(plan, block, embedded), embedded.dark
+            yield plan, plan.rows(block), settle(plan, block, embedded), embedded.lost
             future.release()
     finally:
         client.cancel(list(futures))

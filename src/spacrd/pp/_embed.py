@@ -19,6 +19,8 @@ from ._store import FinishedBlock, SectionStore, open_section
 
 DARK = 0.5
 """Share of a patch that is wholly without one colour where pixels are missing. Stained tissue reflects all of them."""
+BLACK, WHITE = 1, 2
+"""Marks of patches that lack pixels, and of those that show nothing."""
 BLOCK = 256
 """Patches of a block, at least: what is kept, or sent to a worker, at once."""
 
@@ -78,13 +80,13 @@ class Embedded(NamedTuple):
         Embeddings, (n, dim); None if the block was finished before.
     digest
         Of the pixels; empty if nobody asks.
-    dark
-        Which patches lack pixels, (n,) bool.
+    lost
+        Which patches lack pixels (``BLACK``) or show nothing (``WHITE``), (n,) uint8; else 0.
     """
 
     values: np.ndarray | None
     digest: bytes
-    dark: np.ndarray
+    lost: np.ndarray
 
 
 def plan_section(job: PatchJob, encoder: encoders.Encoder, batch_size: int, store: Any, name: str) -> PatchBlocks:
@@ -107,7 +109,7 @@ def embed_sections(
 
     Yields
     ------
-    Plan, rows of its section, their embeddings, (rows, dim), and which of their patches lack pixels, (rows,).
+    Plan, rows of its section, their embeddings, (rows, dim), and the marks of their patches, (rows,) uint8.
     """
     total = sum(plan.n_batches(block) for plan in plans for block in range(plan.n_blocks))
     with contextlib.closing(_all_batches(plans, n_workers)) as stream:
@@ -117,7 +119,7 @@ def embed_sections(
                 finished = plan.store.finished(block) if plan.store else None
                 of_block = itertools.islice(batches, plan.n_batches(block))
                 embedded = embed_block(of_block, encoder, finished, hashing=plan.store is not None)
-                yield plan, plan.rows(block), settle(plan, block, embedded), embedded.dark
+                yield plan, plan.rows(block), settle(plan, block, embedded), embedded.lost
         next(batches, None)  # the bar counts a batch when the next one is asked for
 
 
@@ -146,11 +148,11 @@ def embed_block(
 ) -> Embedded:
     """Embed the patches of a block, or compare them with those that were embedded before."""
     values: list[np.ndarray] = []
-    dark: list[np.ndarray] = []
+    lost: list[np.ndarray] = []
     first: np.ndarray | None = None
     digest = hashlib.blake2b(digest_size=32)
     for patches in batches:
-        dark.append(((patches[:, ::4, ::4] == 0).mean(axis=(1, 2)) >= DARK).any(axis=1))
+        lost.append(_lost(patches[:, ::4, ::4]))
         if hashing:
             digest.update(patches.data)
         if finished is None:
@@ -158,7 +160,7 @@ def embed_block(
         elif first is None:
             first = patches
     if finished is None:
-        return Embedded(np.concatenate(values), digest.digest() if hashing else b"", np.concatenate(dark))
+        return Embedded(np.concatenate(values), digest.digest() if hashing else b"", np.concatenate(lost))
     if digest.digest() != finished.digest:
         raise ValueError(
             "The image or the place of the spots is not what it was when the finished blocks in `resume` were made. "
@@ -166,7 +168,14 @@ def embed_block(
         )
     if finished.first is not None and first is not None:
         _compare(_finite(encoder, first), finished.first, encoder)
-    return Embedded(None, finished.digest, np.concatenate(dark))
+    return Embedded(None, finished.digest, np.concatenate(lost))
+
+
+def _lost(patches: np.ndarray) -> np.ndarray:
+    """Find the patches that are black, lack a colour, or are white all over, (n,) uint8."""
+    black = ((patches == 0).mean(axis=(1, 2)) >= DARK).any(axis=1)
+    white = (patches == 255).all(axis=(1, 2, 3))
+    return np.where(black, BLACK, np.where(white, WHITE, 0)).astype(np.uint8)
 
 
 def _finite(encoder: encoders.Encoder, patches: np.ndarray) -> np.ndarray:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import encoders
-from .._checks import check_positive_int, check_positive_number, check_result_key
+from .._checks import check_micrometres, check_positive_int, check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
 from .._sections import Section, Selection, as_list, get_table, result_record, split_each, write_results
 from ._cluster import check_client, check_reach, embed_on_cluster
-from ._embed import PatchBlocks, embed_sections, plan_section
+from ._embed import BLACK, WHITE, PatchBlocks, embed_sections, plan_section
 from ._jobs import PatchJob, locate_squares, plan_job, squares_of
-from ._record import PatchArrays, record, shape_names, start_arrays, warn_dark, warn_unequal
+from ._record import PatchArrays, record, shape_names, start_arrays, warn_lost, warn_unequal
 from ._store import open_store
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def extract_patches(
     check_positive_int(batch_size, "batch_size")
     check_positive_int(n_workers, "n_workers", minimum=0)
     if patch_um is not None:
-        check_positive_number(patch_um, "patch_um", "number of micrometres")
+        check_micrometres(patch_um, "patch_um")
     if client is not None:
         check_client(client)
     spec = encoders.get(encoder)
@@ -150,10 +150,7 @@ def extract_patches(
         image_key=image_key,
         coordinate_system=coordinate_system,
     )
-    inputs = [
-        _Input.of(item, sections, selection.table_key, key, shape_names(sections, store_shapes, spec.name))
-        for item, sections in zip(as_list(data), split_each(as_list(data), selection), strict=True)
-    ]
+    inputs = _inputs(as_list(data), selection, key, store_shapes, spec.name)
     # Placement is checked before weights are loaded, which may take minutes.
     squares = [[locate_squares(one, selection, patch_um, mpp) for one in each.sections] for each in inputs]
     if client is not None:
@@ -192,13 +189,17 @@ class _Input:
     sections: list[Section]
     shapes: list[str]
 
-    @classmethod
-    def of(
-        cls, data: AnnData | SpatialData, sections: list[Section], table_key: str, key: str, shapes: list[str]
-    ) -> _Input:
-        table = get_table(data, table_key)
-        result_record(table, key)  # a slot that cannot be kept up is refused before the work, not after it
-        return cls(data, table, sections, shapes)
+
+def _inputs(
+    objects: list[Any], selection: Selection, key: str, store_shapes: str | bool | None, encoder: str
+) -> list[_Input]:
+    """Read the objects; a slot that cannot be kept up is refused before the work, not after it."""
+    inputs = []
+    for data, sections in zip(objects, split_each(objects, selection), strict=True):
+        table = get_table(data, selection.table_key)
+        result_record(table, key)
+        inputs.append(_Input(data, table, sections, shape_names(sections, store_shapes, encoder)))
+    return inputs
 
 
 def _plan(
@@ -217,18 +218,18 @@ def _fill(
     plans: list[list[PatchBlocks]],
     results: Generator[tuple[PatchBlocks, np.ndarray, np.ndarray, np.ndarray]],
 ) -> None:
-    """Fill the arrays of each table with the results of its sections, and warn of patches that lack pixels."""
+    """Fill the arrays of each table with the results of its sections, and warn of black and white patches."""
     array_of = {id(plan): each for each, group in zip(arrays, plans, strict=True) for plan in group}
     flat = [plan for group in plans for plan in group]
-    dark_of = {id(plan): np.zeros(len(plan.job.section.rows), bool) for plan in flat}
+    lost_of = {id(plan): np.zeros(len(plan.job.section.rows), np.uint8) for plan in flat}
     with contextlib.closing(results):
-        for plan, rows, values, dark in results:
+        for plan, rows, values, lost in results:
             array_of[id(plan)].embedding[plan.job.section.rows[rows]] = values
-            dark_of[id(plan)][rows] = dark
+            lost_of[id(plan)][rows] = lost
     for plan in flat:
         each, job = array_of[id(plan)], plan.job
         each.in_image[job.section.rows], each.padded[job.section.rows] = job.inside, job.padded
-        warn_dark(job, dark_of[id(plan)])
+        warn_lost(job, lost_of[id(plan)] == BLACK, lost_of[id(plan)] == WHITE)
 
 
 def _write(

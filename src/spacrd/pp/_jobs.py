@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import warn
-from .._sections import Placement, Section, Selection, kind_of, place_on_image, square_shapes, with_scale
+from .._sections import (
+    Placement,
+    Section,
+    Selection,
+    check_image_fit,
+    check_one_section,
+    kind_of,
+    place_on_image,
+    square_shapes,
+    with_scale,
+)
 from ..image import Cutter, check_placement, patch_positions
+from ._looks import check_looks
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -88,8 +99,12 @@ class PatchJob(Squares):
 
 def locate_squares(section: Section, selection: Selection, patch_um: float | None, mpp: float | None) -> Squares:
     """Find the squares around the spots of a section on its image."""
-    placement = with_scale(place_on_image(section, selection), section, mpp)
+    placement = place_on_image(section, selection)
+    check_one_section(section, placement.xy)
+    check_image_fit(section, placement, selection)
+    placement = with_scale(placement, section, mpp)
     inside = _on_image(placement)
+    check_looks(placement, inside)
     return Squares(section, placement, *_sides(placement, section, patch_um), inside)
 
 
@@ -138,6 +153,11 @@ def plan_job(squares: Squares, size: int) -> PatchJob:
         raise ValueError(
             f"A patch of {patch_um:.4g} um is {pixels:.4g} px wide, and image {name!r} only "
             f"{pyramid.width} x {pyramid.height} px. Give `patch_um` and `mpp` in micrometres."
+        )
+    if pixels < 1:
+        raise ValueError(
+            f"A patch of {patch_um:.4g} um is {pixels:.2g} px wide in image {name!r}: nothing can be seen in it. "
+            "Give `patch_um` and `mpp` in micrometres."
         )
     _, beyond = patch_positions(pyramid, squares.placement.xy, squares.side)
     job = PatchJob(

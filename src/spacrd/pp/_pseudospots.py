@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_key, check_positive_number
+from .._checks import check_choice, check_key, check_micrometres
 from .._keys import Keys
 from .._sections import (
+    Placement,
+    Section,
     Selection,
     Stored,
     check_new_shapes,
+    check_one_section,
     counts,
     gene_columns,
     get_table,
     place_rows,
+    result_record,
     split_sections,
     transformations,
     warn_other_features,
@@ -32,7 +36,9 @@ if TYPE_CHECKING:
 
 LATTICES = ("hexagonal", "square")
 OWN_COLUMNS = ("in_tissue", *(f"{name}_{axis}" for name in ("array", "lattice") for axis in ("row", "col")))
-OWN_COLUMNS += ("n_cells", "region", "spot_id")
+OWN_COLUMNS += ("n_cells", "spot_id")
+NAMES = r"_\d+x\d+(?:-|$)"
+"""Names of pseudo-spots, by which they are known where `anndata.concat` left the record out."""
 PLATFORMS = (("hexagonal", VISIUM_PITCH), ("square", ST_PITCH))
 """Lattices that `array_row` and `array_col` stand for; those of other pitches have other names."""
 
@@ -79,7 +85,8 @@ def pseudospots(
     layer
         Layer of raw counts; ``.X`` if None.
     label_key
-        ``.obs`` column of classes to carry over: a spot gets the class most of its annotated cells have.
+        ``.obs`` column of classes to carry over: a spot gets the class most of its annotated cells have. If it is
+        ``"region"``, the sections are named in ``obs["pseudospots"]`` instead of ``obs["region"]``.
     mpp
         Micrometres per unit of the coordinate system; by default found as :func:`spacrd.pp.extract_patches` does.
 
@@ -94,7 +101,7 @@ def pseudospots(
     Raises
     ------
     ValueError
-        If the scale cannot be found, or a number is out of range.
+        If the scale cannot be found, a number is out of range, or ``data`` are pseudo-spots already.
     KeyError
         If a name is unknown.
 
@@ -110,15 +117,11 @@ def pseudospots(
     >>> int(spots["table"].obs["n_cells"].sum()) <= section["table"].n_obs
     True
     """
-    check_positive_number(diameter_um, "diameter_um", "number of micrometres")
-    check_positive_number(pitch_um, "pitch_um", "number of micrometres")
+    check_micrometres(diameter_um, "diameter_um")
+    check_micrometres(pitch_um, "pitch_um")
     check_choice(lattice, LATTICES, "lattice")
     table = get_table(data, table_key)
-    if label_key is not None:
-        check_key(label_key, table.obs.columns, "obs column")
-    for name, shared in ((label_key, ""), (library_key, "region")):
-        if name in OWN_COLUMNS and name != shared:
-            raise ValueError(f"obs[{name!r}] is a column that pseudospots writes. Rename yours.")
+    _check_cells(table, label_key, library_key)
     selection = Selection(
         table_key=table_key,
         library_key=library_key,
@@ -131,10 +134,8 @@ def pseudospots(
     sdata = sections[0].sdata
     if sdata is None and coordinate_system is not None:
         raise ValueError("coordinate_system is for SpatialData; an AnnData has none.")
-    placements = [with_scale(place_rows(section, selection), section, mpp) for section in sections]
     made = [
-        PooledSpots.of(section, placement, diameter_um, pitch_um, lattice)
-        for section, placement in zip(sections, placements, strict=True)
+        PooledSpots.of(section, _place(section, selection, mpp), diameter_um, pitch_um, lattice) for section in sections
     ]
     elements = [section.element for section in sections]
     made = [replace(spots, alone=elements.count(spots.section.element) == 1) for spots in made]
@@ -151,9 +152,30 @@ def pseudospots(
         }
     }
     if sdata is not None:
-        return _sdata(sdata, made, whole)
+        return _sdata(sdata, made, whole, _region_key(label_key))
     whole.uns[Keys.SPATIAL] = _images(table, made)
     return whole
+
+
+def _check_cells(table: AnnData, label_key: str | None, library_key: str | None) -> None:
+    """Refuse names that pseudo-spots give themselves, and pseudo-spots."""
+    if label_key is not None:
+        check_key(label_key, table.obs.columns, "obs column")
+    for name in (label_key, library_key):
+        if name in OWN_COLUMNS:
+            raise ValueError(f"obs[{name!r}] is a column that pseudospots writes. Rename yours.")
+    ours = "lattice_row" in table.obs or table.obs_names.str.contains(NAMES).all()
+    if result_record(table, Keys.PSEUDOSPOTS) or ("n_cells" in table.obs and ours):
+        raise ValueError(
+            "These are pseudo-spots already: spots made of them would count spots for cells. Pass the cells or bins."
+        )
+
+
+def _place(section: Section, selection: Selection, mpp: float | None) -> Placement:
+    """Place the cells of a section, with their scale."""
+    placement = place_rows(section, selection)
+    check_one_section(section, placement.xy)
+    return with_scale(placement, section, mpp)
 
 
 def _table(made: list[PooledSpots], selection: Selection, label_key: str | None, axes: str) -> AnnData:
@@ -173,10 +195,10 @@ def _table(made: list[PooledSpots], selection: Selection, label_key: str | None,
             frame[label_key] = spots.labels(label_key)
         if selection.library_key is not None:
             frame[selection.library_key] = spots.section.name
-        frame["region"] = spots.name
+        frame[_region_key(label_key)] = spots.name
         frames.append(frame)
     obs = pd.concat(frames)
-    for column in {label_key, selection.library_key, "region"} - {None}:
+    for column in {label_key, selection.library_key, _region_key(label_key)} - {None}:
         obs[column] = pd.Categorical(obs[column])
     obs["spot_id"] = np.arange(len(obs))
     xy = np.concatenate([spots.xy for spots in made])
@@ -185,7 +207,12 @@ def _table(made: list[PooledSpots], selection: Selection, label_key: str | None,
     return ad.AnnData(vstack(sums, format="csr"), obs=obs, var=var, obsm={Keys.SPATIAL: xy})
 
 
-def _sdata(sdata: SpatialData, made: list[PooledSpots], table: AnnData) -> SpatialData:
+def _region_key(label_key: str | None) -> str:
+    """Name the column of the sections of spots; the classes to carry over may be in "region"."""
+    return "region" if label_key != "region" else "pseudospots"
+
+
+def _sdata(sdata: SpatialData, made: list[PooledSpots], table: AnnData, region_key: str) -> SpatialData:
     """Put the table into a SpatialData, with the spots as circles and the images of the cells."""
     import geopandas
     from spatialdata import SpatialData
@@ -194,7 +221,7 @@ def _sdata(sdata: SpatialData, made: list[PooledSpots], table: AnnData) -> Spati
 
     shapes = {}
     for spots in made:
-        rows = table.obs["region"] == spots.name
+        rows = table.obs[region_key] == spots.name
         frame = geopandas.GeoDataFrame(
             {"radius": spots.diameter / 2},
             geometry=geopandas.points_from_xy(*spots.xy.T),
@@ -205,7 +232,7 @@ def _sdata(sdata: SpatialData, made: list[PooledSpots], table: AnnData) -> Spati
         )
     systems = {spots.placement.coordinate_system for spots in made}
     images = {name: image for name, image in sdata.images.items() if systems & set(transformations(image))}
-    parsed = TableModel.parse(table, region=list(shapes), region_key="region", instance_key="spot_id")
+    parsed = TableModel.parse(table, region=list(shapes), region_key=region_key, instance_key="spot_id")
     return SpatialData(images=images, shapes=shapes, tables={"table": parsed})
 
 

@@ -138,13 +138,19 @@ def warn_unequal(records: list[dict[str, Any]]) -> None:
         )
 
 
-def warn_dark(job: PatchJob, dark: np.ndarray) -> None:
-    """Warn if patches lack pixels: zarr reads a chunk that is missing on disk as zeros, without a word."""
-    if dark.any():
-        spots = job.section.table.obs_names[job.section.rows[dark]]
-        image = job.placement.image_name
+def warn_lost(job: PatchJob, black: np.ndarray, white: np.ndarray) -> None:
+    """Warn if patches lack pixels, as zarr reads a chunk that is missing on disk, or show nothing, (n,) bool each."""
+    section, image, n = job.section, job.placement.image_name, int(job.inside.sum())
+    if black.any():
+        spots = section.table.obs_names[section.rows[black]]
         warn(
-            f"Section {job.section.name!r}: {len(spots)} of {int(job.inside.sum())} patches are black or lack a colour "
+            f"Section {section.name!r}: {len(spots)} of {n} patches are black or lack a colour "
             f"in half of their pixels ({quote_names(spots, 3)}), as where a part of image {image!r} is "
             "missing on disk. Look at them; if they are on tissue, copy the image again."
+        )
+    if white.any():
+        spots = section.table.obs_names[section.rows[white]]
+        warn(
+            f"Section {section.name!r}: {len(spots)} of {n} patches are white all over ({quote_names(spots, 3)}), as "
+            f"where image {image!r} is transparent, masked or NaN. Their embedding is that of glass, not of tissue."
         )

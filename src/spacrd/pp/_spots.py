@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from .._checks import warn
 from .._keys import Keys
 from .._sections import Placement, Section
 
@@ -59,6 +60,8 @@ class PooledSpots:
         finite = np.flatnonzero(np.isfinite(cells).all(axis=1))
         if not len(finite):
             raise ValueError(f"Section {section.name!r}: no row has finite coordinates. Repair them.")
+        if lost := len(cells) - len(finite):
+            warn(f"Section {section.name!r}: {lost} of {len(cells)} rows have no finite coordinates and join no spot.")
         diameter, pitch = diameter_um / placement.um_per_unit, pitch_um / placement.um_per_unit
         centres, array = lay_lattice(cells[finite], pitch, lattice)
         near = cKDTree(centres).sparse_distance_matrix(cKDTree(cells[finite]), diameter / 2, output_type="ndarray")

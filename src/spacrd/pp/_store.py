@@ -6,12 +6,12 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._checks import quote_names
+from .._files import checked_path
 
 MARK = "spacrd_extract_patches"
 DIGEST = 32
@@ -78,7 +78,7 @@ def open_store(folder: str | os.PathLike[str]) -> Any:
 
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"resume must be the path of a folder, got {type(folder).__name__}.")
-    path = Path(folder).expanduser()
+    path = checked_path(folder, "resume")
     # A process killed while it made the folder leaves a partial file behind.
     if path.exists() and (not path.is_dir() or any(file.suffix != ".partial" for file in path.iterdir())):
         try:

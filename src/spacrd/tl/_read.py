@@ -16,6 +16,7 @@ from .._sections import (
     Selection,
     Stored,
     as_list,
+    check_one_section,
     coordinates,
     counts,
     embedding,
@@ -169,13 +170,15 @@ def read_section(section: Section, request: ArrayRequest, name: str | None = Non
         if source is not None:
             warn(f"Section {name!r}: genes are matched by var[{source!r}], as var_names are of another kind.")
         matrix = check_counts(_loaded(counts(section, request.layer), request.load), name, _counts_hint(section.table))
+    xy = coordinates(section)
+    check_one_section(section, xy)
     record, key = EmbeddingRecord(), request.image_rep
     if key is not None and key in section.table.obsm:
         image = _checked_embedding(_loaded(embedding(section, key), request.load), name, key)
         record = embedding_record(section, key)
     return SectionArrays(
         name=name,
-        xy=coordinates(section),
+        xy=xy,
         um_per_unit=um_per_unit(section) if request.scale else float("nan"),
         counts=matrix,
         genes=genes,

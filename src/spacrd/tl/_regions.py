@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import check_positive_int, check_positive_number
+from .._checks import check_micrometres, check_positive_int
 from .._interrupt import uninterrupted
 from .._keys import CANCER, REGION_COLORS, Keys
 from .._sections import (
@@ -16,6 +16,7 @@ from .._sections import (
     ScoredSection,
     Selection,
     check_finite,
+    check_geojson_place,
     check_new_shapes,
     kind_of,
     place_in_pixels,
@@ -104,7 +105,7 @@ def regions(
     KeyError
         If there are no called regions.
     ValueError
-        If the scale cannot be found, or ``geojson`` is given for several sections.
+        If the scale cannot be found, or ``geojson`` is given for several sections or ends in another suffix.
 
     Examples
     --------
@@ -123,7 +124,9 @@ def regions(
     check_positive_int(min_spots, "min_spots")
     for name, value in (("reach_um", reach_um), ("smooth_um", smooth_um)):
         if value is not None:
-            check_positive_number(value, name, "number of micrometres")
+            check_micrometres(value, name)
+    if geojson is not None:
+        check_geojson_place(geojson)
     selection = Selection(
         table_key=table_key, library_key=library_key, image_key=image_key, coordinate_system=coordinate_system
     )

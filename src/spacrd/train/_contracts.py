@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 import numpy as np
 
 from .._checks import quote_names, warn
+from .._schema import LENGTH
 from .._settings import logger
 from ..features import (
     EXPRESSION_TARGET_SUM,
@@ -103,4 +104,7 @@ def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
                 f"{section.name!r} has {quote_names(np.asarray(section.genes), 3)}. Use the same kind of gene names."
             )
         shared = common
-    return shared
+    usable = np.array([len(gene.strip()) > 0 and len(gene) <= LENGTH for gene in shared], dtype=bool)
+    if not usable.all():
+        warn(f"{int((~usable).sum())} genes have no name, or one of more than {LENGTH:,} characters, and are left out.")
+    return shared[usable]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
+
+from ..._checks import printable
 from .._config import ModelConfig
 from .._fingerprints import SPOT_HASHES
 from .._known import SECTION_HASHES
@@ -22,7 +26,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         "**For research use only. Not a medical device; not for diagnosis.**",
         "",
         f"Gives each spot of a section the likelihood of: {_plain(', '.join(config.positive))} "
-        f"(classes of `{_plain(config.label_key)}`).",
+        f"(classes of `{_code(config.label_key)}`).",
         "",
         "| | |",
         "|---|---|",
@@ -33,12 +37,12 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         lines.append(f"| expression | {len(expression.genes)} genes, log1p of counts per {expression.target_sum:g} |")
     if image is not None:
         size = f", patches of {image.patch_um:.4g} um" if image.patch_um is not None else ""
-        lines.append(f"| image | `{_plain(image.key)}`, {image.dim} dimensions{size} |")
+        lines.append(f"| image | `{_code(image.key)}`, {image.dim} dimensions{size} |")
     lines += [
         f"| likelihoods | {_calibration(config)} |",
         f"| neighbours | {config.n_neighbors}; {config.propagation:g} of a score comes from propagation over them |",
         *(
-            f"| {name.replace('_', ' ')} | {_plain(value)} |"
+            f"| {_plain(name.replace('_', ' '))} | {_plain(value)} |"
             for name, value in facts.items()
             if name not in (SECTION_HASHES, SPOT_HASHES)
         ),
@@ -55,8 +59,14 @@ def model_card(config: ModelConfig, identifier: str) -> str:
 
 
 def _plain(value: object) -> str:
-    """Escape names of classes and sections, so that they cannot break the table."""
-    return " ".join(str(value).split()).replace("|", "\\|").replace("`", "'")
+    """Escape names of classes and sections, which are text of strangers and may hold Markdown or HTML."""
+    text = html.escape(printable(" ".join(str(value).split())).replace("`", "'"), quote=False)
+    return re.sub(r"[\\*~\[\]|$@!]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", lambda match: f"\\{match[0]}", text)
+
+
+def _code(value: object) -> str:
+    """Escape text that stands between backticks, where Markdown and HTML are text already."""
+    return printable(" ".join(str(value).split())).replace("|", "\\|").replace("`", "'")
 
 
 def _calibration(config: ModelConfig) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from ..._checks import quote_names, warn
-from ..._files import PART, replacing
+from ..._files import PART, checked_path, replacing
 
 ARGUMENTS = "arguments.json"
 NUMBERS = ("likelihood", "threshold")
@@ -30,7 +30,7 @@ class Store:
     @classmethod
     def open(cls, folder: str | os.PathLike[str], arguments: Mapping[str, Any]) -> Store:
         """Make the folder, or open one that was made with the same arguments."""
-        store = cls(Path(folder).expanduser())
+        store = cls(checked_path(folder, "resume"))
         file = store.folder / ARGUMENTS
         current = json.loads(json.dumps(arguments, default=_plain))
         if file.exists():
