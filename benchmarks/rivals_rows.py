@@ -18,8 +18,8 @@ from scipy.stats import ks_2samp, spearmanr
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 import spacrd
+from spacrd._mixture import mixture_cut
 from spacrd.rivals import MissingInputError, RivalScore, as_likelihood, digest, fit_and_score
-from spacrd.tl._mixture import mixture_cut
 
 BREAST = "EPCAM KRT8 KRT18 KRT19 CDH1 ERBB2 MUC1 GRB7 CCND1 MKI67".split()
 """Markers of breast tumours, chosen by nobody's labels."""
@@ -63,7 +63,7 @@ def run(rival: str, group: str, fold: Fold, seed: int, folder: Path) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            scores = fit_and_score(spacrd.rivals.get(name, **options), training, held_out, seed=seed)
+            scores = fit_and_score(spacrd.rivals.get(name, **options), training, held_out=held_out, seed=seed)
         found |= {
             "status": "ok",
             "sections": {arrays.name: plain(s) for arrays, s in zip(held_out, scores, strict=True)},

@@ -49,7 +49,7 @@ def group(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_table_is_made_of_runs_and_reasons(group: str, tmp_path: Path) -> None:
-    names = ["depth", "logistic-own", "logistic-image", "broken", "scmalignantfinder"]
+    names = ["depth", "logistic own genes", "logistic image", "broken", "scmalignantfinder"]
     todo = units([group], names, [0, 1])
     assert len(todo) == 3 * len(names)  # none of them is seeded
     for name, where, fold, seed in todo:
@@ -61,18 +61,18 @@ def test_a_table_is_made_of_runs_and_reasons(group: str, tmp_path: Path) -> None
     status = frame.groupby("rival")["status"].first()
     assert status.to_dict() == {
         "depth": "ok",
-        "logistic-own": "ok",
-        "logistic-image": "absent",
+        "logistic own genes": "ok",
+        "logistic image": "absent",
         "broken": "failed",
         "scmalignantfinder": "absent",
     }
     auc = frame.pivot_table(index="rival", columns="section", values="auc")
-    assert (auc.loc["logistic-own"] > 0.95).all() and (auc.loc["depth"].between(0.2, 0.8)).all()
+    assert (auc.loc["logistic own genes"] > 0.95).all() and (auc.loc["depth"].between(0.2, 0.8)).all()
     text = report(frame)
     assert "`broken` failed: RuntimeError: no luck" in text
-    assert "`logistic-image` absent: No training section has image." in text
-    assert text.index("| logistic-own |") < text.index("| depth |")
-    found = margins(frame.assign(rival=frame["rival"].replace("logistic-own", "spacrd")))
+    assert "`logistic image` absent: No training section has image." in text
+    assert text.index("| logistic own genes |") < text.index("| depth |")
+    found = margins(frame.assign(rival=frame["rival"].replace("logistic own genes", "spacrd")))
     assert found.loc["t: toys", "best simple rival"] == "depth" and found.loc["t: toys", "from"] > 0
 
 
@@ -81,7 +81,7 @@ def test_runs_of_other_inputs_are_not_compared(group: str, tmp_path: Path) -> No
     run("depth", where, fold, seed, tmp_path)
     rivals_tasks.GROUPS["t"] = Group(partial(toys, True), rivals_tasks.GROUPS["t"].folds)
     rivals_tasks.sections_of.cache_clear()
-    run("logistic-own", where, fold, seed, tmp_path)
+    run("logistic own genes", where, fold, seed, tmp_path)
     with pytest.raises(SystemExit, match="other inputs in 't', fold 'toy_1'"):
         check_equal_inputs(finished(tmp_path))
 

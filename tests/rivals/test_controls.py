@@ -15,7 +15,7 @@ UP = list(GENES[:MARKERS])
 
 
 def score(rival, section, training=TRAINING):
-    return fit_and_score(rival, training, [section])[0]
+    return fit_and_score(rival, training, held_out=[section])[0]
 
 
 def test_depth_finds_deep_spots_and_nothing_else() -> None:

@@ -32,7 +32,7 @@ def fitted(name):
 def score(name, scored, training=TRAINING, seed=0, **options) -> RivalScore:
     """Two epochs."""
     brief = {"epochs": 2, **({"hidden": 16} if name.startswith("stands") else {}), **options}
-    (found,) = fit_and_score(get(name, **brief), training, [scored], seed=seed)
+    (found,) = fit_and_score(get(name, **brief), training, held_out=[scored], seed=seed)
     return found
 
 

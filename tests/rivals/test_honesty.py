@@ -15,11 +15,10 @@ from tests.rivals.toys import GENES, auc, toy
 ALL = spacrd.rivals.available()
 OPTIONS = {"signature": {"genes": list(GENES[:6])}}
 HERE = [
-    *(
-        "depth signature top-markers mahalanobis logistic-own logistic-neighbourhood logistic-image logistic-both"
-    ).split(),
-    *("gradient-boosting mlp logistic-tuned logistic-tuned-image svm-tuned vrex late-fusion linear-probe").split(),
-    *("celltypist celltypist-svm").split(),
+    *("depth signature top-markers mahalanobis logistic-tuned logistic-tuned-image svm-tuned vrex").split(),
+    *("late-fusion linear-probe celltypist celltypist-svm").split(),
+    *("logistic own genes", "logistic neighbourhood genes", "logistic image", "logistic both"),
+    *("gradient boosting", "concatenation MLP"),
 ]
 TRAINING = [toy(seed) for seed in (1, 2, 3)]
 
@@ -48,7 +47,7 @@ def poisoned(section, value=50):
 
 def test_a_spy_sees_no_label_of_a_held_out_section_and_no_held_out_section_in_the_fit() -> None:
     spy, held_out = Spy(), toy(9)
-    fit_and_score(spy, TRAINING, [held_out])
+    fit_and_score(spy, TRAINING, held_out=[held_out])
     assert [section.name for section in spy.fitted] == ["toy_1", "toy_2", "toy_3"]
     (seen,) = spy.scored
     assert np.isnan(seen.target).all() and len(seen.target) == len(held_out.target)
@@ -57,7 +56,7 @@ def test_a_spy_sees_no_label_of_a_held_out_section_and_no_held_out_section_in_th
 
 def test_a_section_cannot_be_fitted_on_and_scored() -> None:
     with pytest.raises(ValueError, match="'toy_1' are both fitted on and scored"):
-        fit_and_score(Spy(), TRAINING, TRAINING[:1])
+        fit_and_score(Spy(), TRAINING, held_out=TRAINING[:1])
 
 
 def test_answers_of_a_rival_are_checked() -> None:
@@ -70,15 +69,15 @@ def test_answers_of_a_rival_are_checked() -> None:
             return np.zeros(len(section.xy))
 
     with pytest.raises(ValueError, match="Short gave 3 scores to the 144 spots of 'toy_9'"):
-        fit_and_score(Short(), TRAINING, [toy(9)])
+        fit_and_score(Short(), TRAINING, held_out=[toy(9)])
     with pytest.raises(TypeError, match="RivalScore, got ndarray"):
-        fit_and_score(Bare(), TRAINING, [toy(9)])
+        fit_and_score(Bare(), TRAINING, held_out=[toy(9)])
 
 
 @pytest.mark.parametrize("name", ["mahalanobis"])
 def test_poisoned_cancer_spots_change_nothing_for_a_one_class_rival(name: str) -> None:
     clean, dirty = (
-        fit_and_score(get(name), sections, [toy(9)])[0]
+        fit_and_score(get(name), sections, held_out=[toy(9)])[0]
         for sections in (TRAINING, [poisoned(section) for section in TRAINING])
     )
     np.testing.assert_array_equal(clean.score, dirty.score)
@@ -87,7 +86,7 @@ def test_poisoned_cancer_spots_change_nothing_for_a_one_class_rival(name: str) -
 
 def test_poison_is_seen_by_who_reads_it() -> None:
     clean, dirty = (
-        fit_and_score(get("logistic-own"), sections, [toy(9)])[0].score
+        fit_and_score(get("logistic own genes"), sections, held_out=[toy(9)])[0].score
         for sections in (TRAINING, [poisoned(section) for section in TRAINING])
     )
     assert not np.allclose(clean, dirty)
@@ -110,7 +109,7 @@ def test_labels_that_mean_nothing_teach_nothing(name: str) -> None:
     found = []
     for _ in range(3):
         shuffled = [replace(section, target=rng.permutation(section.target)) for section in TRAINING]
-        scores = fit_and_score(get(name), shuffled, unseen)
+        scores = fit_and_score(get(name), shuffled, held_out=unseen)
         found += [auc(section, score.score) for section, score in zip(unseen, scores, strict=True)]
     assert 0.25 < np.mean(found) < 0.75
 
@@ -119,7 +118,8 @@ def test_labels_that_mean_nothing_teach_nothing(name: str) -> None:
 def test_what_sees_no_labels_is_not_moved_by_them(name: str) -> None:
     wrong = [replace(section, target=1 - section.target) for section in TRAINING]
     one, other = (
-        fit_and_score(get(name, **OPTIONS.get(name, {})), sections, [toy(9)])[0].score for sections in (TRAINING, wrong)
+        fit_and_score(get(name, **OPTIONS.get(name, {})), sections, held_out=[toy(9)])[0].score
+        for sections in (TRAINING, wrong)
     )
     np.testing.assert_array_equal(one, other)
 
@@ -129,7 +129,9 @@ def test_a_rival_leaves_its_inputs_as_they_are_and_gives_the_same_twice(name: st
     held_out = toy(9)
     before = [digest(section) for section in [*TRAINING, held_out]]
     targets = [section.target.copy() for section in TRAINING]
-    one, other = (fit_and_score(get(name, **OPTIONS.get(name, {})), TRAINING, [held_out], seed=3)[0] for _ in range(2))
+    one, other = (
+        fit_and_score(get(name, **OPTIONS.get(name, {})), TRAINING, held_out=[held_out], seed=3)[0] for _ in range(2)
+    )
     assert [digest(section) for section in [*TRAINING, held_out]] == before
     for section, target in zip(TRAINING, targets, strict=True):
         np.testing.assert_array_equal(section.target, target)

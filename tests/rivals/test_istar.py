@@ -18,7 +18,7 @@ SHORT = {"markers": MARKER_GENES, "epochs": 20, "n_starts": 1, "learning_rate": 
 
 
 def score(section, seed=0, **options):
-    (found,) = fit_and_score(get("istar", **{**SHORT, **options}), [], [section], seed=seed)
+    (found,) = fit_and_score(get("istar", **{**SHORT, **options}), [], held_out=[section], seed=seed)
     return found
 
 

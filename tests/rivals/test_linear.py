@@ -18,15 +18,18 @@ from spacrd.rivals._vrex import solve_vrex
 from tests.rivals.toys import GENES, auc, toy
 
 TRAINING = [toy(seed) for seed in (1, 2, 3)]
-LINEAR = """logistic-own logistic-neighbourhood logistic-image logistic-both gradient-boosting mlp logistic-tuned
-    logistic-tuned-neighbourhood logistic-tuned-image logistic-tuned-both svm-tuned svm-tuned-neighbourhood vrex
-    late-fusion linear-probe celltypist celltypist-svm""".split()
+LINEAR = [
+    *("logistic own genes", "logistic neighbourhood genes", "logistic image", "logistic both"),
+    *("gradient boosting", "concatenation MLP"),
+    *("logistic-tuned logistic-tuned-neighbourhood logistic-tuned-image logistic-tuned-both svm-tuned").split(),
+    *("svm-tuned-neighbourhood vrex late-fusion linear-probe celltypist celltypist-svm").split(),
+]
 
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_a_tumour_is_found_in_a_section_that_was_not_seen(name: str) -> None:
     section = toy(9)
-    (found,) = fit_and_score(get(name), TRAINING, [section])
+    (found,) = fit_and_score(get(name), TRAINING, held_out=[section])
     likelihood = as_likelihood(found)
     assert auc(section, found.score) > 0.95
     assert np.isfinite(found.score).all() and (likelihood >= 0).all() and (likelihood <= 1).all()
@@ -36,7 +39,7 @@ def test_a_tumour_is_found_in_a_section_that_was_not_seen(name: str) -> None:
 @pytest.mark.parametrize("name", LINEAR)
 def test_where_profiles_tell_nothing_nothing_is_found(name: str) -> None:
     training, unseen = [toy(seed, strength=0) for seed in (1, 2, 3)], [toy(seed, strength=0) for seed in range(9, 17)]
-    found = fit_and_score(get(name), training, unseen)
+    found = fit_and_score(get(name), training, held_out=unseen)
     assert 0.35 < np.mean([auc(s, f.score) for s, f in zip(unseen, found, strict=True)]) < 0.65
 
 
@@ -64,7 +67,7 @@ def test_smoothing_the_decision_helps_where_spots_are_noisy() -> None:
 
     def at(k: int) -> float:
         rival = Linear(settings=[{"C": 0.1, "smoothing": k}])
-        return auc(section, fit_and_score(rival, training, [section])[0].score)
+        return auc(section, fit_and_score(rival, training, held_out=[section])[0].score)
 
     assert at(7) > at(1) + 0.05
 
@@ -72,7 +75,7 @@ def test_smoothing_the_decision_helps_where_spots_are_noisy() -> None:
 def test_settings_are_chosen_by_the_training_sections_left_out_in_turn() -> None:
     noisy = [toy(seed, strength=0.5, depth=150) for seed in (1, 2, 3)]
     settings = [{"C": 0.1, "smoothing": k} for k in (1, 7)]
-    (found,) = fit_and_score(Linear(settings=settings), noisy, [toy(9)])
+    (found,) = fit_and_score(Linear(settings=settings), noisy, held_out=[toy(9)])
     assert found.note == "C=0.1, smoothing=7"
     assert [(fit, left) for fit, left in inner_folds(noisy)] == [([1, 2], 0), ([0, 2], 1), ([0, 1], 2)]
 
@@ -81,7 +84,7 @@ def test_one_training_section_is_cut_in_quarters_to_choose_on() -> None:
     section = toy(1)
     quarters = inner_sections([section])
     assert len(quarters) == 4 and sum(len(part.xy) for part in quarters) == len(section.xy)
-    (found,) = fit_and_score(get("svm-tuned"), [section], [toy(9)])
+    (found,) = fit_and_score(get("svm-tuned"), [section], held_out=[toy(9)])
     assert auc(toy(9), found.score) > 0.9
 
 
@@ -89,7 +92,7 @@ def test_without_a_section_to_choose_on_the_first_setting_is_taken() -> None:
     tumour_free = toy(2, tumour=False)
     cancer_only = replace(toy(3), target=np.ones(144, np.float32))
     assert inner_folds([tumour_free, cancer_only]) == []
-    (found,) = fit_and_score(get("svm-tuned"), [tumour_free, cancer_only], [toy(9)])
+    (found,) = fit_and_score(get("svm-tuned"), [tumour_free, cancer_only], held_out=[toy(9)])
     assert found.note == "C=0.0001, smoothing=7"
     assert best([{"C": 1}, {"C": 2}], np.array([[0.5, np.nan], [0.4, 0.9]])) == {"C": 1}
 
@@ -104,7 +107,9 @@ def test_more_settings_than_all_rivals_have_are_refused() -> None:
 
 def test_any_rival_can_be_tuned() -> None:
     settings = [{"C": 1e-9}, {"C": 0.1}]
-    (found,) = fit_and_score(Tuned(lambda C: Linear(settings=[{"C": C, "smoothing": 1}]), settings), TRAINING, [toy(9)])
+    (found,) = fit_and_score(
+        Tuned(lambda C: Linear(settings=[{"C": C, "smoothing": 1}]), settings), TRAINING, held_out=[toy(9)]
+    )
     assert found.note in {"C=1e-09", "C=0.1"} and auc(toy(9), found.score) > 0.9
 
 
@@ -138,32 +143,32 @@ def test_a_spot_without_a_patch_is_scored_by_its_neighbours_patches_or_not_at_al
     image[:3] = np.nan
     section = replace(section, image=image)
     for name in ("logistic-tuned-both", "linear-probe", "logistic-tuned-image"):
-        (found,) = fit_and_score(get(name), TRAINING, [section])
+        (found,) = fit_and_score(get(name), TRAINING, held_out=[section])
         assert np.isfinite(found.score[3:]).all()
         assert np.isnan(found.score[:3]).all() == (name == "linear-probe")
-    (found,) = fit_and_score(get("late-fusion"), TRAINING, [section])
+    (found,) = fit_and_score(get("late-fusion"), TRAINING, held_out=[section])
     assert np.isfinite(found.score).all()
 
 
 def test_late_fusion_of_a_section_without_a_picture_is_its_expression() -> None:
     section = toy(9, image=False)
-    (found,) = fit_and_score(get("late-fusion"), TRAINING, [section])
+    (found,) = fit_and_score(get("late-fusion"), TRAINING, held_out=[section])
     assert found.note.startswith("expression: C=") and auc(section, found.score) > 0.95
 
 
 def test_a_gene_that_the_scored_section_lacks_counts_as_zero() -> None:
     section = toy(9)
     fewer = replace(section, counts=section.counts[:, 3:], genes=GENES[3:])
-    for name in ("svm-tuned", "celltypist", "logistic-own"):
-        (found,) = fit_and_score(get(name), TRAINING, [fewer])
+    for name in ("svm-tuned", "celltypist", "logistic own genes"):
+        (found,) = fit_and_score(get(name), TRAINING, held_out=[fewer])
         assert auc(fewer, found.score) > 0.9
 
 
 def test_inputs_that_are_not_there_are_named() -> None:
     blind = [toy(seed, image=False) for seed in (1, 2)]
-    for name in ("logistic-image", "logistic-tuned-image", "linear-probe", "late-fusion", "logistic-both"):
+    for name in ("logistic image", "logistic-tuned-image", "linear-probe", "late-fusion", "logistic both"):
         with pytest.raises(MissingInputError, match=r"No training section has .*(image|embedding)"):
             get(name).fit(blind)
-    for name in ("logistic-own", "svm-tuned", "celltypist"):
+    for name in ("logistic own genes", "svm-tuned", "celltypist"):
         with pytest.raises(MissingInputError, match="not of both classes"):
             get(name).fit([toy(1, tumour=False), toy(2, tumour=False)])

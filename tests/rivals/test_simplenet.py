@@ -26,7 +26,7 @@ def thin(seed: int, shift: float) -> SectionArrays:
 @pytest.mark.parametrize("shift", [0.0, 0.2])
 def test_a_new_kind_of_vector_is_found(shift: float) -> None:
     sections = [thin(seed, shift) for seed in range(3)]
-    (result,) = fit_and_score(get("simplenet", epochs=40), sections[:2], sections[2:])
+    (result,) = fit_and_score(get("simplenet", epochs=40), sections[:2], held_out=sections[2:])
     found = auc(sections[2], result.score)
     # Without a shift there is nothing to find.
     assert found > 0.9 if shift else 0.3 < found < 0.7

@@ -27,7 +27,7 @@ def mute(section: SectionArrays) -> SectionArrays:
 @pytest.mark.parametrize("spoiled", [blind, mute])
 def test_both_branches_are_read_but_the_program_reads_the_image_alone(spoiled, variant: str) -> None:
     sections = [spoiled(toy(seed)) for seed in range(3)]
-    (result,) = fit_and_score(get("spacell-plus", variant=variant, epochs=5), sections[:2], sections[2:])
+    (result,) = fit_and_score(get("spacell-plus", variant=variant, epochs=5), sections[:2], held_out=sections[2:])
     found = auc(sections[2], result.score)
     if spoiled is blind and variant == "program":
         assert found < 0.7
@@ -37,7 +37,7 @@ def test_both_branches_are_read_but_the_program_reads_the_image_alone(spoiled, v
 
 def test_depth_is_found_through_the_noise_of_profiles_but_not_by_the_program() -> None:
     sections = [toy(seed, strength=0.0, depth=150.0, cancer_depth=2.0) for seed in range(4)]
-    (intended,) = fit_and_score(get("spacell-plus", epochs=5), sections[:3], sections[3:])
+    (intended,) = fit_and_score(get("spacell-plus", epochs=5), sections[:3], held_out=sections[3:])
     assert 0.55 < auc(sections[3], intended.score) < 0.95
     program = get("spacell-plus", variant="program", epochs=2).fit(sections[:3])
     deeper = replace(sections[3], counts=sections[3].counts * 2)

@@ -22,14 +22,14 @@ def test_smoothed_markers_do_better_than_noisy_ones() -> None:
     section = toy(0, strength=0.5, depth=60.0)
     noisy = GeneSpace(HIGH, GENES).dense(section, "minmax").mean(axis=1)
     rival = get("stage", markers=list(HIGH), epochs=60, batch_size=36)
-    (result,) = fit_and_score(rival, [toy(1)], [section])
+    (result,) = fit_and_score(rival, [toy(1)], held_out=[section])
     assert auc(section, result.score) > auc(section, noisy) + 0.05
 
 
 def test_smoothed_markers_rise_with_depth() -> None:
     section = toy(3, strength=0.0, depth=150.0, cancer_depth=2.0)
     rival = get("stage", markers=list(HIGH), epochs=40, batch_size=36)
-    (result,) = fit_and_score(rival, [toy(1)], [section])
+    (result,) = fit_and_score(rival, [toy(1)], held_out=[section])
     assert auc(section, result.score) > 0.6
 
 
@@ -40,7 +40,7 @@ def test_smoothed_markers_rise_with_depth() -> None:
 )
 def test_the_reconstruction_error_is_high_for_shallow_and_for_new_spots(planted, low: float, high: float) -> None:
     sections = [toy(seed, **planted) for seed in range(3)]
-    (result,) = fit_and_score(get("stage-one-class", epochs=8, batch_size=64), sections[:2], sections[2:])
+    (result,) = fit_and_score(get("stage-one-class", epochs=8, batch_size=64), sections[:2], held_out=sections[2:])
     assert low <= auc(sections[2], result.score) <= high
 
 

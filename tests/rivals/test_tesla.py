@@ -20,7 +20,7 @@ MARKER_GENES = list(GENES[:MARKERS])
 
 
 def score(section, *, training=(), name="tesla", seed=0, **options):
-    (found,) = fit_and_score(get(name, **SMALL, **options), list(training), [section], seed=seed)
+    (found,) = fit_and_score(get(name, **SMALL, **options), list(training), held_out=[section], seed=seed)
     return found
 
 

@@ -201,10 +201,10 @@ def _entry(title: str, modality: str, *arguments: Any, seeded: bool = False) -> 
 
 
 RIVALS = {
-    "logistic-own": _entry(
+    "logistic own genes": _entry(
         "Logistic regression, C = 0.01", "expression", "logistic", ("expression",), False, ("expression",)
     ),
-    "logistic-neighbourhood": _entry(
+    "logistic neighbourhood genes": _entry(
         "Logistic regression of neighbourhood means, C = 0.01",
         "expression",
         "logistic",
@@ -212,10 +212,12 @@ RIVALS = {
         True,
         ("expression",),
     ),
-    "logistic-image": _entry(
+    "logistic image": _entry(
         "Logistic regression of image means, C = 0.01", "image", "logistic", ("image",), True, ("image",)
     ),
-    "logistic-both": _entry("Logistic regression of both means, C = 0.01", "both", "logistic", BOTH, True, BOTH),
-    "gradient-boosting": _entry("Gradient boosting of means", "any", "boosting", BOTH, True, ()),
-    "mlp": _entry("MLP on principal components", "any", "mlp", BOTH, False, (), seeded=True),
+    "logistic both": _entry("Logistic regression of both means, C = 0.01", "both", "logistic", BOTH, True, BOTH),
+    "gradient boosting": _entry("Gradient boosting of means", "any", "boosting", BOTH, True, ()),
+    "concatenation MLP": _entry("MLP on principal components", "any", "mlp", BOTH, False, (), seeded=True),
 }
+FIXED = tuple(RIVALS)
+"""Names of the baselines, whose genes and neighbourhoods can be those of another model."""

@@ -14,7 +14,7 @@ from ._interface import Rival, RivalScore, without_labels
 
 
 def fit_and_score(
-    rival: Rival, training: Sequence[SectionArrays], held_out: Sequence[SectionArrays], *, seed: int = 0
+    rival: Rival, training: Sequence[SectionArrays], *, held_out: Sequence[SectionArrays], seed: int = 0
 ) -> list[RivalScore]:
     """Fit a rival on some sections and score others without their labels.
 
@@ -45,8 +45,8 @@ def fit_and_score(
     >>> import numpy as np, spacrd
     >>> counts, genes = np.array([[1, 0], [9, 3]]), np.array(["ERBB2", "COL1A1"])
     >>> xy, nan = np.array([[0.0, 0.0], [100.0, 0.0]]), np.full(2, np.nan)
-    >>> section = spacrd.model.SectionArrays("mine", xy, 1.0, counts, genes, None, nan)
-    >>> (found,) = spacrd.rivals.fit_and_score(spacrd.rivals.get("depth"), [], [section])
+    >>> section = spacrd.features.SectionArrays("mine", xy, 1.0, counts, genes, None, nan)
+    >>> (found,) = spacrd.rivals.fit_and_score(spacrd.rivals.get("depth"), [], held_out=[section])
     >>> found.score.round(2)
     array([0.69, 2.56])
     """
@@ -109,7 +109,7 @@ def digest(section: SectionArrays) -> str:
     Examples
     --------
     >>> import numpy as np, spacrd
-    >>> section = spacrd.model.SectionArrays("mine", np.zeros((1, 2)), 1.0, None, None, None, np.array([1.0]))
+    >>> section = spacrd.features.SectionArrays("mine", np.zeros((1, 2)), 1.0, None, None, None, np.array([1.0]))
     >>> spacrd.rivals.digest(section) == spacrd.rivals.digest(spacrd.rivals.without_labels(section))
     True
     """

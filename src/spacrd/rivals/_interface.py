@@ -126,7 +126,7 @@ def without_labels(section: SectionArrays) -> SectionArrays:
     After the :ref:`setup of the examples <examples>`:
 
     >>> import numpy as np
-    >>> arrays = spacrd.model.SectionArrays("mine", np.zeros((1, 2)), 1.0, None, None, None, np.array([1.0]))
+    >>> arrays = spacrd.features.SectionArrays("mine", np.zeros((1, 2)), 1.0, None, None, None, np.array([1.0]))
     >>> spacrd.rivals.without_labels(arrays).target
     array([nan], dtype=float32)
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
@@ -19,6 +19,7 @@ LEAST = 1e-3
 """Largest value under which a gene does not count."""
 
 
+@dataclass(frozen=True)
 class IStar:
     """Score spots by the marker expression that is predicted for the super-pixels under them.
 
@@ -41,23 +42,19 @@ class IStar:
         Training, by default as the program.
     """
 
-    def __init__(
-        self,
-        markers: str | Sequence[str] = "breast",
-        *,
-        others: Mapping[str, Sequence[str]] | None = None,
-        n_markers: int = 10,
-        step: float = 0.25,
-        n_nearest: int = 4,
-        spot_diameter: float = 0.5,
-        epochs: int = 400,
-        n_starts: int = 5,
-        learning_rate: float = 1e-4,
-    ) -> None:
-        self.markers, self.n_markers = check_markers(markers), n_markers
-        self.others = {name: tuple(genes) for name, genes in (others or {}).items()}
-        self.step, self.n_nearest, self.spot_diameter = step, n_nearest, spot_diameter
-        self.training: dict[str, Any] = {"epochs": epochs, "n_starts": n_starts, "learning_rate": learning_rate}
+    markers: str | Sequence[str] = "breast"
+    _: KW_ONLY
+    others: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    n_markers: int = 10
+    step: float = 0.25
+    n_nearest: int = 4
+    spot_diameter: float = 0.5
+    epochs: int = 400
+    n_starts: int = 5
+    learning_rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "markers", check_markers(self.markers))
 
     def fit(self, sections: Sequence[SectionArrays], *, seed: int = 0) -> FittedIStar:
         """Choose the markers; the rest is learned on the scored section."""
@@ -87,7 +84,16 @@ class FittedIStar:
         features = grid.impute(xy, rows[seen], options.n_nearest)[under]
         lists = [self.markers, *options.others.values()]
         counts = [_minmax(marker_counts(section, genes)[seen]) for genes in lists]
-        predicted = predict(features, index, number, np.hstack(counts), seed=self.seed, **options.training)
+        predicted = predict(
+            features,
+            index,
+            number,
+            np.hstack(counts),
+            epochs=options.epochs,
+            n_starts=options.n_starts,
+            learning_rate=options.learning_rate,
+            seed=self.seed,
+        )
         first = np.cumsum(number) - number
         parts = np.split(predicted, np.cumsum([part.shape[1] for part in counts])[:-1], axis=1)
         classes = [np.add.reduceat(_tissue_score(part)[index], first) / number for part in parts]

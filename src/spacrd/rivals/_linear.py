@@ -40,7 +40,7 @@ def solve_svm(rows: np.ndarray, cancer: np.ndarray, section: np.ndarray, *, C: f
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # large C on separable spots: the ranking has settled
-        fitted = LinearSVC(C=C, class_weight="balanced", random_state=0, max_iter=5000).fit(rows, cancer)
+        fitted = LinearSVC(C=C, class_weight="balanced", dual=False, max_iter=5000).fit(rows, cancer)
     return fitted.coef_[0], float(fitted.intercept_[0])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ._normal_reference import NormalReference
 
 
+@dataclass(frozen=True)
 class Meatrd:
     """Score spots by the distance of their rebuild error from that of normal spots.
 
@@ -43,24 +45,20 @@ class Meatrd:
         Spots that are masked together.
     """
 
-    def __init__(
-        self,
-        modality: str = "expression",
-        *,
-        sign: str = "paper",
-        n_genes: int = 3000,
-        n_neighbors: int = 4,
-        epochs: int = 10,
-        learning_rate: float = 1e-4,
-        sphere_epochs: int = 5,
-        sphere_learning_rate: float = 1e-6,
-        batch_size: int = 128,
-    ) -> None:
-        self.modality = check_choice(modality, ("expression", "both", "pixels"), "modality")
-        self.sign = check_choice(sign, ("paper", "program"), "sign")
-        self.n_genes, self.n_neighbors, self.batch_size = n_genes, n_neighbors, batch_size
-        self.epochs, self.learning_rate = epochs, learning_rate
-        self.sphere_epochs, self.sphere_learning_rate = sphere_epochs, sphere_learning_rate
+    modality: str = "expression"
+    _: KW_ONLY
+    sign: str = "paper"
+    n_genes: int = 3000
+    n_neighbors: int = 4
+    epochs: int = 10
+    learning_rate: float = 1e-4
+    sphere_epochs: int = 5
+    sphere_learning_rate: float = 1e-6
+    batch_size: int = 128
+
+    def __post_init__(self) -> None:
+        check_choice(self.modality, ("expression", "both", "pixels"), "modality")
+        check_choice(self.sign, ("paper", "program"), "sign")
 
     def fit(self, sections: Sequence[SectionArrays], *, seed: int = 0) -> FittedMeatrd:
         """Train both stages on the spots labelled normal."""

@@ -24,6 +24,7 @@ MODULES = (
     "_linear",
     "_fusion",
     "_pooled",
+    "_spacrd",
     "_scmalignantfinder",
     "_spacell",
     "_simplenet",
@@ -36,6 +37,19 @@ MODULES = (
 )
 """Modules with a dictionary ``RIVALS`` of entries. They import torch inside functions only."""
 
+BASELINES = (
+    "depth",
+    "svm-tuned",
+    "logistic-tuned-image",
+    "late-fusion",
+    "logistic own genes",
+    "logistic neighbourhood genes",
+    "logistic image",
+    "logistic both",
+    "gradient boosting",
+    "concatenation MLP",
+)
+"""Rivals that a cross-validation runs by default, as far as the modalities allow."""
 _HINT = "Your own method becomes one with `spacrd.rivals.register`."
 
 
@@ -69,7 +83,7 @@ def _entries() -> dict[str, Entry]:
 
 
 def register(
-    name: str, factory: Callable[..., Rival], card: RivalCard | None = None, *, overwrite: bool = False
+    name: str, factory: Callable[..., Rival], *, card: RivalCard | None = None, overwrite: bool = False
 ) -> None:
     """Make your own method a rival.
 
@@ -98,7 +112,7 @@ def register(
     ...
     ...     def score(self, section):
     ...         return spacrd.rivals.RivalScore(-section.xy[:, 0])
-    >>> spacrd.rivals.register("left", Left, spacrd.rivals.RivalCard("the more left, the worse", kind="control"))
+    >>> spacrd.rivals.register("left", Left, card=spacrd.rivals.RivalCard("the more left, the worse", kind="control"))
     """
     if not isinstance(name, str):
         raise TypeError(f"The name of a rival must be a string, got {type(name).__name__}.")
@@ -111,6 +125,11 @@ def register(
     if name in _builtin() or (name in _registered and not overwrite):
         raise ValueError(f"There is a rival {name!r} already. Choose another name, or pass overwrite=True for yours.")
     _registered[name] = Entry(factory, card or RivalCard(name))
+
+
+def is_builtin(name: str) -> bool:
+    """Tell whether a rival is part of spacrd, and not registered by a user."""
+    return name in _builtin()
 
 
 def available() -> pd.DataFrame:
@@ -141,7 +160,8 @@ def card(name: str | Rival) -> RivalCard:
     Parameters
     ----------
     name
-        A name of :func:`available`, or a rival of your own; its attribute ``card``, if it has one, is its card.
+        A name of :func:`available`, or a rival of your own. The card of an object is its attribute ``card``; without
+        one, it is named by its attribute ``name`` or by its class.
 
     Returns
     -------
@@ -159,8 +179,10 @@ def card(name: str | Rival) -> RivalCard:
     'expression'
     """
     if not isinstance(name, str):
-        own = getattr(name, "card", None)
-        return own if isinstance(own, RivalCard) else RivalCard(type(name).__name__)
+        own, called = getattr(name, "card", None), getattr(name, "name", None)
+        if isinstance(own, RivalCard):
+            return own
+        return RivalCard(called if isinstance(called, str) and called else type(name).__name__)
     entries = _entries()
     return entries[check_key(name, entries, "rival", hint=_HINT)].card
 

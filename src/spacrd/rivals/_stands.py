@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ NORMAL_SHARE = 10 / 11
 """Share of normal spots that the threshold starts from: the mean of the program's prior, Beta(1, 10) of the others."""
 
 
+@dataclass(frozen=True)
 class Stands:
     """Score spots by how differently a critic sees them and their rebuild from their neighbourhood.
 
@@ -43,30 +45,21 @@ class Stands:
         Training, by default as the program.
     """
 
-    def __init__(
-        self,
-        modality: str = "expression",
-        *,
-        sign: str = "paper",
-        n_genes: int = 3000,
-        n_neighbors: int = 4,
-        hidden: int = 512,
-        pretrain_epochs: int = 0,
-        epochs: int = 10,
-        batch_size: int = 128,
-        learning_rate: float = 2e-4,
-        critic_steps: int = 3,
-    ) -> None:
-        self.modality = check_choice(modality, ("expression", "both"), "modality")
-        self.sign = check_choice(sign, ("paper", "head"), "sign")
-        self.n_genes, self.n_neighbors, self.hidden = n_genes, n_neighbors, hidden
-        self.schedule: dict[str, Any] = {
-            "pretrain_epochs": pretrain_epochs,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "learning_rate": learning_rate,
-            "critic_steps": critic_steps,
-        }
+    modality: str = "expression"
+    _: KW_ONLY
+    sign: str = "paper"
+    n_genes: int = 3000
+    n_neighbors: int = 4
+    hidden: int = 512
+    pretrain_epochs: int = 0
+    epochs: int = 10
+    batch_size: int = 128
+    learning_rate: float = 2e-4
+    critic_steps: int = 3
+
+    def __post_init__(self) -> None:
+        check_choice(self.modality, ("expression", "both"), "modality")
+        check_choice(self.sign, ("paper", "head"), "sign")
 
     def fit(self, sections: Sequence[SectionArrays], *, seed: int = 0) -> FittedStands:
         """Train generator and critic on the spots labelled normal."""
@@ -76,7 +69,8 @@ class Stands:
         reference, inputs = NormalReference.of(
             sections, image=self.modality == "both", n_genes=self.n_genes, n_neighbors=self.n_neighbors
         )
-        generator, critic = train(inputs, Schedule(**self.schedule), hidden=self.hidden, seed=seed)
+        schedule = Schedule(self.pretrain_epochs, self.epochs, self.batch_size, self.learning_rate, self.critic_steps)
+        generator, critic = train(inputs, schedule, hidden=self.hidden, seed=seed)
         return FittedStands(self.sign, reference, generator, critic, dissimilarity(generator, critic, inputs))
 
 

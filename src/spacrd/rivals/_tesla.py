@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ LOWEST = float(np.log(2))
 """Signals up to this are set to 0: a rule for log counts that the program applies to values between 0 and 1."""
 
 
+@dataclass(frozen=True)
 class Tesla:
     """Score spots by the marker signal of the cluster of super-pixels that they lie in.
 
@@ -48,31 +50,22 @@ class Tesla:
         Diameter of a spot as a share of the distance between spots.
     """
 
-    def __init__(
-        self,
-        markers: str | Sequence[str] = "breast",
-        *,
-        n_markers: int = 10,
-        num_required: int = 1,
-        n_nearest: int = 10,
-        side: int = 200,
-        target: str = "small",
-        channels: int = 100,
-        max_rounds: int = 30,
-        min_clusters: int = 30,
-        learning_rate: float = 0.1,
-        spot_diameter: float = 0.5,
-    ) -> None:
-        self.markers, self.n_markers = check_markers(markers), n_markers
-        self.num_required, self.n_nearest, self.side = num_required, n_nearest, side
-        self.target = check_choice(target, TARGET_SHARE, "target")
-        self.spot_diameter = spot_diameter
-        self.training: dict[str, Any] = {
-            "channels": channels,
-            "max_rounds": max_rounds,
-            "min_clusters": min_clusters,
-            "learning_rate": learning_rate,
-        }
+    markers: str | Sequence[str] = "breast"
+    _: KW_ONLY
+    n_markers: int = 10
+    num_required: int = 1
+    n_nearest: int = 10
+    side: int = 200
+    target: str = "small"
+    channels: int = 100
+    max_rounds: int = 30
+    min_clusters: int = 30
+    learning_rate: float = 0.1
+    spot_diameter: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_choice(self.target, TARGET_SHARE, "target")
+        object.__setattr__(self, "markers", check_markers(self.markers))
 
     def fit(self, sections: Sequence[SectionArrays], *, seed: int = 0) -> FittedTesla:
         """Choose the markers; the rest is learned on the scored section."""
@@ -97,7 +90,14 @@ class FittedTesla:
         band = np.zeros(grid.mask.shape, dtype=np.float32)
         band[grid.mask] = signal
         clusters = segment(
-            band, grid.mask, min_size=MIN_SIZE * min(grid.mask.shape) ** 2, seed=self.seed, **options.training
+            band,
+            grid.mask,
+            channels=options.channels,
+            max_rounds=options.max_rounds,
+            min_clusters=options.min_clusters,
+            min_size=MIN_SIZE * min(grid.mask.shape) ** 2,
+            learning_rate=options.learning_rate,
+            seed=self.seed,
         )
         number = np.bincount(clusters)
         mean = np.bincount(clusters, weights=signal) / np.maximum(number, 1)

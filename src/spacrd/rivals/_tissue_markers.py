@@ -34,10 +34,10 @@ def check_markers(markers: str | Sequence[str]) -> str | tuple[str, ...]:
     return tuple(dict.fromkeys(map(str, markers)))
 
 
-def find_markers(markers: str | tuple[str, ...], sections: Sequence[SectionArrays], n_markers: int) -> tuple[str, ...]:
+def find_markers(markers: str | Sequence[str], sections: Sequence[SectionArrays], n_markers: int) -> tuple[str, ...]:
     """Genes that what :func:`check_markers` accepted stands for."""
     if not isinstance(markers, str):
-        return markers
+        return tuple(markers)
     if markers != TRAINING:
         return TUMOUR_MARKERS[markers]
     return tuple(map(str, top_markers(sections, n_markers)))

@@ -100,7 +100,9 @@ class Tuned:
             aucs = np.full((len(self.settings), len(folds)), np.nan)
             for i, options in enumerate(self.settings):
                 for j, (fit, left) in enumerate(folds):
-                    (found,) = fit_and_score(self.make(**options), [inner[k] for k in fit], [inner[left]], seed=seed)
+                    (found,) = fit_and_score(
+                        self.make(**options), [inner[k] for k in fit], held_out=[inner[left]], seed=seed
+                    )
                     aucs[i, j] = auc(inner[left], found.score)
             setting = best(self.settings, aucs)
         return FittedTuned(self.make(**setting).fit(sections, seed=seed), in_words(setting))

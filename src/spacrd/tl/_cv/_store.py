@@ -61,7 +61,9 @@ class Store:
         if seal != _seal(table):
             warn(f"{str(file)!r} is damaged or was changed, so this fit is done again.")
             return None
-        return pd.read_csv(io.BytesIO(table), float_precision="round_trip", dtype={"region": object})
+        dtypes = {"region": object, "reason": object}
+        stored = pd.read_csv(io.BytesIO(table), float_precision="round_trip", dtype=dtypes)
+        return stored.fillna({"reason": ""})
 
     def save(self, model: str, seed: int, fold: int, result: pd.DataFrame) -> None:
         """Write a result, completely or not at all."""
