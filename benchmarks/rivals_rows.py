@@ -41,7 +41,7 @@ def rivals() -> dict[str, tuple[str, dict[str, Any]]]:
 
 
 def file_of(folder: Path, group: str, rival: str, fold: str, seed: int) -> Path:
-    return folder / "runs" / group / f"{rival}_{fold.replace(' ', '-')}_seed{seed}.json"
+    return folder / "runs" / group / f"{rival}_{fold}_seed{seed}.json".replace(" ", "-")
 
 
 def run(rival: str, group: str, fold: Fold, seed: int, folder: Path) -> str:

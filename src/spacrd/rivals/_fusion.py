@@ -13,7 +13,7 @@ from ._interface import FittedRival, RivalScore
 from ._linear import Linear
 from ._registry import Entry
 
-EXPRESSION = [{"C": C, "smoothing": k} for C in (1e-4, 1e-3) for k in (7, 19)]
+EXPRESSION = [{"C": C, "smoothing": k} for C in (1e-3, 1e-2) for k in (7, 19)]
 IMAGE = [{"C": C, "smoothing": k} for C in (1.0, 0.1) for k in (7, 1)]
 """Settings of the two models: eight together."""
 

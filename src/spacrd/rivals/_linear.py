@@ -56,9 +56,9 @@ SOLVERS: dict[str, Callable[..., Solution]] = {
     "vrex": solve_vrex,
 }
 PENALTIES: dict[str, dict[str, tuple[float, ...]]] = {
-    "logistic": {"C": (0.1, 0.01, 1.0, 10.0)},
-    "svm": {"C": (1e-4, 1e-5, 1e-3, 1e-2)},
-    "vrex": {"C": (0.1, 1.0), "penalty": (1.0, 10.0)},
+    "logistic": {"C": (1.0, 0.1, 0.01, 10.0)},
+    "svm": {"C": (1e-3, 1e-4, 1e-2, 1e-1)},
+    "vrex": {"C": (1.0, 0.1), "penalty": (1.0, 10.0)},
 }
 """Settings to choose among beside the smoothing, the default first."""
 SMOOTHING = {1: (7, 19), 7: (1, 7)}
@@ -91,7 +91,7 @@ class Linear:
         modality: str = "expression",
         *,
         neighbourhood: int = 1,
-        scaling: str = "zscore",
+        scaling: str = "minmax",
         n_top_genes: int | None = None,
         settings: Sequence[Setting] | None = None,
     ) -> None:
