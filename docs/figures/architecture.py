@@ -37,6 +37,7 @@ ARROWS = {
 TOP = {"__init__", "__main__", "_cli", "_demo", "_report", "datasets"}
 """What stands above all of it, and the toy sections beside it."""
 BASE = {
+    "_call",
     "_checks",
     "_classes",
     "_files",
@@ -44,6 +45,7 @@ BASE = {
     "_hub",
     "_interrupt",
     "_keys",
+    "_mixture",
     "_schema",
     "_settings",
     "_torchvision",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +14,6 @@ from ..features import SectionArrays
 from ._card import LITTLE_DEPTH, RivalCard
 from ._interface import MissingInputError, RivalScore
 from ._registry import Entry
-
-if TYPE_CHECKING:
-    from ..model import SpaCRD
 
 
 class Spacrd:
@@ -42,9 +39,9 @@ class Spacrd:
 
 
 class FittedSpacrd:
-    """Hold a fitted model."""
+    """Hold a fitted :class:`spacrd.SpaCRD`."""
 
-    def __init__(self, model: SpaCRD) -> None:
+    def __init__(self, model: Any) -> None:
         self.model = model
 
     def score(self, section: SectionArrays) -> RivalScore:
