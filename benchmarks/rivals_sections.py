@@ -18,6 +18,7 @@ from spacrd.rivals._inputs import take
 
 SHARED = DATA.parent
 LITE0 = "tf_efficientnet_lite0"
+LABEL = "annotation"
 XENIUM_CANCER = ("Invasive Tumor", "DCIS")
 BLOCK_A_CANCER = ("Invasive", "Tumor")
 
@@ -103,7 +104,7 @@ def _kept(file: Path, make: Any) -> np.ndarray:
 
 
 def _section(name: str, table: Any, xy: np.ndarray, cancer: Iterable[str]) -> BenchSection:
-    label = table.obs["region"].astype(object)
+    label = table.obs[LABEL].astype(object)
     arrays = SectionArrays(
         name=name,
         xy=np.asarray(xy, dtype=np.float64),
@@ -119,7 +120,9 @@ def _section(name: str, table: Any, xy: np.ndarray, cancer: Iterable[str]) -> Be
 def _table(name: str) -> Any:
     import anndata as ad
 
-    return ad.read_h5ad(SHARED / name / f"{name}.h5ad")
+    table = ad.read_h5ad(SHARED / name / f"{name}.h5ad")
+    table.obs = table.obs.rename(columns={"region": LABEL})  # pseudo-spots have a region of their own
+    return table
 
 
 def xenium_cells() -> tuple[BenchSection, np.ndarray]:
@@ -132,7 +135,7 @@ def xenium_cells() -> tuple[BenchSection, np.ndarray]:
 def xenium_spots() -> BenchSection:
     """The same cells added up to spots of 55 um, 55 um apart; a spot has the class of most of its cells."""
     table = _table("xenium_idc")
-    spots = spacrd.pp.pseudospots(table, diameter_um=55.0, pitch_um=55.0, label_key="region", mpp=1.0)
+    spots = spacrd.pp.pseudospots(table, diameter_um=55.0, pitch_um=55.0, label_key=LABEL, mpp=1.0)
     return _section("Xenium pseudo-spots", spots, spots.obsm["spatial"], XENIUM_CANCER)
 
 

@@ -20,6 +20,8 @@ HERE = [
     *("logistic own genes", "logistic neighbourhood genes", "logistic image", "logistic both"),
     *("gradient boosting", "concatenation MLP"),
 ]
+PERMUTATIONS = {"top-markers": 30}
+"""A few genes at random are often high in cancer by chance, or low: it takes more permutations to see the mean."""
 TRAINING = [toy(seed) for seed in (1, 2, 3)]
 
 
@@ -107,7 +109,7 @@ def test_normal_spots_are_those_of_target_0_and_no_other() -> None:
 def test_labels_that_mean_nothing_teach_nothing(name: str) -> None:
     rng, unseen = np.random.default_rng(0), [toy(seed) for seed in range(9, 13)]
     found = []
-    for _ in range(3):
+    for _ in range(PERMUTATIONS.get(name, 3)):
         shuffled = [replace(section, target=rng.permutation(section.target)) for section in TRAINING]
         scores = fit_and_score(get(name), shuffled, held_out=unseen)
         found += [auc(section, score.score) for section, score in zip(unseen, scores, strict=True)]
@@ -169,9 +171,9 @@ def test_genes_are_those_of_the_training_sections_and_are_normalised_over_those(
 def test_smoothing_averages_a_spot_and_its_nearest_and_leaves_holes_as_they_are() -> None:
     section = toy(1, side=5)
     score = np.arange(25.0)
-    assert smooth(section, score, 5)[12] == np.mean([12, 11, 13, 7, 17])
+    assert smooth(section, score, 5)[12] == pytest.approx(np.mean([12, 11, 13, 7, 17]))
     assert smooth(section, score, 1) is not score and (smooth(section, score, 1) == score).all()
     score[7] = np.nan
     averaged = smooth(section, score, 5)
-    assert np.isnan(averaged[7]) and averaged[12] == np.mean([12, 11, 13, 17])
+    assert np.isnan(averaged[7]) and averaged[12] == pytest.approx(np.mean([12, 11, 13, 17]))
     assert np.isfinite(neighbour_mean(section, score, 5)[7])

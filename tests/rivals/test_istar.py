@@ -29,15 +29,17 @@ def mean_marker(section):
 
 
 def test_super_pixels_beat_the_spots_that_they_are_learned_from() -> None:
-    section = toy(1, strength=0.8, depth=60.0)
+    # An image that tells the classes apart, and few counts: a single spot's markers are mostly noise.
+    section = replace(toy(1, strength=0.8, depth=30.0), image=toy(1, strength=2.0).image)
     assert auc(section, score(section).score) > auc(section, mean_marker(section)) + 0.05
 
 
-def test_the_depth_trap_is_forward_where_the_image_tells_the_deep_spots_apart_as_the_card_says() -> None:
+def test_the_depth_trap_is_forward_most_of_all_where_the_image_tells_the_deep_spots_apart() -> None:
     deep = toy(2, strength=0.0, cancer_depth=2.0)
-    assert abs(auc(deep, score(deep, epochs=4).score) - 0.5) < 0.2
+    blind = auc(deep, score(deep, epochs=4).score)
+    assert 0.6 < blind < auc(deep, mean_marker(deep))  # super-pixels follow the counts of their own spot, in part
     seen = replace(deep, image=toy(2, strength=2.0).image)
-    assert auc(seen, score(seen, epochs=4).score) > 0.8
+    assert auc(seen, score(seen, epochs=4).score) > max(blind, 0.9)
     assert spacrd.rivals.card("istar").depth_trap.startswith("Forward")
 
 

@@ -25,11 +25,11 @@ def thin(seed: int, shift: float) -> SectionArrays:
 
 @pytest.mark.parametrize("shift", [0.0, 0.2])
 def test_a_new_kind_of_vector_is_found(shift: float) -> None:
-    sections = [thin(seed, shift) for seed in range(3)]
-    (result,) = fit_and_score(get("simplenet", epochs=40), sections[:2], held_out=sections[2:])
-    found = auc(sections[2], result.score)
-    # Without a shift there is nothing to find.
-    assert found > 0.9 if shift else 0.3 < found < 0.7
+    training, unseen = [thin(seed, shift) for seed in range(2)], [thin(seed, shift) for seed in range(2, 8)]
+    results = fit_and_score(get("simplenet", epochs=40), training, held_out=unseen)
+    # An AUC of 144 spots that mean nothing has a standard deviation of .05, the mean of six sections one of .02.
+    found = np.mean([auc(section, result.score) for section, result in zip(unseen, results, strict=True)])
+    assert found > 0.95 if shift else 0.4 < found < 0.6
 
 
 def test_depth_does_not_matter() -> None:

@@ -14,25 +14,26 @@ from .toys import auc, toy
 
 
 def blind(section: SectionArrays) -> SectionArrays:
-    """The same with an image that tells nothing."""
-    return replace(section, image=np.random.default_rng(0).normal(size=section.image.shape))
+    """The same with an image that tells nothing, not even where a spot lies."""
+    random = np.random.default_rng(int(section.name.removeprefix("toy_")) + 1000)
+    return replace(section, image=random.normal(size=section.image.shape))
 
 
 def mute(section: SectionArrays) -> SectionArrays:
     """The same with expression that tells nothing."""
-    return replace(section, counts=toy(100, strength=0.0).counts)
+    return replace(section, counts=toy(int(section.name.removeprefix("toy_")) + 1000, strength=0.0).counts)
 
 
 @pytest.mark.parametrize("variant", ["intended", "program"])
 @pytest.mark.parametrize("spoiled", [blind, mute])
 def test_both_branches_are_read_but_the_program_reads_the_image_alone(spoiled, variant: str) -> None:
-    sections = [spoiled(toy(seed)) for seed in range(3)]
-    (result,) = fit_and_score(get("spacell-plus", variant=variant, epochs=5), sections[:2], held_out=sections[2:])
-    found = auc(sections[2], result.score)
+    sections = [spoiled(toy(seed)) for seed in range(6)]
+    results = fit_and_score(get("spacell-plus", variant=variant, epochs=5), sections[:2], held_out=sections[2:])
+    found = np.mean([auc(section, result.score) for section, result in zip(sections[2:], results, strict=True)])
     if spoiled is blind and variant == "program":
-        assert found < 0.7
+        assert 0.4 < found < 0.6
     else:
-        assert found > 0.8
+        assert found > 0.85
 
 
 def test_depth_is_found_through_the_noise_of_profiles_but_not_by_the_program() -> None:

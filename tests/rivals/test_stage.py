@@ -35,13 +35,15 @@ def test_smoothed_markers_rise_with_depth() -> None:
 
 @pytest.mark.parametrize(
     ("planted", "low", "high"),
-    [({"strength": 0.0, "depth": 150.0, "cancer_depth": 2.0}, 0.0, 0.3), ({"strength": 2.0}, 0.8, 1.0)],
+    [({"strength": 0.0, "depth": 150.0, "cancer_depth": 2.0}, 0.0, 0.25), ({"strength": 2.0}, 0.8, 1.0)],
     ids=["depth, backwards", "a new kind of spot"],
 )
 def test_the_reconstruction_error_is_high_for_shallow_and_for_new_spots(planted, low: float, high: float) -> None:
-    sections = [toy(seed, **planted) for seed in range(3)]
-    (result,) = fit_and_score(get("stage-one-class", epochs=8, batch_size=64), sections[:2], held_out=sections[2:])
-    assert low <= auc(sections[2], result.score) <= high
+    sections = [toy(seed, **planted) for seed in range(6)]
+    results = fit_and_score(get("stage-one-class", epochs=8, batch_size=64), sections[:2], held_out=sections[2:])
+    # One section of 144 spots has a standard deviation of .05; over other seeds the mean of six was .16 to .18.
+    found = np.mean([auc(section, result.score) for section, result in zip(sections[2:], results, strict=True)])
+    assert low <= found <= high
 
 
 def test_markers_are_those_of_the_training_sections_unless_given() -> None:
