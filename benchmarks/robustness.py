@@ -28,7 +28,7 @@ from benchmarks.sections import HERE, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
 
 import spacrd
-from spacrd._call import call_regions, call_section
+from spacrd.tl._call import call_regions, call_section
 
 RESAMPLES = 100
 

@@ -37,7 +37,6 @@ ARROWS = {
 TOP = {"__init__", "__main__", "_cli", "_demo", "_report", "datasets"}
 """What stands above all of it, and the toy sections beside it."""
 BASE = {
-    "_call",
     "_checks",
     "_classes",
     "_files",
@@ -45,7 +44,6 @@ BASE = {
     "_hub",
     "_interrupt",
     "_keys",
-    "_mixture",
     "_schema",
     "_settings",
     "_torchvision",

@@ -9,8 +9,8 @@ import pytest
 from scipy.special import expit, logit
 
 import spacrd
-from spacrd._call import call_regions, call_section, verdict
 from spacrd.model._reference import Shift
+from spacrd.tl._call import call_regions, call_section, verdict
 from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
 

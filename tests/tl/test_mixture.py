@@ -7,8 +7,8 @@ import pytest
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from spacrd._mixture import MAX_SPOTS, MIN_SPOTS, mixture_cut
 from spacrd.tl import _mixture
+from spacrd.tl._mixture import MAX_SPOTS, MIN_SPOTS, mixture_cut
 
 
 def groups(n: int, share: float, *, means=(-1.5, 1.5), sds=(0.5, 0.5), seed: int = 0) -> np.ndarray:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import spacrd
-from spacrd._call import call_regions
-from spacrd._mixture import mixture_cut
+from spacrd.tl._call import call_regions
+from spacrd.tl._mixture import mixture_cut
 
 
 def sigmoid(x):

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from .._call import call_section
-from .._keys import UNCERTAIN
 from ..features import SectionArrays
 from ._card import LITTLE_DEPTH, RivalCard
 from ._interface import MissingInputError, RivalScore
@@ -45,21 +43,8 @@ class FittedSpacrd:
         self.model = model
 
     def score(self, section: SectionArrays) -> RivalScore:
-        """Return likelihoods, with the threshold and the uncertain spots of the called regions."""
-        prediction = self.model.predict(section)
-        call = call_section(
-            prediction.likelihood,
-            prediction.interval,
-            "gmm",
-            calibrated=self.model.config.calibration.n_sections > 0,
-        )
-        return RivalScore(
-            prediction.likelihood.astype(np.float64),
-            threshold=call.threshold.threshold,
-            probability=True,
-            note=call.verdict,
-            uncertain=call.region == UNCERTAIN,
-        )
+        """Return likelihoods; regions are called by :func:`spacrd.tl.threshold`, as those of all rivals can be."""
+        return RivalScore(self.model.predict(section).likelihood.astype(np.float64), probability=True)
 
 
 RIVALS = {

@@ -129,8 +129,8 @@ _CARD: dict[str, Any] = {
     "licence": "GPL-3.0; read for facts, no code of it is here",
     "transductive": True,
     "seeded": True,
-    "depth_trap": "Backwards: twice the counts of an equal profile are less noise and a smaller rebuild error, so such "
-    "spots score lower than others.",
+    "depth_trap": "Little, either way: the critic sees twice the counts of an equal profile as less noise, not as an "
+    "error. On simulated spots the AUC lies between .45 and .65.",
 }
 _ADAPTED = (
     "Component 1 (detection) alone. The reference are the normal spots of the training sections, not healthy tissue, "

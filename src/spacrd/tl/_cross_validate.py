@@ -13,7 +13,6 @@ import numpy as np
 
 from .._checks import check_choice, check_positive_int, quote_names, warn
 from .._hardware import Hardware
-from .._mixture import find_threshold
 from .._sections import Selection
 from ..features import SectionArrays
 from ..rivals import Rival
@@ -35,6 +34,7 @@ from ._cv import (
 )
 from ._fit import fit
 from ._labels import ClassLabels
+from ._mixture import find_threshold
 from ._read import read_training
 
 if TYPE_CHECKING:

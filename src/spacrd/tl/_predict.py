@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._call import Call, call_section
 from .._checks import check_choice, check_positive_int, warn
 from .._hardware import PRECISIONS
-from .._mixture import find_threshold
 from ..features import SectionArrays
 from ..model import Prediction, SpaCRD
+from ._call import Call, call_section
 from ._match import check_match
+from ._mixture import find_threshold
 
 
 @dataclass(frozen=True)

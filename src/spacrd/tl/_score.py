@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._call import Call
 from .._checks import check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
@@ -22,6 +21,7 @@ from .._sections import (
     write_scores,
 )
 from ..model import Prediction, SpaCRD
+from ._call import Call
 from ._match import check_model
 from ._predict import ScoreOptions, score_section
 from ._read import read_for_model

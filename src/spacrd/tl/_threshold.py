@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._call import call_section
 from .._keys import Keys
-from .._mixture import find_threshold
 from .._sections import Scores, Selection, get_table, result_record, scored_sections, write_scores
+from ._call import call_section
+from ._mixture import find_threshold
 
 if TYPE_CHECKING:
     from anndata import AnnData

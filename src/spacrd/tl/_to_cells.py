@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._call import call_regions
 from .._checks import check_key
 from .._keys import Keys
 from .._sections import (
@@ -21,6 +20,7 @@ from .._sections import (
     split_sections,
     write_scores,
 )
+from ._call import call_regions
 
 if TYPE_CHECKING:
     from anndata import AnnData

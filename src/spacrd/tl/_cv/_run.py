@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..._call import call_regions
 from ..._checks import SpacrdWarning, warn
 from ..._hardware import Hardware
-from ..._mixture import find_threshold
 from ..._settings import settings as package_settings
 from ...rivals import Rival, RivalScore, as_likelihood, fit_and_score
 from ...train import FitSettings, fit_sections
+from .._call import call_regions
+from .._mixture import find_threshold
 from .._predict import ScoreOptions, score_section
 from ._competitors import Competitor
 from ._folds import Fold, FoldSection

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._keys import CANCER, NO_TUMOUR, NORMAL, TUMOUR, UNCERTAIN, UNCLEAR
+from .._keys import CANCER, NO_TUMOUR, NORMAL, TUMOUR, UNCERTAIN, UNCLEAR
 from ._mixture import Threshold, find_threshold
 
 FEW = 0.01
