@@ -130,8 +130,8 @@ RIVALS = {
             "nearest spots' patches, where the program has 579 features of its own for each 8 um. Only the markers are "
             "predicted, not 1000 genes. The score of a spot is the mean marker score of its disc.",
             lost="The two vision transformers (HIPT), which see what lies between and within spots.",
-            depth_trap="Forward, since it predicts raw counts: almost wholly where the embedding tells deep spots apart, "
-            "in part elsewhere.",
+            depth_trap="Forward, since it predicts raw counts: almost wholly where the embedding tells deep spots "
+            "apart, in part elsewhere.",
         ),
     ),
 }
