@@ -77,10 +77,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     toy = partial(spacrd.datasets.toy_visium, **SMALL)
     monkeypatch.setattr(spacrd.datasets, "toy_visium", toy)
-    registered = dict(spacrd.encoders._registry._registered)
+    registries = [module._registry._registered for module in (spacrd.encoders, spacrd.rivals)]
+    before = [dict(registry) for registry in registries]
     yield
-    spacrd.encoders._registry._registered.clear()
-    spacrd.encoders._registry._registered.update(registered)
+    for registry, entries in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(entries)
 
 
 def given(setup: dict[str, Any], code: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::spacrd.SpacrdWarning")
 
 PAGE = (Path(__file__).parents[1] / "docs" / "api" / "index.md").read_text()
 NAMES = re.findall(r"^   ([\w.]+)$", PAGE, flags=re.MULTILINE)
-MODULES = ("datasets", "encoders", "features", "metrics", "model", "pl", "pp", "tl", "train")
+MODULES = ("datasets", "encoders", "features", "metrics", "model", "pl", "pp", "rivals", "tl", "train")
 INSIDE = {"nn.NetworkConfig", "nn.SpaCRDNetwork"}
 """What a public class holds, for those who change it."""
 NOT_RUN = {"spacrd.SpaCRD.push_to_hub": "asks the network"}
@@ -35,12 +35,13 @@ def _find(name: str) -> Any:
 @pytest.fixture
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Run in a folder with real sections in miniature; leave no encoder behind."""
-    from spacrd import encoders
+    from spacrd import encoders, rivals
 
     monkeypatch.chdir(tmp_path)
     write_study(tmp_path / "her2st")
     yield
     encoders._registry._registered.clear()
+    rivals._registry._registered.clear()
 
 
 def test_every_public_name_is_on_the_page() -> None:

@@ -25,7 +25,7 @@ def test_import_is_light() -> None:
     assert not set(HEAVY) & set(loaded)
 
 
-@pytest.mark.parametrize("module", ["datasets", "metrics", "pl", "pp", "encoders"])
+@pytest.mark.parametrize("module", ["datasets", "metrics", "pl", "pp", "encoders", "rivals"])
 def test_modules_load_neither_torch_nor_timm(module: str) -> None:
     loaded = run(f"import sys, spacrd; spacrd.{module}; print(*{{m.split('.')[0] for m in sys.modules}})").split()
     assert not {"torch", "timm", "squidpy", "spatialdata"} & set(loaded)
@@ -33,7 +33,7 @@ def test_modules_load_neither_torch_nor_timm(module: str) -> None:
 
 def test_importing_reaches_for_no_network() -> None:
     refuse = "def refuse(*_): raise AssertionError('the network was asked')"
-    names = "model train datasets encoders metrics pl pp tl".split()
+    names = "model train datasets encoders metrics pl pp rivals tl".split()
     parts = ", ".join(f"spacrd.{name}" for name in names)
     run(f"import socket\n{refuse}\nsocket.getaddrinfo = socket.socket.connect = refuse\nimport spacrd, {parts}")
 

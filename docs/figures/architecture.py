@@ -12,7 +12,8 @@ BOXES = {
     "tl": (0.3, 4.8, 7.2, "fit, score, explain, threshold, regions, cross-validate"),
     "pl": (8.25, 4.8, 1.85, "figures"),
     "pp": (10.7, 4.8, 2.9, "patches, annotations,\npseudo-spots"),
-    "train": (0.3, 2.6, 3.25, "fit on arrays, Lightning"),
+    "rivals": (0.3, 2.6, 1.4, "other ways\nto score spots"),
+    "train": (2.15, 2.6, 1.4, "fit on arrays,\nLightning"),
     "model": (4.0, 2.6, 1.4, "SpaCRD: predict,\nsave, load"),
     "explanation": (5.85, 2.6, 1.5, "what a likelihood\nrests on"),
     "metrics": (8.2, 2.6, 1.0, "agreement\nwith labels"),
@@ -24,10 +25,11 @@ BOXES = {
 }
 ARROWS = {
     "pp": {"_sections", "encoders", "features", "image"},
-    "tl": {"_sections", "explanation", "features", "metrics", "model", "train"},
+    "tl": {"_sections", "explanation", "features", "metrics", "model", "rivals", "train"},
     "pl": {"_sections", "image", "model", "tl"},
     "metrics": {"_sections"},
     "_sections": {"features", "image"},
+    "rivals": {"features", "train"},
     "train": {"features", "model", "nn"},
     "explanation": {"features", "model", "nn"},
     "model": {"features", "nn"},
@@ -51,10 +53,11 @@ BASE = {
 HEIGHT = 0.95
 PAD = 0.05
 """By which boxes are drawn larger than they are given, for round corners."""
-PUBLIC = {"tl", "pl", "pp", "metrics", "model", "encoders"}
+PUBLIC = {"tl", "pl", "pp", "metrics", "model", "rivals", "encoders"}
 """Packages that users import from: blue in the figure."""
 ENDS = {
     # Where an arrow leaves the lower edge of a box and meets the upper edge of another, if not in the middle.
+    ("tl", "rivals"): (1.0, 1.0),
     ("tl", "train"): (2.85, 2.85),
     ("tl", "model"): (4.5, 4.5),
     ("tl", "explanation"): (6.4, 6.4),
@@ -70,6 +73,7 @@ ENDS = {
     ("pp", "encoders"): (12.95, 12.95),
     ("_sections", "features"): (10.45, 8.98),
     ("_sections", "image"): (11.0, 11.0),
+    ("rivals", "features"): (1.4, 4.78),
     ("train", "features"): (3.3, 5.0),
     ("train", "nn"): (2.6, 2.6),
     ("model", "features"): (5.1, 5.6),

@@ -9,7 +9,7 @@ from ._checks import SpacrdWarning
 from ._settings import settings
 
 if TYPE_CHECKING:
-    from . import datasets, encoders, features, metrics, model, pl, pp, tl, train
+    from . import datasets, encoders, features, metrics, model, pl, pp, rivals, tl, train
     from ._report import report
     from .model import SpaCRD
 
@@ -27,12 +27,13 @@ __all__ = [
     "pl",
     "pp",
     "report",
+    "rivals",
     "settings",
     "tl",
     "train",
 ]
 
-_MODULES = {"datasets", "encoders", "features", "metrics", "model", "pl", "pp", "tl", "train"}
+_MODULES = {"datasets", "encoders", "features", "metrics", "model", "pl", "pp", "rivals", "tl", "train"}
 
 
 def __getattr__(name: str) -> Any:

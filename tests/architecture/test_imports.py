@@ -33,7 +33,7 @@ CONTAINER_FILES = {
     "spacrd.pp._pseudospots": "returns a new object of spots, as a reader does",
 }
 """Modules beside those packages that import a container's library at run time, with the reason."""
-ARRAYS_ONLY = ("explanation", "features", "image", "model", "nn", "train")
+ARRAYS_ONLY = ("explanation", "features", "image", "model", "nn", "rivals", "train")
 """Packages that may not name a container even in a type."""
 
 

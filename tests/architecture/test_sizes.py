@@ -15,7 +15,7 @@ MAX_ARGUMENTS = 8
 """Of a function that is not public. Public ones may have more, all keyword-only, and so may makers of records."""
 MAX_POSITIONAL = 2
 """Arguments that a public function takes by position: the data, and one more."""
-PUBLIC = {"datasets", "encoders", "metrics", "pl", "pp", "tl"}
+PUBLIC = {"datasets", "encoders", "metrics", "pl", "pp", "rivals", "tl"}
 """Packages of functions for users."""
 BY_POSITION = {"scores": "takes arrays of one length, in the order of the metrics of scikit-learn"}
 """Public functions that take more by position, with the reason."""

@@ -46,6 +46,6 @@ def test_the_pipeline_runs(tmp_path: Path, cli, monkeypatch) -> None:
 
 
 def test_the_page_names_every_command_and_exit_code() -> None:
-    assert set(re.findall(r"^\| `spacrd (\w+)`", PAGE, flags=re.M)) == {command.name for command in _main.COMMANDS}
+    assert set(re.findall(r"^\| `spacrd ([\w-]+)`", PAGE, flags=re.M)) == {command.name for command in _main.COMMANDS}
     for code in re.findall(r"\b\d+\b", EXIT_CODES):
         assert re.search(rf"^\|.*\b{code}\b", PAGE, flags=re.M), code

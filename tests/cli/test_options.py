@@ -22,6 +22,7 @@ ELSEWHERE = {
     "score": {"data", "model", "copy"},
     "evaluate": {"data"},
     "report": {"data", "path", "model", "overwrite"},
+    "cross-validate": {"sections", "fit_kwargs"},
 }
 """Arguments of the call behind a command that are no options made of its signature."""
 NEEDED = {
@@ -31,6 +32,7 @@ NEEDED = {
     "score": ["--model", "m"],
     "evaluate": ["--label-key", "k", "--positive", "p"],
     "report": ["--out", "x.html"],
+    "cross-validate": ["--label-key", "k", "--positive", "p"],
 }
 
 

@@ -12,10 +12,13 @@ from scipy.sparse import csr_matrix
 import spacrd
 from spacrd.metrics import scores
 from spacrd.tl._cv import _run as _cv_run
-from spacrd.tl._cv._baselines import BASELINES
 from tests.making.recipes import SHORT
 from tests.making.sections import POSITIVE
 from tests.making.validation import likelihoods, section, sections, validate
+
+BASELINES = spacrd.rivals.BASELINES
+LEARNED = [name for name in BASELINES if name != "depth"]
+"""Those that labels can teach anything."""
 
 # Of three sections one always lies outside the two others.
 pytestmark = pytest.mark.filterwarnings("ignore:Section .* lies outside")
@@ -55,6 +58,8 @@ def test_metrics_are_those_of_the_likelihoods(result):
         if row.model in BASELINES:
             np.testing.assert_array_equal(called, spots["likelihood"] >= row.threshold)
         again = scores(spots["label"] == POSITIVE, spots["likelihood"], called)
+        if not row.probability:  # then these say nothing
+            again |= {"brier": np.nan, "ece": np.nan}
         for name, value in again.items():
             assert getattr(row, name) == pytest.approx(value, nan_ok=True), (row.model, name)
 
@@ -83,13 +88,21 @@ def test_summary_and_sections(result):
     assert table.loc["spacrd", "section_3"] == pytest.approx(rows.loc[rows["section"] == "section_3", "auc"].mean())
     with pytest.raises(ValueError, match="metric='nothing' is not known"):
         result.per_section("nothing")
-    assert "3 sections, 7 models, 2 seeds" in repr(result)
+    assert "3 sections, 11 models, 2 seeds" in repr(result)
     assert "logistic neighbourhood genes" in repr(result)
+
+
+def test_scores_that_are_no_probabilities_have_no_calibration(result):
+    told = result.metrics.groupby("model")["probability"].first()
+    assert not told[["depth", "svm-tuned", "late-fusion"]].any()
+    assert told.drop(["depth", "svm-tuned", "late-fusion"]).all()
+    assert result.metrics["brier"].isna().equals(~result.metrics["probability"])
+    assert result.likelihoods["likelihood"].between(0, 1).all()
 
 
 def test_the_baselines_learn(result):
     table = result.per_section("auc")
-    assert (table.loc[list(BASELINES), "mean"] > 0.85).all(), table
+    assert (table.loc[LEARNED, "mean"] > 0.85).all(), table
 
 
 def test_equals_fit_and_score_by_hand():
@@ -114,7 +127,8 @@ def test_labels_of_the_held_out_section_change_nothing():
     poisoned[2].obs["pathologist"] = np.random.default_rng(0).permutation(labels)
     one, two = validate(data), validate(poisoned)
     pd.testing.assert_series_equal(likelihoods(one, "section_3"), likelihoods(two, "section_3"), check_exact=True)
-    for model in ("spacrd", *BASELINES):  # and labels do matter where they are fitted on
+    assert likelihoods(one, "section_1", "depth").equals(likelihoods(two, "section_1", "depth"))
+    for model in ("spacrd", *LEARNED):  # and labels do matter where they are fitted on
         assert not likelihoods(one, "section_1", model).equals(likelihoods(two, "section_1", model))
 
 

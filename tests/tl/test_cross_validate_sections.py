@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import spacrd
 from spacrd.tl._cv import _run as _cv_run
-from spacrd.tl._cv._baselines import BASELINES
 from tests.making.sections import POSITIVE
 from tests.making.validation import ad_with, fake_spacrd, likelihoods, section, sections, validate
 
@@ -105,8 +105,8 @@ def test_negative_classes_alone_are_evaluated(monkeypatch):
 
 
 def test_modalities_decide_the_baselines():
-    gene = {name for name, b in BASELINES.items() if "image" not in b.requires}
-    image = {name for name, b in BASELINES.items() if "expression" not in b.requires}
+    modality = spacrd.rivals.available().loc[list(spacrd.rivals.BASELINES), "modality"]
+    gene, image = (set(modality.index[modality.isin([name, "any"])]) for name in ("expression", "image"))
     data = sections(2)
     assert set(validate(data, modality="expression").metrics["model"]) == {"spacrd", *gene}
     assert set(validate(data, modality="image").metrics["model"]) == {"spacrd", *image}

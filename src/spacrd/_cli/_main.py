@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import __version__
 from .._checks import printable
+from ._compare import CROSS_VALIDATE, RIVALS
 from ._console import Console, settings_of
 from ._model import FIT, SCORE
 from ._options import explain_names
@@ -22,7 +23,7 @@ from ._parser import UsageError, build_parser
 from ._prepare import ANNOTATE, PATCHES
 from ._results import DEMO, EVALUATE, REPORT
 
-COMMANDS = (DEMO, ANNOTATE, PATCHES, FIT, SCORE, EVALUATE, REPORT)
+COMMANDS = (DEMO, ANNOTATE, PATCHES, FIT, SCORE, EVALUATE, REPORT, CROSS_VALIDATE, RIVALS)
 UNEXPECTED, INPUT_ERROR, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
 
 

@@ -68,7 +68,7 @@ def _fit(arguments: argparse.Namespace, console: Console) -> Outcome:
     check_apart(arguments, sources, [], out=out)
     keywords = given(arguments, FIT.arguments)
     if arguments.genes is not None:
-        keywords["genes"] = _read_genes(arguments.genes)
+        keywords["genes"] = read_genes(arguments.genes)
     sections = [read(source, arguments, console) for source in sources]
     console.say("Fitting")
     model = fit(sections, **keywords)
@@ -80,7 +80,8 @@ def _fit(arguments: argparse.Namespace, console: Console) -> Outcome:
     return Outcome({"outputs": [str(out)], "model": record}, f"{text}\nThe model is in {out}")
 
 
-def _read_genes(file: str) -> list[str]:
+def read_genes(file: str) -> list[str]:
+    """Read a file of genes, one a line."""
     path = Path(file).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"There is no file of genes {file!r}. Expected one name a line.")
@@ -123,7 +124,8 @@ SCORE_NAMES = ("key_added",)
 COMPUTED = ("batch_size", "device", "precision")
 
 
-def _threshold(text: str) -> str | float:
+def threshold_of(text: str) -> str | float:
+    """Read a threshold: a number, or the name of a method."""
     try:
         return float(text)
     except ValueError:
@@ -131,7 +133,7 @@ def _threshold(text: str) -> str | float:
 
 
 SCORE_CHANGES: Changes = {
-    "threshold": {"type": _threshold, "metavar": "expected_f1|gmm|otsu|NUMBER"},
+    "threshold": {"type": threshold_of, "metavar": "expected_f1|gmm|otsu|NUMBER"},
     "key_added": {"metavar": "NAME"},
 }
 

@@ -15,15 +15,15 @@ from .._checks import check_choice, check_positive_int, quote_names, warn
 from .._hardware import Hardware
 from .._sections import Selection
 from ..features import SectionArrays
+from ..rivals import Rival
 from ..train import FitSettings
 from ._cv import (
-    BASELINES,
-    SPACRD,
     CrossValidation,
     Fold,
     FoldSection,
     FoldSettings,
     Store,
+    competitors,
     fold_sections,
     ignore_values,
     make_folds,
@@ -67,7 +67,7 @@ def cross_validate(
     negative: str | Sequence[str] | None = None,
     group_key: str | Mapping[str, str] | None = None,
     ignore: str | Sequence[str] = (),
-    baselines: bool | str | Sequence[str] = True,
+    baselines: bool | str | Rival | Sequence[str | Rival] = True,
     seeds: Sequence[int] = (0,),
     n_jobs: int | None = None,
     resume: str | os.PathLike[str] | None = None,
@@ -104,8 +104,15 @@ def cross_validate(
         Classes left out of the metrics, as in :func:`spacrd.metrics.evaluate`. They are still negative in the fit; to
         leave them out of both, use ``negative``. To leave them out afterwards, use :meth:`CrossValidation.evaluate`.
     baselines
-        Simple classifiers to run in the same folds: all that the modalities allow, none, or some of
+        Other ways to score spots, to run in the same folds: names of :func:`spacrd.rivals.available`, or objects with
+        the method ``fit`` of :class:`spacrd.rivals.Rival`, such as a method of your own. True for those of
+        ``spacrd.rivals.BASELINES`` that the modalities allow, False for none. They are
 
+        - ``"depth"``: the number of counts of the spot, which needs no label and no fit;
+        - ``"svm-tuned"``: linear support vector machine on the genes of the spot, its decision averaged over nearby
+          spots; penalty and smoothing are chosen by leaving each training section out in turn;
+        - ``"logistic-tuned-image"``: such a logistic regression on neighbourhood means of the image features;
+        - ``"late-fusion"``: the scores of such an expression and such an image model, added;
         - ``"logistic own genes"``: logistic regression (balanced, C = 0.01) on all genes of the spot;
         - ``"logistic neighbourhood genes"``: on the means of genes over the spot and its neighbours;
         - ``"logistic image"``: on such means of the image features;
@@ -113,16 +120,18 @@ def cross_validate(
         - ``"gradient boosting"``: on the means that there are, of the 500 most variable genes and the image features;
         - ``"concatenation MLP"``: a small network on principal components of the spot's genes and image features.
 
-        Counts of all genes that the training sections share (or of ``genes``) are log-normalised and scaled to [0, 1]
-        within each section.
+        The last six read counts of all genes that the training sections share (or of ``genes``), log-normalised and
+        scaled to [0, 1] within each section. A baseline that raises an error has no likelihoods; its rows say why in
+        ``reason``, and the other models go on.
     seeds
-        Seeds to repeat every fit with. Baselines without randomness run once, under the first seed.
+        Seeds to repeat every fit with. Baselines without randomness (``seeded`` of their card) run once, under the
+        first seed.
     n_jobs
         Processes to spread fits over, as in joblib: 1 if None, all cores if -1. Every fit uses one thread, so the
         results do not depend on this. On a GPU, keep 1.
     resume
         Folder to store finished fits in. A later call with the same data and arguments reads them; seeds and baselines
-        may be added.
+        may be added. Baselines that are not part of spacrd are fitted anew, as their code may have changed.
     modality
         ``"image"`` or ``"expression"`` to use one alone; by default what the sections have.
     image_rep
@@ -187,7 +196,7 @@ def cross_validate(
     fold_data = fold_sections(training, labels, group_key)
     folds = make_folds(fold_data, label_key)
     available = {name for name in ("expression", "image") if any(_has(section.arrays, name) for section in fold_data)}
-    models = [SPACRD, *_chosen(baselines, available)]
+    models = competitors(baselines, available, settings.fit)
     groups = [section.group for section in fold_data]
     for column, patients in shared_patients([section for section, _ in training], groups).items():
         warn(
@@ -198,7 +207,7 @@ def cross_validate(
     if resume is not None:
         store = Store.open(resume, _arguments(fold_data, folds, labels, settings))
     runs = run_all(models, seeds, folds, fold_data, settings, store=store, n_jobs=n_jobs)
-    likelihoods, facts = tables(runs, models, fold_data)
+    likelihoods, facts = tables(runs, [model.name for model in models], fold_data)
     metrics = metrics_table(likelihoods, facts, labels.positive, labels.negative, ignored)
     return CrossValidation(metrics, likelihoods, labels.positive, labels.negative, ignored)
 
@@ -229,23 +238,6 @@ def _fold_settings(given: Mapping[str, Any], labels: ClassLabels, threshold: str
     callbacks = tuple(arguments.pop("callbacks"))
     fit_settings = FitSettings.resolve(**arguments, label_key=labels.label_key, positive=labels.positive)
     return FoldSettings(fit_settings, hardware, callbacks, threshold)
-
-
-def _chosen(baselines: bool | str | Sequence[str], available: set[str]) -> list[str]:
-    """Choose the baselines: those asked for, or all whose modalities are available."""
-    if isinstance(baselines, bool):
-        return [name for name, baseline in BASELINES.items() if baselines and available >= set(baseline.requires)]
-    listed = [baselines] if isinstance(baselines, str) else list(baselines)
-    chosen = [check_choice(name, BASELINES, "baselines") for name in dict.fromkeys(listed)]
-    for name in chosen:
-        missing = set(BASELINES[name].requires) - available
-        if missing:
-            what = {"expression": "expression", "image": "a patch embedding"}
-            raise ValueError(
-                f"The baseline {name!r} reads {' and '.join(what[item] for item in sorted(missing))}, which is not "
-                "among the inputs. Leave it out, or see `modality` and `spacrd.pp.extract_patches`."
-            )
-    return chosen
 
 
 def _arguments(

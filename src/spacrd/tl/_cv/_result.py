@@ -17,6 +17,8 @@ from ._folds import FoldSection
 QUALITY = tuple(column for column in COLUMNS if column not in (*COUNTS, "prevalence", "threshold"))
 """Metrics that are averaged over sections."""
 RUN = ["model", "seed", "section"]
+FACTS = ["group", "threshold", "probability", "reason"]
+"""What is known of a run besides its likelihoods."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -28,10 +30,14 @@ class CrossValidation:
     metrics
         One row per model, seed and section: ``model``, ``seed``, ``section``, ``group`` (what was held out), ``n``,
         ``n_positive``, ``n_left_out``, ``prevalence``, ``auc``, ``ap``, ``f1``, ``precision``, ``recall``,
-        ``threshold``, ``ks``, ``brier``, ``ece``; see :func:`spacrd.metrics.scores`.
+        ``threshold``, ``ks``, ``brier``, ``ece``; see :func:`spacrd.metrics.scores`. ``probability`` tells whether the
+        likelihoods are probabilities; ``brier`` and ``ece`` are NaN if not. ``reason`` says why a baseline has no
+        likelihoods; it is empty otherwise.
     likelihoods
         One row per spot and row of ``metrics``: ``section``, ``spot``, ``label`` (text, NaN where unlabelled),
-        ``model``, ``seed``, ``likelihood`` (float32) and ``region`` (called without labels).
+        ``model``, ``seed``, ``likelihood`` (float32) and ``region`` (called without labels). Scores of a baseline that
+        are no probabilities are standardised over the spots of their section and mapped to 0 to 1 by the logistic
+        function.
     positive, negative, ignore
         Classes that were given; ``negative`` is None if all others are negative.
 
@@ -65,7 +71,7 @@ class CrossValidation:
         -------
         Table like :attr:`metrics`.
         """
-        runs = self.metrics[[*RUN, "group", "threshold"]]
+        runs = self.metrics[[*RUN, *FACTS]]
         return metrics_table(self.likelihoods, runs, self.positive, self.negative, ignore_values(ignore, self.positive))
 
     def summary(self) -> pd.DataFrame:
@@ -112,7 +118,10 @@ class CrossValidation:
             for column in ("group", "section", "model", "seed")
         )
         shown = self.summary()[["auc", "auc_sd", "auc_worst", "ap", "f1", "ece"]]
-        return f"CrossValidation: {sizes}\n{shown.to_string(float_format='{:.3f}'.format, na_rep='-')}"
+        lines = [f"CrossValidation: {sizes}", shown.to_string(float_format="{:.3f}".format, na_rep="-")]
+        failed = runs[runs["reason"] != ""].drop_duplicates(["model", "group"])
+        lines += [f"{run.model} has none where {run.group!r} is held out: {run.reason}" for run in failed.itertuples()]
+        return "\n".join(lines)
 
 
 def ignore_values(ignore: str | Sequence[str], positive: Sequence[str]) -> tuple[str, ...]:
@@ -130,7 +139,7 @@ def metrics_table(
     negative: Sequence[str] | None,
     ignore: Sequence[str],
 ) -> pd.DataFrame:
-    """Compute the metrics of every run (model, seed, section, group, threshold)."""
+    """Compute the metrics of every run (model, seed, section and :data:`FACTS`)."""
     rows_of_run = likelihoods.groupby(RUN, sort=False, observed=True).indices
     label = likelihoods["label"].astype(object)
     usable = label.notna() & ~label.isin(list(ignore))
@@ -147,15 +156,17 @@ def metrics_table(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SpacrdWarning)  # one warning for all runs, below
             metrics = scores(y[evaluated], likelihood[evaluated], called)
-        if np.isnan(metrics["auc"]):
+        if np.isnan(metrics["auc"]) and not run.reason:
             one_class.append(run.section)
+        if not run.probability:
+            metrics |= {"brier": np.nan, "ece": np.nan}
         rows.append({**run._asdict(), **metrics, "n_left_out": len(spots) - len(evaluated)})
     if one_class:
         warn(
             "AUC, AP and KS need scored spots of both classes: they are NaN, and left out of means, for "
             f"section {quote_names(dict.fromkeys(one_class))}."
         )
-    frame = pd.DataFrame(rows, columns=[*RUN, "group", *COLUMNS])
+    frame = pd.DataFrame(rows, columns=[*RUN, "group", *COLUMNS, "probability", "reason"])
     return frame.astype(dict.fromkeys(COUNTS, int))
 
 
@@ -185,7 +196,7 @@ def tables(
                 "seed": seed,
                 "section": section.name,
                 "group": section.group,
-                "threshold": run["threshold"].iloc[0],
+                **run[["threshold", "probability", "reason"]].iloc[0],
             }
         )
     likelihoods = pd.concat(spots, ignore_index=True)

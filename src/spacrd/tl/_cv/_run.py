@@ -17,15 +17,13 @@ from ..._checks import SpacrdWarning, warn
 from ..._hardware import Hardware
 from ..._settings import settings as package_settings
 from ...model import Level
+from ...rivals import Rival, RivalScore, as_likelihood, fit_and_score
 from ...train import FitSettings, fit_sections
 from .._call import call_regions, find_threshold
 from .._predict import ScoreOptions, score_section
-from ._baselines import BASELINES, baseline_likelihoods
+from ._competitors import Competitor
 from ._folds import Fold, FoldSection
 from ._store import Store
-
-SPACRD = "spacrd"
-"""Name of the model among the baselines."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class Task:
     Attributes
     ----------
     model, seed
-        Name of the model or baseline, and seed.
+        Model to fit, and seed.
     fold, group
         Number and name of the held-out group.
     training
@@ -44,7 +42,7 @@ class Task:
         Sections to score, without labels, by their position.
     """
 
-    model: str
+    model: Competitor
     seed: int
     fold: int
     group: str
@@ -75,7 +73,7 @@ class FoldSettings:
 
 
 def run_all(
-    models: Sequence[str],
+    models: Sequence[Competitor],
     seeds: Sequence[int],
     folds: Sequence[Fold],
     sections: Sequence[FoldSection],
@@ -89,11 +87,11 @@ def run_all(
 
     tasks, results = [], []
     for model in models:
-        for seed in seeds if model == SPACRD or BASELINES[model].seeded else seeds[:1]:
+        for seed in seeds if model.seeded else seeds[:1]:
             for number, fold in enumerate(folds):
-                stored = store.load(model, seed, number) if store else None
+                stored = store.load(model.name, seed, number) if store and model.stored else None
                 if stored is not None:
-                    results.append((model, seed, stored))
+                    results.append((model.name, seed, stored))
                     continue
                 training = tuple(sections[i] for i in fold.training)
                 held_out = {i: sections[i].without_labels() for i in fold.held_out}
@@ -104,7 +102,7 @@ def run_all(
     finished = package_settings.track(fits, total=len(tasks), description="cross-validate", unit="fit")
     try:
         for task, (result, texts) in zip(tasks, finished, strict=True):
-            results.append((task.model, task.seed, result))
+            results.append((task.model.name, task.seed, result))
             messages |= dict.fromkeys(texts)
     except BrokenExecutor as error:
         hint = f"Finished fits are kept in {str(store.folder)!r}" if store else "With `resume`, finished fits are kept"
@@ -126,19 +124,20 @@ def run_task(task: Task, settings: FoldSettings, store: Store | None) -> tuple[p
 
     Returns
     -------
-    One row per held-out spot (``section`` by position, ``likelihood``, ``region``, ``threshold``), and the texts of
-    warnings, for the caller to repeat.
+    One row per held-out spot (``section`` by position, ``likelihood``, ``region``, ``threshold``, ``probability``,
+    ``reason``), and the texts of warnings, for the caller to repeat.
     """
     with _worker(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            tables = _spacrd(task, settings) if task.model == SPACRD else _baseline(task, settings)
+            rival = task.model.rival
+            tables = _spacrd(task, settings) if rival is None else _rival(task, rival, settings)
         except Exception as error:
-            error.add_note(f"This was {task.model!r}, seed {task.seed}, with {task.group!r} held out.")
+            error.add_note(f"This was {task.model.name!r}, seed {task.seed}, with {task.group!r} held out.")
             raise
     result = pd.concat(tables, ignore_index=True)
-    if store is not None:
-        store.save(task.model, task.seed, task.fold, result)
+    if store is not None and task.model.stored and not result["reason"].any():
+        store.save(task.model.name, task.seed, task.fold, result)
     return result, [str(item.message) for item in caught if issubclass(item.category, SpacrdWarning)]
 
 
@@ -178,35 +177,48 @@ def _spacrd(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
     return tables
 
 
-def _baseline(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
-    likelihoods = baseline_likelihoods(
-        BASELINES[task.model],
-        [section.arrays for section in task.training],
-        [section.arrays for section in task.held_out.values()],
-        genes=settings.fit.genes,
-        n_neighbors=settings.fit.n_neighbors,
-        max_distance=settings.fit.max_distance_um,
-        seed=task.seed,
-    )
-    if likelihoods is None:
-        warn(
-            f"{task.model!r} has no likelihoods where {task.group!r} is held out: the labelled spots of the other "
-            "sections that have its inputs are not of both classes."
-        )
-        likelihoods = [np.full(len(section.spots), np.nan, dtype=np.float32) for section in task.held_out.values()]
-    tables = []
-    for position, likelihood in zip(task.held_out, likelihoods, strict=True):
-        threshold = find_threshold(likelihood, settings.threshold, Level()).threshold
-        tables.append(_rows(position, likelihood, call_regions(likelihood, threshold), threshold))
-    return tables
+def _rival(task: Task, rival: Rival, settings: FoldSettings) -> list[pd.DataFrame]:
+    """Fit a rival; one that raises has no likelihoods, and its rows say why."""
+    training = [section.arrays for section in task.training]
+    held_out = [section.arrays for section in task.held_out.values()]
+    try:
+        scores = fit_and_score(rival, training, held_out=held_out, seed=task.seed)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        warn(f"{task.model.name!r} has no likelihoods where {task.group!r} is held out: {reason}")
+        return [
+            _rows(
+                position, missing := np.full(len(section.spots), np.nan), missing.astype(object), np.nan, reason=reason
+            )
+            for position, section in task.held_out.items()
+        ]
+    return [_cut(position, found, settings) for position, found in zip(task.held_out, scores, strict=True)]
 
 
-def _rows(position: int, likelihood: np.ndarray, region: np.ndarray, threshold: float) -> pd.DataFrame:
+def _cut(position: int, found: RivalScore, settings: FoldSettings) -> pd.DataFrame:
+    """Call regions of a rival's scores as those of all models are called."""
+    likelihood = as_likelihood(found).astype(np.float32)
+    threshold = find_threshold(likelihood, settings.threshold, Level()).threshold
+    region = call_regions(likelihood, threshold)
+    return _rows(position, likelihood, region, threshold, probability=found.probability)
+
+
+def _rows(
+    position: int,
+    likelihood: np.ndarray,
+    region: np.ndarray,
+    threshold: float,
+    *,
+    probability: bool = True,
+    reason: str = "",
+) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "section": position,
             "likelihood": likelihood.astype(np.float64),  # exact in text
             "region": region,
             "threshold": threshold,
+            "probability": probability,
+            "reason": reason,
         }
     )

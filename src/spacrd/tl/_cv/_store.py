@@ -64,8 +64,8 @@ class Store:
             warn(f"{str(file)!r} is damaged or was changed, so this fit is done again.")
             return None
         # As text, which Python turns into exactly the numbers that were written; pandas may err in the last digit.
-        frame = pd.read_csv(io.BytesIO(table), dtype=dict.fromkeys((*NUMBERS, "region"), object))
-        return frame.astype(dict.fromkeys(NUMBERS, float))
+        frame = pd.read_csv(io.BytesIO(table), dtype=dict.fromkeys((*NUMBERS, "region", "reason"), object))
+        return frame.astype(dict.fromkeys(NUMBERS, float)).fillna({"reason": ""})
 
     def save(self, model: str, seed: int, fold: int, result: pd.DataFrame) -> None:
         """Write a result, completely or not at all."""
