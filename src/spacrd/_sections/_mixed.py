@@ -173,13 +173,12 @@ def _mingle(groups: pd.Series, xy: np.ndarray) -> bool:
 
 
 def _candidates(obs: pd.DataFrame, *, named: bool) -> list[str]:
-    """List columns of several values that may name sections."""
+    """List columns of several values that may name sections; with ``named``, columns of other names are not read."""
     columns = []
     for column in map(str, obs.columns):
-        values = obs[column]
-        other = (_SECTION_NAMES.fullmatch(column) is not None) != named
-        if other or isinstance(values, pd.DataFrame) or column in _ARRAY:
+        if column in _ARRAY or (_SECTION_NAMES.fullmatch(column) is not None) != named:
             continue
-        if 2 <= values.nunique() <= min(MAX_SECTIONS, len(obs) // 4):
+        values = obs[column]
+        if isinstance(values, pd.Series) and 2 <= values.nunique() <= min(MAX_SECTIONS, len(obs) // 4):
             columns.append(column)
     return columns
