@@ -12,12 +12,14 @@ from scipy.special import expit
 import spacrd
 from spacrd.features._arrays import NetworkInputs
 from spacrd.features._neighbours import neighbourhoods, spatial_order
-from spacrd.model._infer import Scores, mean_scores, propagated
+from spacrd.model import Level
+from spacrd.model._calibration import bounded
+from spacrd.model._infer import Scores, propagated
 from spacrd.nn import SpaCRDNetwork, Tokens
 
 
 def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
-    """Likelihoods, with the expected share as reported. Every spot has an embedding if the model reads one."""
+    """Likelihoods, with the level as reported. Every spot has an embedding if the model reads one."""
     config = model.config
     inputs = {}
     if config.image is not None:
@@ -34,10 +36,21 @@ def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
     xy = np.asarray(table.obsm["spatial"], dtype=np.float64)
     index, mask = neighbourhoods(xy, config.n_neighbors)
     arrays = NetworkInputs({}, index, mask, np.full(len(xy), np.nan, np.float32), spatial_order(xy))
-    each = [propagated(votes(network, inputs, index, mask), arrays, config.propagation) for network in model.networks]
-    scores = mean_scores(each)
+    found = [votes(network, inputs, index, mask) for network in model.networks]
+    columns = [np.mean([each.votes for each in found], axis=0)] if found else []
+    for name, statistics in zip(config.discriminants, model.parts.voters.discriminants, strict=True):
+        present = np.ones(inputs[name].shape[1], dtype=bool)
+        if name == "expression":
+            present = np.isin(config.expression.genes, table.var_names)
+        columns.append((inputs[name] @ statistics.weights(present))[:, None])
+    every = np.hstack(columns)
+    plain = Scores(every, np.ones(every.shape, dtype=bool), np.empty((len(xy), 0)))
+    scores = propagated(plain, arrays, config.propagation)
+    contrast = config.calibration.apply(scores.votes, scores.counted)
     (report,) = spacrd.tl.score(table, model, copy=True).uns["spacrd"]["spacrd"]["sections"].values()
-    return expit(config.calibration.apply(scores.votes, scores.counted, report["expected_share"]))
+    if not config.calibration.n_sections:
+        return expit(contrast)
+    return expit(bounded(Level(report["level"]).scenarios(contrast))).mean(axis=1)
 
 
 def scaled(values: np.ndarray, scaling: str) -> np.ndarray:
@@ -58,5 +71,4 @@ def votes(network: SpaCRDNetwork, inputs: dict[str, np.ndarray], index: np.ndarr
     )
     with torch.inference_mode():
         output = deepcopy(network).double().eval()(tokens)
-    first = int(network.config.silent and network.config.fused)
-    return Scores(output.votes[:, first:].numpy(), output.counted[:, first:].numpy(), output.mean.numpy())
+    return Scores(output.votes.numpy(), output.counted.numpy(), output.mean.numpy())

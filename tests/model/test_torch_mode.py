@@ -114,7 +114,7 @@ def state():
 
 def results(folder):
     """Fit, save, load, score and explain."""
-    recipe = small_recipe(min_steps=0, fusion_epochs=2, attention_reads="all")
+    recipe = small_recipe(min_steps=0, fusion_epochs=2)
     fitted = fit_sections([labelled_arrays(seed) for seed in range(3)], FitSettings.resolve(recipe=recipe))
     fitted.save(folder)
     model = spacrd.SpaCRD.load(folder)
