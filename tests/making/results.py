@@ -28,6 +28,7 @@ def cross_validation(models: tuple[str, ...] = ("spacrd", "coin"), n: int = 400)
                 )
             )
             runs.append({"model": model, "seed": 0, "section": section, "group": section, "threshold": 0.5})
+            runs[-1] |= {"probability": True, "reason": ""}
     spots = pd.concat(parts, ignore_index=True)
     facts = spots, pd.DataFrame(runs), ("invasive",), None, ("undetermined",)
     return CrossValidation(metrics_table(*facts), spots, *facts[2:])

@@ -213,10 +213,8 @@ def test_shares_and_thresholds_are_told_in_words() -> None:
         _words.threshold_sentence(0.7, "given")
         == "A spot is called cancer from a likelihood of 0.70: given by the user."
     )
-    held = _words.threshold_sentence(0.2, "gmm, held at 0.2 (the mixture cuts at 0.15)")
-    assert held.endswith("of this section cross (the mixture cuts at 0.15).")
-    none = _words.threshold_sentence(
-        0.5, "0.5 (no tumour, so nothing to cut; was gmm, held at 0.2 (the mixture cuts at 0.1))"
-    )
-    assert none.endswith("for want of a better cut (no tumour, so nothing to cut).")
+    assert "over the possible shares of cancer" in _words.threshold_sentence(0.4, "expected_f1")
+    assert _words.threshold_sentence(0.2, "gmm").endswith("without labels, cross there.")
+    none = _words.threshold_sentence(1.0, "1 (no tumour, so nothing is called; was expected_f1)")
+    assert none.endswith("(no tumour, so nothing is called).")
     assert _words.threshold_sentence(float("nan"), "") == "No threshold was recorded."

@@ -105,6 +105,7 @@ def threshold_sentence(threshold: float, method: str) -> str:
         "expected_f1": "F1 is highest there on average over the possible shares of cancer",
         "gmm": "two Gaussians fitted to the likelihoods of this section, without labels, cross there",
         "otsu": "the two sides differ most there",
+        "1 ": "no spot reaches it",
     }
     way = next((text for name, text in ways.items() if kind.startswith(name)), "")
     if not way:

@@ -23,7 +23,7 @@ class Discriminant:
     Attributes
     ----------
     mean
-        Mean of the section means, (width,) float32.
+        Mean of the section means, (width,) float32; 0 for embeddings, which have no depth.
     contrast
         Half the difference of the class means, (width,) float32.
     variance

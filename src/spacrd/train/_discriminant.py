@@ -30,7 +30,9 @@ def fit_discriminant(sections: Sequence[NetworkInputs], modality: str) -> Discri
     chosen = Features.stack([s.features[modality].take(r) for s, r in zip(with_features, rows, strict=True)])
     spots = _WeightedSpots(chosen, np.where(target == 1, 0.5 / (target == 1).sum(), 0.5 / (target == 0).sum()))
     contrast = spots.sums(2.0 * target - 1.0)
-    mean = np.mean([section.features[modality].mean() for section in with_features], axis=0)
+    mean = np.zeros(chosen.width)
+    if modality == "expression":  # embeddings have no depth to be blind to
+        mean = np.mean([section.features[modality].mean() for section in with_features], axis=0)
     arrays = (mean, contrast, spots.variance(), spots.factors(empty.rank), RIDGE[modality])
     return Discriminant(*(np.asarray(array, np.float32) for array in arrays))
 
