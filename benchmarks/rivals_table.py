@@ -182,6 +182,8 @@ def report(frame: pd.DataFrame) -> str:
         lost = of_task[of_task["status"] != "ok"].drop_duplicates(["rival", "reason"])
         if len(lost):
             parts.append("\n".join(f"- `{row.rival}` {row.status}: {row.reason}" for row in lost.itertuples()))
+        if waiting := [f"`{name}`" for name in rivals() if name not in set(of_task["rival"])]:
+            parts.append(f"Absent because not run yet, for want of time: {', '.join(waiting)}.")
     if len(found := margins(frame)):
         parts.append(f"### Margin over the best simple rival\n\n{markdown(found)}")
     return "\n\n".join(parts) + "\n"
