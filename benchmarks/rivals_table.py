@@ -91,6 +91,12 @@ def rows_of(runs: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
     return frame.drop_duplicates(KEY, keep="last").reset_index(drop=True)
 
 
+def complete(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out rivals that were run on some sections of a task alone: their means would be of other sections."""
+    number = frame.groupby(["task", "rival"])["section"].transform("nunique")
+    return frame[number == number.groupby(frame["task"]).transform("max")]
+
+
 COLUMNS = {
     "auc": "AUC",
     "ap": "AP",
@@ -172,7 +178,7 @@ def report(frame: pd.DataFrame) -> str:
     for task in dict.fromkeys(frame["task"]):
         of_task = frame[frame["task"] == task]
         table = summary(frame, task)
-        if "her2st" in task and "AUC" in table:
+        if task[0] in "ab" and "AUC" in table:
             table["seed paper, mean of A1 to H1"] = [
                 PAPER_MEANS.get(PAPER.get(name, ""), np.nan) for name in table.index
             ]
@@ -182,6 +188,8 @@ def report(frame: pd.DataFrame) -> str:
         lost = of_task[of_task["status"] != "ok"].drop_duplicates(["rival", "reason"])
         if len(lost):
             parts.append("\n".join(f"- `{row.rival}` {row.status}: {row.reason}" for row in lost.itertuples()))
+        if waiting := [f"`{name}`" for name in rivals() if name not in set(of_task["rival"])]:
+            parts.append(f"Absent because not run yet, or not on all sections, for want of time: {', '.join(waiting)}.")
     if len(found := margins(frame)):
         parts.append(f"### Margin over the best simple rival\n\n{markdown(found)}")
     return "\n\n".join(parts) + "\n"
@@ -199,6 +207,7 @@ def write_table(folder: Path) -> None:
         frame = pd.read_csv(CSV)
     else:
         raise SystemExit(f"There are no finished runs in {folder} and no {CSV}: run the rivals first.")
+    frame = complete(frame)
     text = report(frame)
     MARKDOWN.write_text(text)
     print(text)

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import rivals_rows, rivals_table, rivals_tasks
 from benchmarks.rivals_rows import file_of, metrics, plain, read_score, run, units
 from benchmarks.rivals_sections import BenchSection
-from benchmarks.rivals_table import check_equal_inputs, finished, margins, report, rows_of
+from benchmarks.rivals_table import check_equal_inputs, complete, finished, margins, report, rows_of
 from benchmarks.rivals_tasks import Group, leave_one_out
 
 import spacrd
@@ -71,6 +71,7 @@ def test_a_table_is_made_of_runs_and_reasons(group: str, tmp_path: Path) -> None
     text = report(frame)
     assert "`broken` failed: RuntimeError: no luck" in text
     assert "`logistic image` absent: No training section has image." in text
+    assert "Absent because not run yet, or not on all sections, for want of time: `signature`" in text
     assert text.index("| logistic own genes |") < text.index("| depth |")
     found = margins(frame.assign(rival=frame["rival"].replace("logistic own genes", "spacrd")))
     assert found.loc["t: toys", "best simple rival"] == "depth" and found.loc["t: toys", "from"] > 0
@@ -120,6 +121,12 @@ def test_a_section_without_tumour_has_shares_and_no_auc() -> None:
     arrays = toy(1, tumour=False)
     found = metrics(BenchSection(arrays, np.zeros(144, dtype=bool)), RivalScore(np.full(144, 0.2), 0.5, True))
     assert "auc" not in found and found["called"] == 0 and np.isnan(found["f1"])
+
+
+def test_a_rival_that_ran_on_some_sections_alone_is_left_out_of_the_table() -> None:
+    rows = [("t", "depth", "a"), ("t", "depth", "b"), ("t", "stage", "a"), ("u", "stage", "a")]
+    kept = complete(pd.DataFrame(rows, columns=["task", "rival", "section"]))
+    assert [tuple(row) for row in kept.to_numpy()] == [rows[0], rows[1], rows[3]]
 
 
 def test_margins_need_a_rival_and_something_simple() -> None:

@@ -93,7 +93,7 @@ def test_without_a_section_to_choose_on_the_first_setting_is_taken() -> None:
     cancer_only = replace(toy(3), target=np.ones(144, np.float32))
     assert inner_folds([tumour_free, cancer_only]) == []
     (found,) = fit_and_score(get("svm-tuned"), [tumour_free, cancer_only], held_out=[toy(9)])
-    assert found.note == "C=0.0001, smoothing=7"
+    assert found.note == "C=0.001, smoothing=7"
     assert best([{"C": 1}, {"C": 2}], np.array([[0.5, np.nan], [0.4, 0.9]])) == {"C": 1}
 
 
