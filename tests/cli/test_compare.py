@@ -24,7 +24,7 @@ def test_cross_validation_runs_beside_rivals_and_writes_its_metrics(tmp_path, cl
         files.append(str(tmp_path / f"section_{number}.h5ad"))
         table.write_h5ad(files[-1])
     words = ["cross-validate", *files, "--label-key", "pathologist", "--positive", "invasive cancer"]
-    words += ["--modality", "expression", "--members", "1", "--max-epochs", "1", "--csv", str(tmp_path / "metrics.csv")]
+    words += ["--modality", "expression", "--csv", str(tmp_path / "metrics.csv")]
     said = cli(*words, "--baselines", "depth", "logistic own genes", "--json")
     assert said.code == 0, said.err
     table = pd.read_csv(tmp_path / "metrics.csv")

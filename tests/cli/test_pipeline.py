@@ -58,7 +58,7 @@ def test_fit_saves_the_model_and_sums_it_up(toys: Path, model: Path, cli) -> Non
     genes = toys / "genes.txt"
     genes.write_text("\n".join(spatialdata.read_zarr(toys / "toy_1.zarr").tables["table"].var_names[:20]) + "\n")
     words = ["fit", toys / "toy_1.zarr", toys / "toy_2.zarr", *LABELS, "--modality", "expression", "--genes", genes]
-    said = cli(*words, "--members", 1, "--max-epochs", 1, "--out", toys / "gene_model")
+    said = cli(*words, "--out", toys / "gene_model")
     assert said.code == 0, said.err
     loaded = spacrd.SpaCRD.load(toys / "gene_model")
     assert loaded.id in said.out and len(loaded.config.expression.genes) == 20

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,13 @@ def fit(sections, **kwargs):
 
 def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
     sections = [make_section(seed) for seed in range(4)]
-    plain, calibrated = (fit(sections, calibrated=flag, propagation=0.5) for flag in (False, True))
+    options = {"positive": POSITIVE, "modality": "expression"}
+    plain, calibrated = (
+        spacrd.tl.fit(
+            sections, "pathologist", recipe=replace(spacrd.model.RECIPES["default"], calibrated=flag), **options
+        )
+        for flag in (False, True)
+    )
     assert plain.config.calibration == spacrd.model.Calibration()
     assert calibrated.config.calibration.n_sections == 4
     errors, scores = [], []

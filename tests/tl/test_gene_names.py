@@ -117,7 +117,7 @@ def test_a_gene_without_a_name_is_left_out_of_a_fit_and_can_be_in_a_section(sect
     for table in tables:
         table.var_names = ["", "  ", "g" * 2000, *table.var_names[3:]]
     with pytest.warns(spacrd.SpacrdWarning, match="3 genes have no name, or one of more than 1,000 characters"):
-        fitted = spacrd.tl.fit(tables, **LABELS, modality="expression", max_epochs=2, members=1)
+        fitted = spacrd.tl.fit(tables, **LABELS, modality="expression")
     assert len(fitted.config.expression.genes) == tables[0].n_vars - 3
     fitted.save(tmp_path / "m")
     with pytest.warns(spacrd.SpacrdWarning, match="is one that the model was fitted on"):

@@ -70,9 +70,3 @@ def test_how_few_spots_are_enough():
     likelihood = groups(MIN_SPOTS, 0.5, sds=(0.05, 0.05))
     assert mixture_cut(np.append(likelihood, np.nan)).method == "gmm"
     assert mixture_cut(likelihood[1:]).method == "0.5 (only 19 scored spots, a mixture needs 20)"
-
-
-def test_where_it_is_held_is_said():
-    cut = mixture_cut(groups(1000, 0.4, means=(-6.0, -3.5), sds=(0.3, 0.3)))
-    assert cut.threshold == 0.2
-    assert cut.method.startswith("gmm, held at 0.2 (the mixture cuts at 0.00")

@@ -105,7 +105,8 @@ def test_labels_that_are_no_text_are_fitted_on(positive):
 @pytest.mark.filterwarnings("ignore:.*not calibrated")
 def test_six_spots_twice_can_be_fitted():
     few = make_section(3)[40:46].copy()
-    model = spacrd.tl.fit([few, few], "pathologist", positive=POSITIVE, recipe=small_recipe(), max_epochs=1)
+    with pytest.warns(spacrd.SpacrdWarning, match="share spots"):
+        model = spacrd.tl.fit([few, few], "pathologist", positive=POSITIVE, recipe=small_recipe(), max_epochs=1)
     assert 0 < model.config.calibration.slope < 1e4
 
 

@@ -59,7 +59,7 @@ def shares_spots(hashes: np.ndarray, facts: Mapping[str, Any]) -> bool:
 
 
 def n_shared(one: np.ndarray, other: np.ndarray) -> int:
-    """Count the spots that two sections share; 0 if they are few."""
+    """Count the hashes that two sections share, one or two for each spot; 0 if they are few."""
     shared = len(np.intersect1d(one, other, assume_unique=True))
     return shared if shared >= max(MIN_SHARED, MIN_SHARE * min(len(one), len(other))) else 0
 

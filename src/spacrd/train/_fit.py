@@ -190,9 +190,9 @@ def _warn_of_duplicates(
         first.setdefault(name, section.name)
     names = [section_hash(profile) or number for number, profile in enumerate(profiles)]
     for one, other in combinations(range(len(sections)), 2):
-        if names[one] != names[other] and (shared := n_shared(hashes[one], hashes[other])):
+        if names[one] != names[other] and n_shared(hashes[one], hashes[other]):
             warn(
-                f"Sections {sections[one].name!r} and {sections[other].name!r} share {shared} spots. What is "
+                f"Sections {sections[one].name!r} and {sections[other].name!r} share spots. What is "
                 "calibrated on one was fitted on the other, so likelihoods will be too sure. Pass every spot once."
             )
 
