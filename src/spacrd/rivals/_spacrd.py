@@ -20,7 +20,7 @@ class Spacrd:
     Parameters
     ----------
     **settings
-        Settings of the fit, such as ``recipe``, ``members`` and ``max_epochs``; by default those of the recipe.
+        Settings of the fit, such as ``recipe`` and ``n_top_genes``.
     """
 
     def __init__(self, **settings: Any) -> None:
