@@ -72,21 +72,21 @@ as numbers of an encoder.
 
 Scaled within the section.""",
     "2  Vote": """Image and genes each say
-how much a spot and its six
-neighbours look like cancer.
+how much a spot looks like
+cancer.
 
 Orange: for, purple: against.""",
     "3  Spread": """Single spots are noisy,
 tissue is contiguous: votes
 spread over the section.""",
     "4  Calibrate": """Votes say which spots.
-A second classifier says
-how many.
+How many is estimated, as
+a range of shares.
 
 So votes become likelihoods.""",
     "5  Call": """A threshold without labels.
-Spots too close to it
-are uncertain (grey).""",
+Spots whose call depends on
+how many are uncertain (grey).""",
 }
 
 
@@ -104,7 +104,7 @@ def draw_method(section: SpatialData) -> Figure:
     evidence = [
         (axes[1, 1], parts["image"], "what the image says"),
         (axes[1, 2], parts["expression"], "what the genes say"),
-        (axes[2, 1], where["own"] + where["neighbours"], "from the seven spots"),
+        (axes[2, 1], where["own"], "from the spot itself"),
         (axes[2, 2], where["propagation"], "from farther away"),
     ]
     for ax, values, title in evidence:

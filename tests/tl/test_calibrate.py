@@ -20,12 +20,8 @@ def fit(sections, **kwargs):
 def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
     sections = [make_section(seed) for seed in range(4)]
     options = {"positive": POSITIVE, "modality": "expression"}
-    plain, calibrated = (
-        spacrd.tl.fit(
-            sections, "pathologist", recipe=replace(spacrd.model.RECIPES["default"], calibrated=flag), **options
-        )
-        for flag in (False, True)
-    )
+    recipes = [replace(spacrd.model.RECIPES["default"], calibrated=flag) for flag in (False, True)]
+    plain, calibrated = (spacrd.tl.fit(sections, "pathologist", recipe=recipe, **options) for recipe in recipes)
     assert plain.config.calibration == spacrd.model.Calibration()
     assert calibrated.config.calibration.n_sections == 4
     errors, scores = [], []

@@ -34,8 +34,8 @@ def report(
 ) -> Path:
     """Write a report of scored sections: one HTML file that needs nothing else, to send, keep or print.
 
-    For each section: the verdict, the share of spots called, the map over the image, the distribution with mixture
-    and threshold, how the section compares with the training sections and what that means, and warnings; then
+    For each section: the verdict, the share of spots called, the map over the image, the distribution with the
+    threshold, how the section compares with the training sections and what that means, and warnings; then
     parameters, model and versions. Light or dark as the reader's screen.
 
     Parameters

@@ -160,7 +160,9 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
     if c.image is not None:
         size = f", patches of {c.image.patch_um:.4g} µm" if c.image.patch_um is not None else ""
         rows.append(("image", f"{c.image.encoder or c.image.key}, {c.image.dim} dimensions{size}"))
-    rows += [("networks, seed", f"{c.members}, {c.seed}"), ("neighbours", str(c.n_neighbors))]
+    if c.members:
+        rows.append(("networks, seed", f"{c.members}, {c.seed}"))
+    rows.append(("neighbours", str(c.n_neighbors)))
     return rows + [
         (name.replace("_", " "), _plain(value))
         for name, value in c.training.items()

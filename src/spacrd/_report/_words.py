@@ -13,7 +13,8 @@ from ..pl import caveat_of
 VERDICTS = {
     TUMOUR: "Enough spots look like the cancer of the training sections to call this a section with tumour.",
     NO_TUMOUR: "Nothing like the cancer of the training sections was found. That is no proof that there is none.",
-    UNCLEAR: "Some spots look like cancer, but not by more than their uncertainty. Look at them by eye.",
+    UNCLEAR: "The model cannot tell whether this section holds a tumour. The called regions assume that it does: look "
+    "at the spots of highest likelihood by eye.",
 }
 NO_VERDICT = "No verdict was recorded when this section was scored."
 MIN_CALIBRATED = 2
@@ -62,9 +63,9 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
             Check(
                 "Genes of the model found here",
                 percent(coverage),
-                "Many genes that the model reads are missing; they count as average, so likelihoods are weaker."
+                "Many genes that the model reads are missing, so likelihoods are less certain than they say."
                 if low
-                else "The genes the model reads are there. Missing ones count as average.",
+                else "The genes the model reads are there, all or most.",
                 low,
             )
         )

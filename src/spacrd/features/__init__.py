@@ -1,4 +1,4 @@
-"""A section as arrays, and what networks read of it: no AnnData, no networks."""
+"""A section as arrays, and what models read of it: no AnnData, no networks."""
 
 from ._arrays import NetworkInputs as NetworkInputs
 from ._arrays import ReadBlock as ReadBlock

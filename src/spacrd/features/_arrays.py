@@ -1,4 +1,4 @@
-"""Turn a section into what the networks read."""
+"""Turn a section into what discriminants and networks read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._section import SectionArrays
 
 @dataclass(frozen=True)
 class NetworkInputs:
-    """Hold the spots of one section, or of several stacked sections, as the networks read them.
+    """Hold the spots of one section, or of several stacked sections, as discriminants and networks read them.
 
     Attributes
     ----------

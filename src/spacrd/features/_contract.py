@@ -23,7 +23,7 @@ class ExpressionContract:
     Attributes
     ----------
     genes
-        Genes that the network reads, in order.
+        Genes that the model reads, in order.
     depth_genes
         Genes whose counts are summed to the depth of a spot: those that all training sections share.
     target_sum

@@ -1,4 +1,4 @@
-"""Fitted models: networks and everything needed to score a new section."""
+"""Fitted models: discriminants, networks, and everything needed to score a new section."""
 
 from ._calibration import Calibration
 from ._calibration import centre as centre

@@ -31,7 +31,7 @@ from ._voters import score_voters
 
 
 class SpaCRD:
-    """Hold a fitted model: networks, and all that is needed to score a section.
+    """Hold a fitted model: discriminants or networks, and all that is needed to score a section.
 
     :func:`spacrd.tl.fit` and :meth:`load` make it, and :func:`spacrd.tl.score` uses it.
 
@@ -40,9 +40,9 @@ class SpaCRD:
     config
         Settings of the model.
     parts
-        Networks and arrays, as :func:`spacrd.train.fit_sections` makes them.
+        Discriminants, networks and arrays, as :func:`spacrd.train.fit_sections` makes them.
     history
-        One dictionary of losses per epoch, with its stage and network.
+        One dictionary of losses per epoch, with its stage and network; empty without networks.
     source
         Address on the hub, ``"user/name@commit"``; empty if the model was not loaded from there.
 

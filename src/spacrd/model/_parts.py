@@ -1,4 +1,4 @@
-"""Networks and arrays of a model, and their names as tensors."""
+"""Discriminants, networks and arrays of a model, and their names as tensors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ModelParts:
-    """Hold networks and arrays of a model.
+    """Hold discriminants, networks and arrays of a model.
 
     Attributes
     ----------

@@ -10,7 +10,9 @@ from .._checks import check_choice
 
 @dataclass(frozen=True)
 class Recipe:
-    """Set losses, schedule, scaling and network of a fit. The defaults are those of the authors' program.
+    """Set what a fit does: scaling, discriminants, networks, losses and schedule.
+
+    The defaults are those of the authors' program.
 
     Attributes
     ----------

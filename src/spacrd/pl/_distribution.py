@@ -1,4 +1,4 @@
-"""Histogram of the likelihoods of a section, with its mixture and threshold."""
+"""Histogram of the likelihoods of a section, with its threshold, and with its mixture if there is one."""
 
 from __future__ import annotations
 
@@ -101,8 +101,8 @@ def distribution(
 ) -> Axes | list[Axes]:
     """Plot how the likelihoods of each section are distributed and where the threshold cuts them.
 
-    A histogram with the mixture: the curves are the numbers of spots that its two components expect in each bar. With
-    ``label_key``, a violin for each annotated class instead, with its quartiles.
+    A histogram. If the threshold is by ``"gmm"``, curves show the numbers of spots that the two components of the
+    mixture expect in each bar. With ``label_key``, a violin for each annotated class instead, with its quartiles.
 
     Parameters
     ----------

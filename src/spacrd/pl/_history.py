@@ -65,7 +65,7 @@ def history(
     Parameters
     ----------
     model
-        A fitted model, or its ``history``.
+        A model fitted with networks (the default recipe has none), or its ``history``.
     losses
         Names of the losses to draw; all by default.
     ax

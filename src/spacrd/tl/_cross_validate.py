@@ -81,7 +81,7 @@ def cross_validate(
 ) -> CrossValidation:
     """Score every section with a model that was fitted without it and the other sections of its group.
 
-    Genes, network and baselines are fitted on the training sections only. The held-out section is scored as by
+    Genes, model and baselines are fitted on the training sections only. The held-out section is scored as by
     :func:`spacrd.tl.score`, without its labels. Nothing is written into the data.
 
     Parameters
@@ -145,7 +145,7 @@ def cross_validate(
     threshold
         How regions are called, as in :func:`spacrd.tl.score`.
     **fit_kwargs
-        Further arguments of :func:`spacrd.tl.fit`, such as ``recipe``, ``members``, ``n_top_genes``, ``max_epochs``.
+        Further arguments of :func:`spacrd.tl.fit`, such as ``recipe``, ``scaling`` and ``n_top_genes``.
 
     Returns
     -------

@@ -45,9 +45,9 @@ def explain(
     They add up to the logit before it is shifted to the expected share of cancer and bounded (see
     :class:`spacrd.model.Calibration`); without a calibration, to the logit.
 
-    Linear votes are divided exactly. The attention's vote is divided by integrated gradients [1]_ from the section's
-    mean input, with a small error that is recorded. Contributions describe the model, not the tissue: of correlated
-    genes, the model may use only one.
+    Discriminants and linear votes are divided exactly. The vote of a network's attention is divided by integrated
+    gradients [1]_ from the section's mean input, with a small error that is recorded. Contributions describe the model,
+    not the tissue: of correlated genes, the model may use only one.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def explain(
     model
         The model that scored ``data``.
     n_steps
-        Points of the integral for the attention's vote; more make the error smaller.
+        Points of the integral for the vote of an attention; more make the error smaller. The default recipe has none.
     groupby
         ``.obs`` column of regions over which contributions of genes are averaged; the regions that
         :func:`spacrd.tl.score` called, ``.obs["spacrd_region"]``, if None.

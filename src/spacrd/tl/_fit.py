@@ -106,7 +106,7 @@ def fit(
 
     Returns
     -------
-    The fitted model with its training history.
+    The fitted model, with its training history if it has networks.
 
     Raises
     ------

@@ -93,7 +93,7 @@ def _check_genes(name: str, genes: np.ndarray, contract: ExpressionContract) -> 
     if available.mean() < LOW_COVERAGE:
         warn(
             f"Section {name!r} has {available.sum()} of the model's {len(available)} genes "
-            f"({100 * available.mean():.0f} %). The others count as average; expect weaker likelihoods."
+            f"({100 * available.mean():.0f} %). Expect less certain likelihoods."
         )
 
 

@@ -24,7 +24,7 @@ MAX_SLOPE = 1e4
 
 @dataclass(frozen=True)
 class HeldOutVotes:
-    """Hold votes on the labelled spots of a section that the networks were not trained on.
+    """Hold votes on the labelled spots of a section that was held out from the fit.
 
     Attributes
     ----------
@@ -116,8 +116,8 @@ def _curve(held_out: list[HeldOutVotes]) -> Calibration:
         return Calibration()
     if slope > MAX_SLOPE:
         warn(
-            "The likelihoods are not calibrated: the networks that were to tell hardly tell spots apart. Fit on more "
-            "spots, or longer."
+            "The likelihoods are not calibrated: fitted without one training section, the model hardly tells its spots "
+            "apart. Fit on more spots."
         )
         return Calibration()
     return replace(scales, slope=slope, n_sections=len(held_out))
@@ -136,7 +136,7 @@ def _scales(held_out: Sequence[HeldOutVotes]) -> Calibration:
 
 
 def _slope(contrasts: list[np.ndarray], targets: list[np.ndarray]) -> float:
-    """Fit one slope, with an intercept for each section, as each was scored by another network."""
+    """Fit one slope, with an intercept for each section, as each was scored by another fit."""
     from sklearn.linear_model import LogisticRegression
 
     both = [i for i, target in enumerate(targets) if 0 < target.mean() < 1]

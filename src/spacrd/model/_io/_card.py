@@ -16,6 +16,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
     facts = config.training
     image = config.image
     expression = config.expression
+    networks = f", {config.members} network(s), seed {config.seed}" if config.members else ""
     lines = [
         "---",
         "library_name: spacrd",
@@ -30,7 +31,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
         "",
         "| | |",
         "|---|---|",
-        f"| recipe | {_plain(config.recipe)}, {config.members} network(s), seed {config.seed} |",
+        f"| recipe | {_plain(config.recipe)}{networks} |",
         f"| modalities | {', '.join(config.modalities)} |",
     ]
     if expression is not None:
