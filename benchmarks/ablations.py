@@ -1,7 +1,7 @@
 """The paper's ablations and sensitivity: one model with one setting changed, one patient held out at a time.
 
     python -m benchmarks.ablations                                # every variant of the authors' program
-    python -m benchmarks.ablations --recipe default --variants "without *"
+    python -m benchmarks.ablations --recipe network --variants "without *"
     python -m benchmarks.ablations --quick                        # a tenth of the epochs, ten times the learning rate
     python -m benchmarks.ablations --variants "encoder *" --weights uni2-h=/models/uni2-h
 
@@ -22,15 +22,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from benchmarks.recipe import NETWORK
 from benchmarks.sections import HERE, IMAGE_REP, PROTOCOLS, section
 from joblib import Parallel, delayed
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import spacrd
-from spacrd.model import RECIPES, Recipe
+from spacrd.model import Recipe
 
 SECTIONS = PROTOCOLS["multimodal"]
 FOUND = HERE / "results" / "ablations.csv"
+RECIPES = {**spacrd.model.RECIPES, "network": NETWORK}
+"""Recipes of a network of the default sizes too: the default has no network to take parts from."""
 UNTRAINED = ("resnet50", "swin_tiny_patch4_window7_224")
 
 
@@ -71,6 +74,8 @@ ABLATIONS: dict[str, Ablation] = {
     **{f"beta {value}": Ablation(changes={"beta": value}) for value in (0.1, 0.5, 1.0)},
     **{f"gamma {value}": Ablation(changes={"gamma": value}) for value in (0.0, 0.1, 1.0)},
     **{f"{value} neighbours": Ablation(fit={"n_neighbors": value}) for value in (4, 6, 10)},
+    "discriminant of the image": Ablation(changes={"discriminants": ("image",)}),
+    "discriminant of expression": Ablation(changes={"discriminants": ("expression",)}),
     "10 % of the labels": Ablation(labelled=0.1),
     **{f"encoder {name}, untrained": Ablation(encoder=name) for name in UNTRAINED},
 }

@@ -131,7 +131,7 @@ def main() -> None:
     n = arguments.bins
     with tempfile.TemporaryDirectory() as folder:
         train = section(20_000)
-        options: dict[str, Any] = {"positive": "cancer", "members": 1, "max_epochs": 5}
+        options: dict[str, Any] = {"positive": "cancer"}
         of_bins = spacrd.tl.fit(train, "class", modality="expression", **HD, **options)
         spots_of = {"diameter_um": 55.0, "pitch_um": 100.0}
         small = spacrd.pp.pseudospots(train, label_key="class", **spots_of, **HD)

@@ -2,6 +2,7 @@
 
     python -m benchmarks.her2st expression          # A1 B1 C1 E1 G2, pathologist labels
     python -m benchmarks.her2st multimodal          # A1 pathologist; B4 C2 C3 proxy labels; one patient held out
+    python -m benchmarks.her2st multimodal --encoder tf_efficientnet_lite0 --weights FILE --patch-um 224
     python -m benchmarks.her2st healthy             # the spots of B1 that are not cancer, as a section of its own
     python -m benchmarks.her2st map                 # cancer map of B4
 
@@ -15,7 +16,7 @@ import argparse
 import json
 import time
 import warnings
-from dataclasses import replace
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,28 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import spacrd
 from spacrd.features._neighbours import neighbourhoods
 
-DEFAULT = spacrd.model.RECIPES["default"]
-RECIPES = {
-    **spacrd.model.RECIPES,
-    "attention": replace(DEFAULT, attention_reads="all", network={**DEFAULT.network, "linear_votes": False}),
-}
+RECIPES = spacrd.model.RECIPES
 REGRESSIONS = {"logistic regression, own": False, "logistic regression, mean": True}
 """Names of the floors, and whether they read means over the spot and its neighbours."""
 MODALITIES = {"both": None, "expression": "expression", "image": "image"}
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """What describes the patches: an encoder, its weights and the side of a patch; None for their defaults."""
+
+    encoder: str = "handcrafted"
+    weights: str | None = None
+    patch_um: float | None = None
+
+    def label(self, model: str) -> str:
+        """Name a model by its embedding, unless that is the usual one."""
+        if self.encoder == "handcrafted":
+            return model
+        return f"{model}, {self.encoder}" + (f" {self.patch_um:g} um" if self.patch_um else "")
+
+
+USUAL = Embedding()
 
 
 def quality(table, score: np.ndarray, threshold: float | None = None) -> dict[str, float]:
@@ -105,13 +120,14 @@ def fit_and_score(train: list, test, *, recipe: str, modality: str | None, seed:
     return table.obs["spacrd_likelihood"].to_numpy(), float(section["threshold"])
 
 
-def row(protocol: str, held_out: str, shown: str, model: str, seed: int, device: str) -> dict[str, Any]:
+def row(
+    protocol: str, held_out: str, shown: str, model: str, seed: int, device: str, embedding: Embedding = USUAL
+) -> dict[str, Any]:
     """One model, fitted without the patient of one section and scored on it."""
     spacrd.settings.progress = False
     spacrd.settings.device = device
-    sections = {
-        name: section(name, "handcrafted" if protocol == "multimodal" else None) for name in PROTOCOLS[protocol]
-    }
+    described = astuple(embedding) if protocol == "multimodal" else ()
+    sections = {name: section(name, *described) for name in PROTOCOLS[protocol]}
     test = sections[held_out]
     train = [sdata for name, sdata in sections.items() if name[0] != held_out[0]]
     modality = MODALITIES[shown]
@@ -123,18 +139,25 @@ def row(protocol: str, held_out: str, shown: str, model: str, seed: int, device:
             found = quality(test["table"], regression(train, test, parts, mean=REGRESSIONS[model]))
         else:
             found = quality(test["table"], *fit_and_score(train, test, recipe=model, modality=modality, seed=seed))
-    what = {"model": model, "modality": shown, "seed": seed, "section": held_out}
+    what = {"model": embedding.label(model), "modality": shown, "seed": seed, "section": held_out}
     return what | found | {"cpu_s": time.process_time() - start}
 
 
 def run(
-    protocol: str, recipes: list[str], inputs: list[str], seeds: list[int], baselines: bool, jobs: int, device: str
+    protocol: str,
+    recipes: list[str],
+    inputs: list[str],
+    seeds: list[int],
+    baselines: bool,
+    jobs: int,
+    device: str,
+    embedding: Embedding,
 ) -> pd.DataFrame:
     """One row per model, modality, seed and held-out section."""
     models = [(recipe, seed) for recipe in recipes for seed in seeds]
     models += [(name, 0) for name in REGRESSIONS] if baselines else []
     tasks = [
-        (protocol, held_out, shown, model, seed, device)
+        (protocol, held_out, shown, model, seed, device, embedding)
         for model, seed in models
         for shown in inputs
         for held_out in PROTOCOLS[protocol]
@@ -207,6 +230,9 @@ def main() -> None:
     parser.add_argument("--no-baselines", action="store_true")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--encoder", default=USUAL.encoder)
+    parser.add_argument("--weights", help="file of the encoder's weights")
+    parser.add_argument("--patch-um", type=float, help="side of a patch")
     parser.add_argument("--out", type=Path, default=HERE / "results")
     arguments = parser.parse_args()
     spacrd.settings.progress = False
@@ -228,6 +254,7 @@ def main() -> None:
         not arguments.no_baselines,
         arguments.jobs,
         arguments.device,
+        Embedding(arguments.encoder, arguments.weights, arguments.patch_um),
     )
     stored = arguments.out / f"her2st_{arguments.what}.csv"
     if stored.exists():  # runs of other models or seeds stay; repeated ones are replaced

@@ -1,4 +1,4 @@
-"""Accuracy and CPU time of the default recipe in float32 and with bfloat16 products.
+"""Accuracy and CPU time of one network in float32 and with bfloat16 products.
 
 ``python -m benchmarks.precision`` fits and scores with image and expression, one patient left out over A1
 (pathologist's labels), B4, C2 and C3 (PROXY labels, which are no ground truth), and prints a table.
@@ -11,6 +11,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from benchmarks.recipe import NETWORK
 from benchmarks.sections import IMAGE_REP, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
 
@@ -26,7 +27,8 @@ def row(held_out: str, precision: str) -> dict[str, float | str]:
     start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = spacrd.tl.fit(train, "cancer", positive="cancer", image_rep=IMAGE_REP, precision=precision)
+        options = {"positive": "cancer", "image_rep": IMAGE_REP, "recipe": NETWORK}
+        model = spacrd.tl.fit(train, "cancer", precision=precision, **options)
         table = spacrd.tl.score(sections[held_out], model, precision=precision, copy=True)["table"]
     spent = time.process_time() - start
     likelihood = table.obs["spacrd_likelihood"].to_numpy()

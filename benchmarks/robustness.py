@@ -28,7 +28,7 @@ from benchmarks.sections import HERE, PROTOCOLS, section
 from sklearn.metrics import roc_auc_score
 
 import spacrd
-from spacrd.tl._call import call_regions, call_section
+from spacrd.tl._call import call_regions, find_threshold, recorded_level
 
 RESAMPLES = 100
 
@@ -148,19 +148,19 @@ def bootstrap(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
     """Thresholds of the section's spots drawn again with replacement, and what they would call otherwise."""
     of, model = subjects(protocol)[held_out], fitted(protocol, training(protocol, held_out))
     frame, report, _ = scored(of.table, model)
+    level = recorded_level(report)
     likelihood = frame["spacrd_likelihood"].to_numpy()
     rng = np.random.default_rng(0)
     for number in range(RESAMPLES):
         drawn = rng.choice(likelihood, len(likelihood))
-        cut = call_section(drawn, np.full((len(drawn), 2), np.nan), "gmm").threshold
-        calls = [call_regions(likelihood, threshold) for threshold in (report["threshold"], cut.threshold)]
+        cut = find_threshold(drawn, "expected_f1", level)
+        calls = [call_regions(likelihood, threshold, level) for threshold in (report["threshold"], cut.threshold)]
         yield {
             "resample": number,
             "n": len(likelihood),
             "threshold": cut.threshold,
             "threshold_of_all": report["threshold"],
-            "method": cut.method.split(",")[0].split(" (")[0],
-            "held": "held at" in cut.method,
+            "method": cut.method,
             "called_otherwise": (calls[0] != calls[1]).mean(),
         }
 

@@ -77,10 +77,7 @@ def _threshold(frame: pd.DataFrame) -> str:
                 f"{low:.2f} to {high:.2f}",
                 f"{part['called_otherwise'].mean():.3f}",
                 f"{part['called_otherwise'].max():.3f}",
-                f"{part['held'].mean():.2f}",
             ]
         )
-    columns = (
-        "section", "spots", "threshold", "sd", "95 % of resamples", "called otherwise", "at most", "held at a bound"
-    )  # fmt: skip
+    columns = ("section", "spots", "threshold", "sd", "95 % of resamples", "called otherwise", "at most")
     return markdown(columns, rows)

@@ -98,7 +98,8 @@ def works(folder: str, quick: bool) -> dict[str, Callable[[], Row]]:
         alone, "scale_cases", "score", n, f"{folder}/xenium", f"{folder}/xenium.zarr"
     )
     for n in (2000, 8000) if quick else (50_000, 200_000):
-        found[f"fit {n:,} labelled spots, 3000 genes, default"] = partial(alone, "scale_cases", "fit", n, "default")
+        for recipe in ("network", "default"):
+            found[f"fit {n:,} labelled spots, 3000 genes, {recipe}"] = partial(alone, "scale_cases", "fit", n, recipe)
     if not quick:
         for held_out in ("A1", "B4", "C2"):
             found[f"whole fit without {held_out} and its patient"] = partial(alone, "whole_fit", "fold", held_out)

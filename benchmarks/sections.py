@@ -37,9 +37,10 @@ def read(section: str):
 
 
 @cache
-def section(name: str, encoder: str | None = None, weights: str | bool | None = None):
+def section(name: str, encoder: str | None = None, weights: str | bool | None = None, patch_um: float | None = None):
     """A section, its patches embedded under :data:`IMAGE_REP` if there is an encoder; read once per process."""
     sdata = read(name)
     if encoder is not None:
-        spacrd.pp.extract_patches(sdata, encoder=encoder, weights=weights, key_added=IMAGE_REP)
+        size = {} if patch_um is None else {"patch_um": patch_um}
+        spacrd.pp.extract_patches(sdata, encoder=encoder, weights=weights, key_added=IMAGE_REP, **size)
     return sdata
