@@ -145,3 +145,24 @@ def test_every_method_cuts_few_spots(method):
     for p in (np.empty(0), np.array([0.4]), np.full(30, 0.4), np.array([np.nan, 0.2, 0.9])):
         found = call_section(p, Level(0.3), "unclear", method)
         assert 0 < found.threshold.threshold < 1 and len(found.region) == len(p)
+
+
+def test_a_share_that_the_user_knows_sets_the_level(model):
+    found = {}
+    for share in (0.1, 0.6):
+        target = make_section(9)
+        spacrd.tl.score(target, model, expected_share=share)
+        found[share] = (target.obs["spacrd_likelihood"] >= report(target)["threshold"]).mean()
+        assert report(target)["level"] == share
+        assert report(target)["expected_share"] == pytest.approx(share, abs=0.05)
+        spacrd.tl.threshold(target)  # the level is kept
+        assert (target.obs["spacrd_likelihood"] >= report(target)["threshold"]).mean() == found[share]
+    assert found[0.1] < 0.2 < 0.45 < found[0.6]
+
+
+@pytest.mark.parametrize(("share", "error"), [(0.0, ValueError), (1, ValueError), ("a", TypeError), (True, TypeError)])
+def test_shares_that_are_none_are_refused_before_the_work(model, share, error):
+    target = make_section(9)
+    with pytest.raises(error, match="expected_share"):
+        spacrd.tl.score(target, model, expected_share=share)
+    assert "spacrd_likelihood" not in target.obs

@@ -119,7 +119,7 @@ FIT = Command(
 )
 
 SCORE_READS = ("table_key", "library_key", "layer")
-CALLING = ("threshold", "on_mismatch")
+CALLING = ("threshold", "expected_share", "on_mismatch")
 SCORE_NAMES = ("key_added",)
 COMPUTED = ("batch_size", "device", "precision")
 
@@ -134,6 +134,7 @@ def threshold_of(text: str) -> str | float:
 
 SCORE_CHANGES: Changes = {
     "threshold": {"type": threshold_of, "metavar": "expected_f1|gmm|otsu|NUMBER"},
+    "expected_share": {"type": float, "metavar": "SHARE"},
     "key_added": {"metavar": "NAME"},
 }
 

@@ -16,6 +16,7 @@ from ._io import free_place as free_place
 from ._known import SECTION_HASHES as SECTION_HASHES
 from ._known import section_hash as section_hash
 from ._level import Level
+from ._level import check_share as check_share
 from ._model import SpaCRD
 from ._parts import ModelParts as ModelParts
 from ._prediction import Prediction

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit, ndtri
 
+from ._calibration import bounded
+
 LEAST_SHARE = 0.02
 """Smallest expected share of cancer, and one minus the largest: few training sections cannot rule out the rest."""
 SPREAD = 0.9
 """Standard deviation of the logit of the share; that of the errors on held-out sections is about as large."""
+KNOWN_SPREAD = 0.3
+"""The same where the user knows the share: "about a third" is a quarter to two fifths."""
 N_SCENARIOS = 15
 """Quantiles that stand for the distribution."""
 QUANTILE = float(ndtri(0.9))
@@ -50,6 +54,12 @@ class Level:
             return cls()
         return cls(float(expit(np.median(logit(np.clip(finite, LEAST_SHARE, 1 - LEAST_SHARE))))))
 
+    def likelihoods(self, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Average the likelihoods over the scenarios; return means and half the widths of intervals of 80 %, (n,)."""
+        scenarios = expit(bounded(self.scenarios(contrast)))
+        width = np.diff(np.quantile(scenarios, [0.1, 0.9], axis=1), axis=0)[0]
+        return scenarios.mean(axis=1), 0.5 * width
+
     @property
     def interval(self) -> tuple[float, float]:
         """Return an interval of 80 % for the share."""
@@ -67,6 +77,34 @@ class Level:
         ``contrast`` (n,) are logits up to a constant, NaN for spots without any.
         """
         return np.column_stack([contrast + offset_to(contrast, share) for share in self.shares()])
+
+
+def section_level(
+    known: float | None, estimated: float, usual: float | None, latent: np.ndarray, contrast: np.ndarray
+) -> Level:
+    """Make the level of a section: around a known share, or around the median of the estimates.
+
+    These are that of the prevalence classifier and, unless ``usual`` is None as in a section without tumour, the share
+    of two groups and the usual one of the training sections.
+    """
+    if known is not None:
+        return Level(known, KNOWN_SPREAD)
+    return Level.of([estimated] if usual is None else [estimated, share_of_two_groups(latent, contrast), usual])
+
+
+def check_share(share: float | None, *, calibrated: bool) -> None:
+    """Raise TypeError or ValueError unless a share of cancer is None, or between 0 and 1 and of use to the model."""
+    if share is None:
+        return
+    if isinstance(share, bool) or not isinstance(share, int | float | np.number):
+        raise TypeError(f"expected_share must be a number between 0 and 1, got {share!r}.")
+    if not 0 < share < 1:
+        raise ValueError(f"expected_share={share} is no share of cancer: it must lie between 0 and 1.")
+    if not calibrated:
+        raise ValueError(
+            "expected_share needs a calibrated model, which takes two annotated training sections. Leave it out, or "
+            "choose a likelihood as `threshold`."
+        )
 
 
 def offset_to(contrast: np.ndarray, share: float) -> float:
@@ -99,6 +137,8 @@ def share_of_two_groups(latent: np.ndarray, contrast: np.ndarray) -> float:
     values = latent[order].astype(np.float64)
     values = PCA(min(10, *values.shape), random_state=0).fit_transform(values)
     quarter = len(order) // 4
+    if not np.ptp(values) > 0:
+        return float("nan")
     start = np.stack([values[:quarter].mean(axis=0), values[-quarter:].mean(axis=0)])
     group = KMeans(2, init=start, n_init=1, random_state=0).fit_predict(values)
     contrasts = contrast[order]

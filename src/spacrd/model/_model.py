@@ -15,14 +15,13 @@ from .._keys import NO_TUMOUR, UNCLEAR
 from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
-from ._calibration import bounded
 from ._config import ModelConfig
 from ._fingerprints import shares_spots, spot_hashes
 from ._infer import Scores, propagated
 from ._io._folder import read_folder, write_folder
 from ._io._weights import weights_id
 from ._known import is_known
-from ._level import Level, share_of_two_groups
+from ._level import Level, check_share, section_level
 from ._parts import ModelParts
 from ._prediction import Prediction
 from ._profile import SectionProfile, profile_section
@@ -68,7 +67,7 @@ class SpaCRD:
 
     @property
     def networks(self) -> tuple[SpaCRDNetwork, ...]:
-        """Return the networks whose votes are averaged; none if every modality has a discriminant."""
+        """Return the networks whose votes are averaged."""
         return self.parts.voters.networks
 
     @property
@@ -84,14 +83,20 @@ class SpaCRD:
         calibrated = f"calibrated on {n} sections" if n else "not calibrated"
         networks = f"{c.members} network{'s' if c.members > 1 else ''}, " if c.members else ""
         source = f", from {self.source}" if self.source else ""
+        positive = f"positive {list(c.positive)}"
         return printable(
-            f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}, "
-            f"{networks}{calibrated}{source}"
+            f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, {positive}, {networks}{calibrated}{source}"
         )
 
     @plain_torch()
     def predict(
-        self, section: SectionArrays, *, batch_size: int = 4096, device: str | None = None, precision: str = "32-true"
+        self,
+        section: SectionArrays,
+        *,
+        expected_share: float | None = None,
+        batch_size: int = 4096,
+        device: str | None = None,
+        precision: str = "32-true",
     ) -> Prediction:
         """Score one section given as arrays.
 
@@ -99,6 +104,8 @@ class SpaCRD:
         ----------
         section
             Coordinates with counts, an embedding, or both; the target is not read.
+        expected_share
+            Share of cancer, where it is known; estimated if None.
         batch_size
             Spots per block; changes speed and memory, not the scores.
         device
@@ -113,10 +120,9 @@ class SpaCRD:
         Raises
         ------
         TypeError
-            If ``batch_size`` is not a number.
+            If ``batch_size`` or ``expected_share`` is not a number.
         ValueError
-            If ``batch_size`` is below 1, ``device`` or ``precision`` is not known, the section has none of the
-            modalities that the model reads, or the scores are not finite.
+            If an argument is out of bounds, the section has nothing that the model reads, or scores are not finite.
 
         See Also
         --------
@@ -124,6 +130,7 @@ class SpaCRD:
         """
         c = self.config
         check_positive_int(batch_size, "batch_size")
+        check_share(expected_share, calibrated=c.calibration.n_sections > 0)
         hardware = Hardware.resolve(device, precision)
         inputs = prepare(
             section,
@@ -150,15 +157,13 @@ class SpaCRD:
         verdict = UNCLEAR
         if c.presence is not None and not shift.strange:
             verdict = c.presence.judge(profile.presence, profile.share)
+        if expected_share is not None and verdict == NO_TUMOUR:
+            verdict = UNCLEAR  # the user knows of a tumour
         level, likelihood, uncertainty = Level(), expit(contrast), np.full(len(contrast), np.nan)
+        usual = None if verdict == NO_TUMOUR else c.training_share
         if c.calibration.n_sections:
-            estimates = [profile.share]
-            if verdict != NO_TUMOUR:
-                estimates += [share_of_two_groups(scores.latent, contrast), c.training_share]
-            level = Level.of(estimates)
-            scenarios = expit(bounded(level.scenarios(contrast)))
-            likelihood = scenarios.mean(axis=1)
-            uncertainty = 0.5 * np.diff(np.quantile(scenarios, [0.1, 0.9], axis=1), axis=0)[0]
+            level = section_level(expected_share, profile.share, usual, scores.latent, contrast)
+            likelihood, uncertainty = level.likelihoods(contrast)
         return Prediction(
             likelihood=likelihood.astype(np.float32),
             logit=logit(likelihood),

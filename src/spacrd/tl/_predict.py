@@ -22,24 +22,35 @@ class ScoreOptions:
     batch_size: int = 4096
     device: str | None = None
     precision: str = "32-true"
+    expected_share: float | None = None
 
     @classmethod
     def resolve(
-        cls, threshold: str | float, on_mismatch: str, batch_size: int, device: str | None, precision: str
+        cls,
+        threshold: str | float,
+        on_mismatch: str,
+        batch_size: int,
+        device: str | None,
+        precision: str,
+        expected_share: float | None,
     ) -> ScoreOptions:
         """Check the arguments of a call."""
         check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
         check_positive_int(batch_size, "batch_size")
         check_choice(precision, PRECISIONS, "precision")
         check_method(threshold)
-        return cls(threshold, on_mismatch, batch_size, device, precision)
+        return cls(threshold, on_mismatch, batch_size, device, precision, expected_share)
 
 
 def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) -> tuple[Prediction, Call]:
     """Score the spots and call regions, with warnings if the likelihoods are less reliable."""
     check_match(section, model, on_mismatch=options.on_mismatch, done="scored")
     prediction = model.predict(
-        section, batch_size=options.batch_size, device=options.device, precision=options.precision
+        section,
+        expected_share=options.expected_share,
+        batch_size=options.batch_size,
+        device=options.device,
+        precision=options.precision,
     )
     call = call_section(prediction.likelihood, prediction.level, prediction.verdict, options.threshold)
     if prediction.in_training:

@@ -20,7 +20,7 @@ from .._sections import (
     warn_other_features,
     write_scores,
 )
-from ..model import Prediction, SpaCRD
+from ..model import Prediction, SpaCRD, check_share
 from ._call import Call
 from ._match import check_model
 from ._predict import ScoreOptions, score_section
@@ -40,6 +40,7 @@ def score(
     library_key: str | None = None,
     layer: str | None = None,
     threshold: Literal["expected_f1", "gmm", "otsu"] | float = "expected_f1",
+    expected_share: float | None = None,
     on_mismatch: Literal["error", "warn"] = "error",
     batch_size: int = 4096,
     device: str | None = None,
@@ -70,6 +71,8 @@ def score(
         How to cut each section, without labels. ``"expected_f1"``: where F1 is highest on average over the possible
         shares of cancer; ``"gmm"``: where two Gaussians of the logits cross (paper 2.3); ``"otsu"``; or a likelihood. A
         model of one training section knows no share and cuts by ``"gmm"``.
+    expected_share
+        Share of cancer among the spots, where you know it roughly: likelihoods and calls follow. Estimated if None.
     on_mismatch
         What to do if the embedding was made by another encoder, or at another patch size, than the model's. Another
         width is always an error.
@@ -125,7 +128,8 @@ def score(
     """
     check_model(model)
     check_result_key(key_added)
-    options = ScoreOptions.resolve(threshold, on_mismatch, batch_size, device, precision)
+    check_share(expected_share, calibrated=model.config.calibration.n_sections > 0)
+    options = ScoreOptions.resolve(threshold, on_mismatch, batch_size, device, precision, expected_share)
     items = as_list(data)
     selection = Selection(table_key=table_key, library_key=library_key, layer=layer)
     for item in items:
