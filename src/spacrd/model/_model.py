@@ -83,10 +83,8 @@ class SpaCRD:
         calibrated = f"calibrated on {n} sections" if n else "not calibrated"
         networks = f"{c.members} network{'s' if c.members > 1 else ''}, " if c.members else ""
         source = f", from {self.source}" if self.source else ""
-        positive = f"positive {list(c.positive)}"
-        return printable(
-            f"SpaCRD {self.id}: recipe {c.recipe!r}{genes}{image}, {positive}, {networks}{calibrated}{source}"
-        )
+        what = f"recipe {c.recipe!r}{genes}{image}, positive {list(c.positive)}"
+        return printable(f"SpaCRD {self.id}: {what}, {networks}{calibrated}{source}")
 
     @plain_torch()
     def predict(
