@@ -10,12 +10,13 @@ from anndata import AnnData
 from scipy.special import expit
 
 import spacrd
-from spacrd.features._arrays import NetworkInputs
-from spacrd.features._neighbours import neighbourhoods, spatial_order
+from spacrd._sections import Selection, split_sections
+from spacrd.features import prepare
 from spacrd.model import Level
 from spacrd.model._calibration import bounded
 from spacrd.model._infer import Scores, propagated
 from spacrd.nn import SpaCRDNetwork, Tokens
+from spacrd.tl._read import read_for_model
 
 
 def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
@@ -33,9 +34,15 @@ def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
         inputs["expression"] = scaled(
             np.log1p(rate * config.expression.target_sum).to_numpy(), config.expression.scaling
         )
-    xy = np.asarray(table.obsm["spatial"], dtype=np.float64)
-    index, mask = neighbourhoods(xy, config.n_neighbors)
-    arrays = NetworkInputs({}, index, mask, np.full(len(xy), np.nan, np.float32), spatial_order(xy))
+    (section,) = split_sections(table, Selection())
+    arrays = prepare(
+        read_for_model(section, model, None, load=True),
+        expression=config.expression,
+        image=config.image,
+        n_neighbors=config.n_neighbors,
+        max_distance_um=config.max_distance_um,
+    )
+    index, mask = arrays.neighbours, arrays.mask
     found = [votes(network, inputs, index, mask) for network in model.networks]
     columns = [np.mean([each.votes for each in found], axis=0)] if found else []
     for name, statistics in zip(config.discriminants, model.parts.voters.discriminants, strict=True):
@@ -44,7 +51,7 @@ def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
             present = np.isin(config.expression.genes, table.var_names)
         columns.append((inputs[name] @ statistics.weights(present))[:, None])
     every = np.hstack(columns)
-    plain = Scores(every, np.ones(every.shape, dtype=bool), np.empty((len(xy), 0)))
+    plain = Scores(every, np.ones(every.shape, dtype=bool), np.empty((len(every), 0)))
     scores = propagated(plain, arrays, config.propagation)
     contrast = config.calibration.apply(scores.votes, scores.counted)
     (report,) = spacrd.tl.score(table, model, copy=True).uns["spacrd"]["spacrd"]["sections"].values()

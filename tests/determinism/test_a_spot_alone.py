@@ -47,13 +47,6 @@ def twins(table):
     return table
 
 
-def heap(table):
-    """Twenty-two spots at one place: more than are looked at to find the nearest."""
-    table = table.copy()
-    table.obsm["spatial"][:22] = table.obsm["spatial"][44]
-    return table
-
-
 @pytest.mark.parametrize("batch_size", [1, 2, 13, 89])
 def test_batch_size_changes_no_score(model, batch_size):
     target = make_section(3)
@@ -74,7 +67,7 @@ def test_blocks_of_every_kind_change_no_score(model, monkeypatch, tmp_path):
     backed.file.close()
 
 
-@pytest.mark.parametrize("arrange", [lambda table: table, twins, heap], ids=["lattice", "twins", "heap"])
+@pytest.mark.parametrize("arrange", [lambda table: table, twins], ids=["lattice", "twins"])
 def test_order_of_spots_changes_no_score(model, arrange):
     target = arrange(make_section(3))
     wanted = scored(target, model)

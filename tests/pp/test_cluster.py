@@ -17,6 +17,9 @@ import spacrd
 from tests.making.colour_encoder import KEY, extract
 from tests.making.image_sections import SIZE, make_adata, make_sdata
 
+# The images of these tests are of one colour each.
+pytestmark = pytest.mark.filterwarnings("ignore:Image .* is of one colour")
+
 distributed = pytest.importorskip("distributed")
 
 

@@ -8,6 +8,9 @@ import pytest
 
 import spacrd
 
+# The images of these tests are of one colour each.
+pytestmark = pytest.mark.filterwarnings("ignore:Image .* is of one colour")
+
 FACTORS = {"spot_diameter_fullres": 60.0, "tissue_hires_scalef": 0.5}
 
 

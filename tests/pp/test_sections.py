@@ -10,6 +10,9 @@ import spacrd
 from tests.making.colour_encoder import KEY, colours, extract
 from tests.making.image_sections import SIZE, hexagons, make_adata, make_sdata
 
+# The images of these tests are of one colour each.
+pytestmark = pytest.mark.filterwarnings("ignore:Image .* is of one colour")
+
 
 def two_libraries():
     spots = hexagons()

@@ -16,7 +16,7 @@ from tests.making.recipes import SHORT
 ALONE = """
 import sys
 import numpy as np
-from spacrd.tl._cv import FoldSection, FoldSettings, make_folds, run_all
+from spacrd.tl._cv import Competitor, FoldSection, FoldSettings, make_folds, run_all
 from spacrd.train import FitSettings, fit_sections
 from tests.making.arrays import labelled_arrays
 from tests.making.recipes import SHORT
@@ -27,7 +27,7 @@ prediction = fit_sections(sections[:2], settings).predict(sections[2])
 assert np.isfinite(prediction.likelihood).all()
 spots = np.arange(49).astype(str).astype(object)
 pieces = [FoldSection(s, s.name, spots, s.target.astype(str).astype(object)) for s in sections]
-runs = run_all(["spacrd"], [0], make_folds(pieces, "target"), pieces, FoldSettings(settings))
+runs = run_all([Competitor("spacrd")], [0], make_folds(pieces, "target"), pieces, FoldSettings(settings))
 np.testing.assert_array_equal(runs["spacrd", 0, 2]["likelihood"].astype(np.float32), prediction.likelihood)
 loaded = {"anndata", "spatialdata", "scanpy"} & set(sys.modules)
 assert not loaded, loaded

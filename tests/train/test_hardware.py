@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from spacrd._hardware import Hardware
-from spacrd.model import RECIPES
 from spacrd.nn import SpaCRDNetwork
+from tests.making.recipes import RECIPES_OF_NETWORKS
 from tests.making.training import train, votes
 
 BF16 = Hardware(precision="bf16-mixed")
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", RECIPES_OF_NETWORKS)
 def test_bfloat16_scores_like_float32(name):
     network, _ = train(name, alignment_epochs=1, lr=1e-3)
     wanted, found = votes(network), votes(network, precision="bf16-mixed")
@@ -24,7 +24,7 @@ def test_bfloat16_scores_like_float32(name):
     assert len(np.unique(found[:, 0])) > 0.9 * len(found)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", RECIPES_OF_NETWORKS)
 def test_bfloat16_trains(name):
     plain, history = train(name, alignment_epochs=1, lr=1e-3)
     mixed, mixed_history = train(name, alignment_epochs=1, lr=1e-3, hardware=BF16)

@@ -40,11 +40,11 @@ def arrays() -> NetworkInputs:
 def test_without_an_autoencoder_its_epochs_train_the_classifier():
     plan = replace(RECIPES["published"], alignment_epochs=0, vae_epochs=2, fusion_epochs=0, lr=1e-2, batch_size=20)
     losses = {}
-    for without, switches in {"": {}, "it": {"variational": False}, "fusion": {"fused": False}}.items():
+    for without, switches in {"": {}, "it": {"variational": False}}.items():
         config = NetworkConfig(n_genes=GENES, n_image=DIM, linear_votes=True, **SMALL, **switches)
         _, history = train_network(config, arrays(), plan, seed=0, hardware=Hardware("cpu"))
         losses[without] = ["classification" in epoch for epoch in history]
-    assert losses == {"": [False, False], "it": [True, True], "fusion": [True, True]}
+    assert losses == {"": [False, False], "it": [True, True]}
 
 
 def test_batches_of_one_spot_train_too():

@@ -13,12 +13,8 @@ from spacrd._hardware import Hardware
 from tests.making.training import train
 
 WHOLE = {"dropout": 0.0, "attention_dropout": 0.0}
-LINEAR = {"fused": False, "linear_votes": True, "variational": False}
-PLANS = {
-    "linear": {"network": LINEAR, "alignment_epochs": 0, "lr": 1e-2},
-    "whole": {"network": WHOLE, "alignment_epochs": 3, "fusion_epochs": 15, "lr": 3e-3},
-}
-"""One without dropout and BatchNorm, whose result does not depend on the processes, and one with all there is."""
+PLANS = {"whole": {"network": WHOLE, "alignment_epochs": 3, "fusion_epochs": 15, "lr": 3e-3}}
+"""Plans of training by their names."""
 
 
 def counter() -> Any:
