@@ -45,6 +45,13 @@ class Presence:
         Bound that a section without tumour rarely exceeds.
     no_tumour_below
         Bound that a section with a small tumour rarely falls short of.
+
+    Examples
+    --------
+    >>> import spacrd
+    >>> bounds = spacrd.model.Presence(tumour_above=3.0, no_tumour_below=1.5)
+    >>> bounds.judge(4.2, 0.3), bounds.judge(1.0, 0.05), bounds.judge(1.0, 0.6)
+    ('tumour', 'no tumour', 'unclear')
     """
 
     tumour_above: Finite

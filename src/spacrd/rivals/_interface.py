@@ -123,9 +123,8 @@ def without_labels(section: SectionArrays) -> SectionArrays:
 
     Examples
     --------
-    After the :ref:`setup of the examples <examples>`:
-
     >>> import numpy as np
+    >>> import spacrd
     >>> arrays = spacrd.features.SectionArrays("mine", np.zeros((1, 2)), 1.0, None, None, None, np.array([1.0]))
     >>> spacrd.rivals.without_labels(arrays).target
     array([nan], dtype=float32)

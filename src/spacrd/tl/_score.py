@@ -124,7 +124,7 @@ def score(
     >>> sorted(name for name in section["table"].obs if name.startswith("spacrd"))
     ['spacrd_likelihood', 'spacrd_region', 'spacrd_uncertainty']
     >>> section["table"].obsm["X_spacrd"].shape[1]
-    64
+    60
     """
     check_model(model)
     check_result_key(key_added)
