@@ -47,7 +47,8 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_every_public_name_is_on_the_page() -> None:
     public = {f"{module}.{name}" for module in MODULES for name in import_module(f"spacrd.{module}").__all__}
     public |= {name for name in import_module("spacrd").__all__ if not isinstance(_find(name), ModuleType)}
-    elsewhere = {"__version__", "model.RECIPES", "model.SpaCRD", "rivals.BASELINES"}  # in running text, or under its short name
+    # In running text, or under its short name.
+    elsewhere = {"__version__", "model.RECIPES", "model.SpaCRD", "rivals.BASELINES"}
     assert set(NAMES) == (public - elsewhere) | INSIDE
     assert len(NAMES) == len(set(NAMES))
 
