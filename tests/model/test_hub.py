@@ -79,7 +79,8 @@ def test_a_token_that_is_given_goes_with_every_request(shared):
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "./a", "../a", "a\\b/c", "a", "/a/b", "a/"])
-def test_the_hub_is_asked_for_names_of_the_hub_alone(hub, name):
+def test_the_hub_is_asked_for_names_of_the_hub_alone(hub, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where no such folder lies beside
     with pytest.raises(FileNotFoundError, match="no model folder"):
         SpaCRD.load(name)
     assert not hub.requests
