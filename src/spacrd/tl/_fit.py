@@ -82,7 +82,7 @@ def fit(
         Scaling of every feature within its section; the recipe's if None.
     recipe
         ``"default"`` (linear discriminants), ``"published"`` (the networks of the authors' program) or a
-        :class:`spacrd.model.Recipe`. What follows is for recipes with networks.
+        :class:`spacrd.model.Recipe`. The next four arguments have no effect with a recipe without networks.
     max_epochs
         Epochs of each training stage, at most; the recipe's if None.
     batch_size
@@ -116,7 +116,7 @@ def fit(
         If a column, layer, embedding or table is missing.
     ValueError
         If the labels lack a class, the counts are not counts, the sections do not fit each other, or an argument is out
-        of bounds, or is one of networks and the recipe has none.
+        of bounds.
 
     See Also
     --------

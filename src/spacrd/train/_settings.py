@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._checks import check_choice, check_positive_int, check_positive_number
+from .._settings import logger
 from ..features import SCALINGS
 from ..model import RECIPES, Recipe, get_recipe
 
@@ -97,20 +98,19 @@ def _resolve_recipe(recipe: str | Recipe, max_epochs: int | None, **changes: Any
         check_choice(changes["scaling"], SCALINGS, "scaling")
     if changes["lr"] is not None:
         changes["lr"] = check_positive_number(changes["lr"], "lr")
+    if max_epochs is not None:
+        max_epochs = check_positive_int(max_epochs, "max_epochs")
     resolved = get_recipe(recipe)
     given = [n for n, v in {"max_epochs": max_epochs, **changes}.items() if v is not None and n != "scaling"]
     if given and not resolved.members:
-        raise ValueError(
-            f"{', '.join(given)}: a setting of networks, and recipe {resolved.name!r} has none. Leave it out, or fit "
-            'with recipe="published".'
-        )
+        logger.info("recipe %r has no networks: %s has no effect", resolved.name, ", ".join(given))
+        return get_recipe(resolved, scaling=changes["scaling"])
     resolved = get_recipe(resolved, **changes)
     if max_epochs is None:
         return resolved
-    limit = check_positive_int(max_epochs, "max_epochs")
     # The share of epochs with the VAE loss only stays the same, so that the classifier always trains.
     fusion = resolved.vae_epochs + resolved.fusion_epochs
-    n_epochs = min(limit, fusion)
+    n_epochs = min(max_epochs, fusion)
     vae = resolved.vae_epochs * n_epochs // fusion
-    alignment = min(limit, resolved.alignment_epochs)
+    alignment = min(max_epochs, resolved.alignment_epochs)
     return get_recipe(resolved, alignment_epochs=alignment, vae_epochs=vae, fusion_epochs=n_epochs - vae, min_steps=0)
