@@ -75,7 +75,7 @@ def parts_of(networks, section, *, n_steps=64, batch_size=7, weights=None):
 def test_parts_and_base_add_up_to_the_vote(networks, section):
     found, arrays, _ = parts_of(networks, section)
     assert not arrays.mask.all()  # some neighbourhoods are not full
-    vote = score_voters([Voters(tuple(networks))], arrays, [])[0].votes[:, 0]
+    vote = score_voters(Voters(tuple(networks)), arrays, []).votes[:, 0]
     assert set(found.parts) == set(networks[0].modalities)
     total = found.base + sum(part.sum(axis=1) for part in found.parts.values())
     np.testing.assert_allclose(total, vote, atol=1e-2 * np.ptp(vote))

@@ -20,7 +20,7 @@ def fit(sections, **kwargs):
 def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
     sections = [make_section(seed) for seed in range(4)]
     options = {"positive": POSITIVE, "modality": "expression"}
-    recipes = [replace(spacrd.model.RECIPES["default"], calibrated=flag) for flag in (False, True)]
+    recipes = [replace(spacrd.model.RECIPES["default"], calibrated=flag, propagation=0.5) for flag in (False, True)]
     plain, calibrated = (spacrd.tl.fit(sections, "pathologist", recipe=recipe, **options) for recipe in recipes)
     assert plain.config.calibration == spacrd.model.Calibration()
     assert calibrated.config.calibration.n_sections == 4
@@ -34,6 +34,16 @@ def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
     assert errors[1] < errors[0]
     steps = np.diff(scores[1][np.argsort(scores[0])])
     assert steps.min() > -1e-3  # the same order, but for what rounding ties
+
+
+def test_the_smoothest_share_that_ranks_as_well_is_taken():
+    from spacrd.train._calibrate import _smoothest
+
+    worse = {0.0: np.array([0.90, 0.91, 0.92]), 0.5: np.array([0.90, 0.905, 0.91]), 0.8: np.array([0.85, 0.86, 0.87])}
+    assert _smoothest(worse) == 0.5
+    noisy = {0.0: np.array([0.90, 0.91]), 0.8: np.array([0.95, 0.80])}
+    assert _smoothest(noisy) == 0.8
+    assert _smoothest({0.0: np.array([0.9]), 0.8: np.array([0.8])}) == 0.0
 
 
 def test_curve_is_fitted_on_sections_its_networks_have_not_seen(monkeypatch):

@@ -99,7 +99,7 @@ def explain_section(
     if not any(features.valid.any() for features in inputs.features.values()):
         raise ValueError(f"Section {section.name!r} has none of what the model reads: {', '.join(c.modalities)}.")
     device = settings.resolve_device(device)
-    (scores,) = score_voters([model.parts.voters], inputs, c.discriminants, device=device)
+    scores = score_voters(model.parts.voters, inputs, c.discriminants, device=device)
     path = LinearPath(model, inputs, scores)
     means = {name: features.mean() for name, features in inputs.features.items()}
     n = len(inputs.target)

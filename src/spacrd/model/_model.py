@@ -188,8 +188,8 @@ class SpaCRD:
 
     def _scores(self, inputs: NetworkInputs, name: str, batch_size: int, hardware: Hardware) -> Scores:
         """Score with the voters, and propagate."""
-        (plain,) = score_voters(
-            [self.parts.voters],
+        plain = score_voters(
+            self.parts.voters,
             inputs,
             self.config.discriminants,
             batch_size=batch_size,

@@ -49,7 +49,8 @@ class Recipe:
     calibrated
         Whether likelihoods are calibrated on training sections that are held out in turn.
     propagation
-        Share of a spot's score that comes from its neighbours' scores, 0 to below 1.
+        Share of a spot's score that comes from its neighbours' scores, 0 to below 1. None chooses the largest that
+        ranks held-out training sections as well as any.
     members
         Networks trained from different seeds, whose logits are averaged; 0 without networks.
 
@@ -85,7 +86,7 @@ class Recipe:
     input_dropout: float = 0.0
     balanced: bool = False
     calibrated: bool = False
-    propagation: float = 0.0
+    propagation: float | None = 0.0
     members: int = 1
 
 
@@ -97,7 +98,7 @@ RECIPES: dict[str, Recipe] = {
         scaling="quantile",
         discriminants=("image", "expression"),
         calibrated=True,
-        propagation=0.9,
+        propagation=None,
         members=0,
     ),
 }

@@ -30,7 +30,7 @@ class Voters:
 
 
 def score_voters(
-    voters: Sequence[Voters],
+    voters: Voters,
     inputs: NetworkInputs,
     names: Sequence[str],
     *,
@@ -38,31 +38,26 @@ def score_voters(
     device: str = "cpu",
     precision: str = "32-true",
     description: str = "",
-) -> list[Scores]:
-    """Score every spot of one section by each of the voters, without propagation.
+) -> Scores:
+    """Score every spot of one section, without propagation.
 
-    ``names`` are the modalities of the discriminants. Votes of the networks come first. The latent code is that of the
-    first voters: of their first network, and the projection of the neighbourhood on the factors of each discriminant.
+    ``names`` are the modalities of the discriminants. The mean votes of the networks come first. The latent code is
+    that of the first network, and the projection of the neighbourhood on the factors of each discriminant.
     """
-    networks = [network for one in voters for network in one.networks]
-    by_network = iter(
-        score_each(networks, inputs, batch_size=batch_size, device=device, precision=precision, description=description)
+    of_networks = score_each(
+        voters.networks, inputs, batch_size=batch_size, device=device, precision=precision, description=description
     )
-    scores = []
-    for number, one in enumerate(voters):
-        of_networks = [next(by_network) for _ in one.networks]
-        votes = [np.mean([s.votes for s in of_networks], axis=0)] if of_networks else []
-        counted = [of_networks[0].counted] if of_networks else []
-        latent = [of_networks[0].latent] if of_networks and not number else []
-        for name, discriminant in zip(names, one.discriminants, strict=True):
-            features = inputs.features[name]
-            votes.append(discriminant.score(features)[:, None])
-            counted.append(features.valid[:, None])
-            if not number:
-                latent.append(_neighbourhood_mean(discriminant.project(features), features.valid, inputs))
-        empty = np.empty((len(inputs.target), 0), np.float32)
-        scores.append(Scores(np.hstack(votes), np.hstack(counted), np.hstack([empty, *latent])))
-    return scores
+    votes, counted, latent = [], [], []
+    if of_networks:
+        votes.append(np.mean([scores.votes for scores in of_networks], axis=0))
+        counted.append(of_networks[0].counted)
+        latent.append(of_networks[0].latent)
+    for name, discriminant in zip(names, voters.discriminants, strict=True):
+        features = inputs.features[name]
+        votes.append(discriminant.score(features)[:, None])
+        counted.append(features.valid[:, None])
+        latent.append(_neighbourhood_mean(discriminant.project(features), features.valid, inputs))
+    return Scores(np.hstack(votes), np.hstack(counted), np.hstack(latent))
 
 
 def _neighbourhood_mean(values: np.ndarray, valid: np.ndarray, inputs: NetworkInputs) -> np.ndarray:

@@ -18,6 +18,13 @@ from ._voters import Run, fit_voters
 MAX_FOLDS = 5
 """Most groups of sections that are held out in turn; up to so many sections are held out one by one."""
 
+PROPAGATION = (0.0, 0.5, 0.8, 0.9)
+"""Shares of propagation that are tried."""
+UNKNOWN_PROPAGATION = 0.8
+"""Share where no section could be held out to choose it on."""
+AUC_TOLERANCE = 0.01
+"""Loss of AUC on held-out sections up to which a larger share is as good as the best; or one standard error."""
+
 MAX_SLOPE = 1e4
 """Largest slope of a calibration; a steeper one only enlarges rounding errors."""
 
@@ -47,11 +54,14 @@ class Calibrated:
     ----------
     calibration
         Turns votes into logits; the identity if there is nothing to calibrate on.
+    propagation
+        Share of a spot's score that comes from its neighbours' scores.
     presence
         Bounds for the verdict; None if too few sections could be held out.
     """
 
     calibration: Calibration
+    propagation: float
     presence: Presence | None = None
 
 
@@ -71,37 +81,69 @@ def calibrate(data: TrainingSet, run: Run, spots: Sequence[LabelledSpots]) -> Ca
     """Fit a logistic curve from out-of-fold votes to labels (Platt scaling), with equal weight for all sections.
 
     Each held-out section is scored by a fit on the others with the model's recipe, as a new section would be. With one
-    training section the logits are not calibrated, with a warning. The held-out sections also give the bounds for the
+    training section the logits are not calibrated, with a warning. Unless the recipe sets it, the largest share of
+    propagation is chosen that ranks held-out sections well. The held-out sections also give the bounds for the
     verdict, see :class:`spacrd.model.Presence`.
     """
-    held_out: list[HeldOutVotes] = []
+    given = run.recipe.propagation
+    shares = PROPAGATION if given is None else (given,)
+    held_out: list[dict[float, HeldOutVotes]] = []
     presence: list[tuple[float, float]] = []
     for number, group in enumerate(folds := make_folds(data.inputs)):
         rest = data.without(group)
         voters, _ = fit_voters(rest, run.without(number), label=f"calibrate {number + 1}/{len(folds)} ")
         prevalence = fit_prevalence([x for i, x in enumerate(spots) if i not in group], *data.widths)
         presence += [held_out_presence(data.sections[i], prevalence, data, run.n_neighbors) for i in group]
-        held_out += [_score(voters, data.inputs[i], run) for i in group]
-    held_out = [votes for votes in held_out if len(votes.target)]
-    if not any(0 < votes.target.mean() < 1 for votes in held_out):
+        held_out += [_score(voters, data.inputs[i], run, shares) for i in group]
+    held_out = [votes for votes in held_out if len(votes[shares[0]].target)]
+    if not any(0 < votes[shares[0]].target.mean() < 1 for votes in held_out):
         warn(
             "The likelihoods are not calibrated: that takes two annotated sections at least, with both classes in one. "
             "They rank spots, but read them as scores, not as probabilities."
         )
-        return Calibrated(Calibration())
-    calibration = _curve(held_out)
+        return uncalibrated(run)
+    share = _smoothest({share: _aucs([votes[share] for votes in held_out]) for share in shares})
+    calibration = _curve([votes[share] for votes in held_out])
     without, small = zip(*presence, strict=True)
-    return Calibrated(calibration, Presence.of(without, small) if calibration.n_sections else None)
+    return Calibrated(calibration, share, Presence.of(without, small) if calibration.n_sections else None)
 
 
-def _score(voters: Voters, inputs: NetworkInputs, run: Run) -> HeldOutVotes:
-    """Score the labelled spots of a section by a fit on other sections."""
-    (plain,) = score_voters([voters], inputs, run.discriminants, device=run.hardware.device)
-    scores = propagated(plain, inputs, run.recipe.propagation)
-    labelled = np.isfinite(inputs.target) & scores.counted.any(axis=1)
-    # Centred over all spots, labelled or not, as those of a new section are.
-    centred = centre(scores.votes, scores.counted)
-    return HeldOutVotes(centred[labelled], scores.counted[labelled], inputs.target[labelled])
+def uncalibrated(run: Run) -> Calibrated:
+    """Return what a model has without sections to hold out."""
+    given = run.recipe.propagation
+    return Calibrated(Calibration(), UNKNOWN_PROPAGATION if given is None else given)
+
+
+def _score(voters: Voters, inputs: NetworkInputs, run: Run, shares: Sequence[float]) -> dict[float, HeldOutVotes]:
+    """Score the labelled spots of a section by a fit on other sections, for each share of propagation."""
+    plain = score_voters(voters, inputs, run.discriminants, device=run.hardware.device)
+    labelled = np.isfinite(inputs.target) & plain.counted.any(axis=1)
+    by_share = {}
+    for share in shares:
+        # Centred over all spots, labelled or not, as those of a new section are.
+        centred = centre(propagated(plain, inputs, share).votes, plain.counted)
+        by_share[share] = HeldOutVotes(centred[labelled], plain.counted[labelled], inputs.target[labelled])
+    return by_share
+
+
+def _smoothest(aucs: dict[float, np.ndarray]) -> float:
+    """Choose the largest share that ranks the sections as well as the best, within one standard error."""
+    best = max(aucs.values(), key=np.mean)
+    losses = {share: best - of_sections for share, of_sections in aucs.items()}
+    return max(
+        share
+        for share, loss in losses.items()
+        if loss.mean() <= max(AUC_TOLERANCE, loss.std(ddof=1) / np.sqrt(len(loss)) if len(loss) > 1 else 0.0)
+    )
+
+
+def _aucs(held_out: Sequence[HeldOutVotes]) -> np.ndarray:
+    """Compute the AUC of each section with both classes."""
+    from sklearn.metrics import roc_auc_score
+
+    both = [section for section in held_out if 0 < section.target.mean() < 1]
+    scales = _scales(both)
+    return np.array([roc_auc_score(s.target, scales.contrast(s.votes, s.counted)) for s in both])
 
 
 def _curve(held_out: list[HeldOutVotes]) -> Calibration:

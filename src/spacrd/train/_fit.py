@@ -18,7 +18,6 @@ from ..features import SectionArrays, prepare
 from ..model import (
     SECTION_HASHES,
     SPOT_HASHES,
-    Calibration,
     ModelConfig,
     ModelParts,
     Reference,
@@ -30,7 +29,7 @@ from ..model import (
     sketch,
     spot_hashes,
 )
-from ._calibrate import Calibrated, calibrate
+from ._calibrate import calibrate, uncalibrated
 from ._contracts import expression_contract, image_contract
 from ._prevalence import fit_prevalence
 from ._settings import FitSettings
@@ -120,7 +119,7 @@ def fit_sections(
     run = Run(network, discriminants, recipe, 1000 * settings.seed, settings.n_neighbors, hardware)
     voters, history = fit_voters(data, run, callbacks=callbacks)
     spots = data.labelled_spots() if recipe.calibrated else []
-    calibrated = calibrate(data, run, spots) if recipe.calibrated else Calibrated(Calibration())
+    calibrated = calibrate(data, run, spots) if recipe.calibrated else uncalibrated(run)
     prevalence = None
     if calibrated.calibration.n_sections:
         prevalence = fit_prevalence(spots, *data.widths)
@@ -136,7 +135,7 @@ def fit_sections(
     reference = Reference.of(profiles, images, widths["expression"], widths["image"])
     config = replace(
         config,
-        propagation=recipe.propagation,
+        propagation=calibrated.propagation,
         calibration=calibrated.calibration,
         presence=calibrated.presence,
         training_share=float(np.mean([target.mean() for target in labelled if len(target)])),
