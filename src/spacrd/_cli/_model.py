@@ -119,7 +119,7 @@ FIT = Command(
 )
 
 SCORE_READS = ("table_key", "library_key", "layer")
-CALLING = ("threshold", "expected_share", "on_mismatch")
+CALLING = ("threshold", "expected_share", "on_mismatch", "on_shift")
 SCORE_NAMES = ("key_added",)
 COMPUTED = ("batch_size", "device", "precision")
 

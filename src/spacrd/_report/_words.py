@@ -52,7 +52,7 @@ def percent(share: float) -> str:
 
 def checks(report: Mapping[str, Any]) -> list[Check]:
     """Compare a section with the training sections; what was not recorded is left out."""
-    from ..model import UNUSUAL_DEPTH, UNUSUAL_DISTANCE
+    from ..model import MAX_UNKNOWN, UNUSUAL_DEPTH
     from ..tl import LOW_COVERAGE
 
     comparisons = []
@@ -70,19 +70,29 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
             )
         )
     for name, what, subject in (
-        ("expression_distance", "Distance in expression", "Its mean expression"),
-        ("image_distance", "Distance in the image", "The mean look of its patches"),
+        ("expression", "Distance in expression", "Its expression"),
+        ("image", "Distance in the image", "The look of its patches"),
     ):
-        distance = number(report, name)
+        distance, limit = number(report, f"{name}_distance"), number(report, f"{name}_limit")
         if math.isfinite(distance):
-            far = distance > UNUSUAL_DISTANCE
+            far = distance > limit
             meaning = (
-                f"{subject} lies farther from every training section than these lie from each other: "
-                "another stain, tissue or protocol?"
+                f"{subject} is unlike that of the training sections (up to {limit:.2f} is usual): another organ, "
+                "platform, stain or protocol?"
                 if far
-                else f"{subject} is no stranger than the training sections are to each other (1 or less)."
+                else f"{subject} is like that of the training sections (up to {limit:.2f} is usual)."
             )
             comparisons.append(Check(what, f"{distance:.2f}", meaning, far))
+    unknown = number(report, "unknown_counts")
+    if math.isfinite(unknown):
+        far = unknown > MAX_UNKNOWN
+        meaning = (
+            f"No training section has these genes ({report.get('unknown_genes', '')}): another organ, organism or "
+            "annotation, or genes were filtered for training."
+            if far
+            else "All or nearly all counts are in genes that a training section has."
+        )
+        comparisons.append(Check("Counts in unknown genes", percent(unknown), meaning, far))
     depth, median = number(report, "depth_ratio"), number(report, "median_counts")
     if math.isfinite(depth) and math.isfinite(median):
         far = depth > UNUSUAL_DEPTH
@@ -131,6 +141,11 @@ def warnings_of(
         warnings.append(
             "The model is not calibrated: likelihoods rank the spots, but 0.7 does not mean 70 in 100, and there is no "
             "uncertainty."
+        )
+    if report.get("calls_withheld"):
+        warnings.append(
+            "The section is unlike the training sections, so no spot is called: all are uncertain. Their order may "
+            "still be of use."
         )
     warnings += [f"{check.what}: {check.value}. {check.meaning}" for check in comparisons if check.unusual]
     if n_scored < n_spots:

@@ -13,6 +13,8 @@ from ._counts import check_counts as check_counts
 from ._expression import log_normalise as log_normalise
 from ._expression import match_genes as match_genes
 from ._expression import select_genes as select_genes
+from ._gene_shares import GeneShares as GeneShares
+from ._gene_shares import sum_counts as sum_counts
 from ._neighbours import neighbourhoods as neighbourhoods
 from ._scaling import SCALINGS as SCALINGS
 from ._scaling import Features as Features

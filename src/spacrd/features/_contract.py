@@ -8,7 +8,7 @@ from typing import Annotated
 from annotated_types import Interval
 
 from .._checks import check_choice
-from .._schema import Name, Names, Positive
+from .._schema import Name, Names, OtherNames, Positive
 from ._scaling import SCALINGS
 from ._section import EmbeddingRecord
 
@@ -26,6 +26,8 @@ class ExpressionContract:
         Genes that the model reads, in order.
     depth_genes
         Genes whose counts are summed to the depth of a spot: those that all training sections share.
+    known_genes
+        Genes with counts in any training section, to which a section is compared.
     target_sum
         Counts a spot is normalised to before log1p.
     scaling
@@ -42,10 +44,11 @@ class ExpressionContract:
     depth_genes: Names
     target_sum: Positive = EXPRESSION_TARGET_SUM
     scaling: str = "minmax"
+    known_genes: OtherNames = ()
 
     def __post_init__(self) -> None:
         check_choice(self.scaling, SCALINGS, "scaling")
-        for genes in (self.genes, self.depth_genes):
+        for genes in (self.genes, self.depth_genes, self.known_genes):
             if len(set(genes)) != len(genes):
                 raise ValueError("The model's genes are not unique.")
 

@@ -30,9 +30,9 @@ from ._propagate import propagate as propagate
 from ._recipe import RECIPES, Recipe
 from ._recipe import get_recipe as get_recipe
 from ._reference import UNUSUAL_DEPTH as UNUSUAL_DEPTH
-from ._reference import UNUSUAL_DISTANCE as UNUSUAL_DISTANCE
 from ._reference import Reference as Reference
-from ._reference import Shift
+from ._shift import MAX_UNKNOWN as MAX_UNKNOWN
+from ._shift import Shift
 from ._voters import Voters as Voters
 from ._voters import score_voters as score_voters
 

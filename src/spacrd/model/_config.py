@@ -117,6 +117,11 @@ class ModelConfig:
         }
 
     @property
+    def n_known_genes(self) -> int:
+        """Return the number of genes that a section is compared with."""
+        return len(self.expression.known_genes) if self.expression else 0
+
+    @property
     def n_votes(self) -> int:
         """Return the number of votes on a spot."""
         return (self.network.n_votes if self.network else 0) + len(self.discriminants)

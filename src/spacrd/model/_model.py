@@ -25,7 +25,7 @@ from ._level import Level, check_share, section_level
 from ._parts import ModelParts
 from ._prediction import Prediction
 from ._profile import SectionProfile, profile_section
-from ._reference import Shift
+from ._shift import Shift
 from ._voters import score_voters
 
 
@@ -153,7 +153,7 @@ class SpaCRD:
         contrast = np.where(unscored, np.nan, c.calibration.apply(scores.votes, scores.counted))
         shift = self._shift(section, inputs, profile)
         verdict = UNCLEAR
-        if c.presence is not None and not shift.strange:
+        if c.presence is not None and not shift.reasons():
             verdict = c.presence.judge(profile.presence, profile.share)
         if expected_share is not None and verdict == NO_TUMOUR:
             verdict = UNCLEAR  # the user knows of a tumour

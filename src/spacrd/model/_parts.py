@@ -48,7 +48,7 @@ class ModelParts:
         networks = [SpaCRDNetwork(config.network) for _ in range(config.members)] if config.network else []
         return cls(
             voters=Voters(tuple(networks), discriminants),
-            reference=Reference.empty(config.n_sections, widths["expression"], widths["image"]),
+            reference=Reference.empty(config.n_sections, widths["expression"], widths["image"], config.n_known_genes),
             prevalence=prevalence if config.calibration.n_sections else None,
         )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._level import Level
-from ._reference import Shift
+from ._shift import Shift
 
 
 @dataclass(frozen=True)

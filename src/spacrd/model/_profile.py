@@ -10,11 +10,13 @@ from scipy.special import expit
 from ..features import (
     Composition,
     ExpressionContract,
+    GeneShares,
     NetworkInputs,
     SectionArrays,
     block_sizes,
     blocks,
     match_genes,
+    sum_counts,
 )
 from ._presence import presence_statistic
 from ._prevalence import PrevalenceClassifier
@@ -31,6 +33,11 @@ class SectionProfile:
         without counts.
     image_mean, n_image_spots
         Mean embedding, (dim,) float64, None without an image; and the number of spots that have one.
+    gene_shares, has_gene
+        Share of each gene that a training section has in the counts of such genes, (n_known,) float64, and whether the
+        section has it, bool; None without counts.
+    unknown_counts, unknown_genes
+        Share of the section's counts in other genes, and the highest three of these.
     depths
         Sum of the counts of each spot; empty without counts.
     log_depth
@@ -46,6 +53,10 @@ class SectionProfile:
     present: np.ndarray | None
     image_mean: np.ndarray | None
     n_image_spots: int
+    gene_shares: np.ndarray | None
+    has_gene: np.ndarray | None
+    unknown_counts: float
+    unknown_genes: str
     depths: np.ndarray
     log_depth: float
     share: float
@@ -69,12 +80,13 @@ def profile_section(
     image_mean, n_image_spots = None, 0
     if use_image and section.image is not None:
         image_mean, n_image_spots, logits = _read_image(section, classifier)
-    depths, log_depth = np.empty(0), float("nan")
+    depths, log_depth, genes = np.empty(0), float("nan"), GeneShares()
     expression_mean = present = None
     if expression is not None and section.counts is not None and section.genes is not None:
         present = match_genes(expression.genes, section.genes) >= 0
         counts = section.counts
-        depths = np.concatenate([np.asarray(counts[rows].sum(axis=1)).ravel() for rows in blocks(counts.shape[0])])
+        depths, totals = sum_counts(counts)
+        genes = GeneShares.of(totals, np.asarray(section.genes), expression.known_genes)
         if (depths > 0).any():
             log_depth = float(np.median(np.log10(depths[depths > 0])))
             composition = Composition(section, expression, usual)
@@ -85,6 +97,10 @@ def profile_section(
         present,
         image_mean,
         n_image_spots,
+        genes.shares,
+        genes.has_gene,
+        genes.unknown_counts,
+        genes.unknown_genes,
         depths,
         log_depth,
         share=share,

@@ -26,11 +26,14 @@ class Call:
         Likelihood from which a spot is called cancer.
     region
         Called region of each spot, object (n,); see :func:`call_regions`.
+    withheld
+        Whether every spot is ``"uncertain"``, as the section is unlike the training sections.
     """
 
     verdict: str
     threshold: Threshold
     region: np.ndarray
+    withheld: bool = False
 
     def record(self) -> dict[str, Any]:
         """Convert the call to plain values for ``.uns``."""
@@ -41,14 +44,21 @@ class Call:
             "mixture_sds": self.threshold.sds,
             "mixture_weights": self.threshold.weights,
             "verdict": self.verdict,
+            "calls_withheld": self.withheld,
         }
 
 
-def call_section(likelihood: np.ndarray, level: Level, verdict: str, method: str | float) -> Call:
-    """Call the spots of a section of which the model knows the level and the verdict."""
+def call_section(
+    likelihood: np.ndarray, level: Level, verdict: str, method: str | float, *, withheld: bool = False
+) -> Call:
+    """Call the spots of a section of which the model knows the level and the verdict, unless calls are withheld."""
     threshold = find_threshold(likelihood, method, level)
     if verdict == NO_TUMOUR and isinstance(method, str):
         threshold = Threshold(1.0, f"1 (no tumour, so nothing is called; was {threshold.method})")
+    if withheld:
+        uncertain = np.full(len(likelihood), UNCERTAIN, dtype=object)
+        uncertain[~np.isfinite(likelihood)] = np.nan
+        return Call(verdict, threshold, uncertain, withheld=True)
     return Call(verdict, threshold, call_regions(likelihood, threshold.threshold, level))
 
 

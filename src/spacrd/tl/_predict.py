@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .._checks import check_choice, check_positive_int, warn
@@ -12,10 +13,16 @@ from ._call import Call, call_section
 from ._match import check_match
 from ._mixture import check_method
 
+LESS_CERTAIN = "Its likelihoods are less certain than they say; check some spots by eye."
+WITHHELD = (
+    "Its spots are ranked, and every call is 'uncertain'. For calls, say how much is cancer with `expected_share`, or "
+    "pass on_shift='warn'; better, annotate some of its spots and use `spacrd.tl.adapt`."
+)
+
 
 @dataclass(frozen=True)
 class ScoreOptions:
-    """Hold the checked options of :func:`spacrd.tl.score`; make them with :meth:`resolve`."""
+    """Hold the checked options of :func:`spacrd.tl.score`."""
 
     threshold: str | float = "expected_f1"
     on_mismatch: str = "error"
@@ -23,23 +30,19 @@ class ScoreOptions:
     device: str | None = None
     precision: str = "32-true"
     expected_share: float | None = None
+    on_shift: str = "uncall"
 
-    @classmethod
-    def resolve(
-        cls,
-        threshold: str | float,
-        on_mismatch: str,
-        batch_size: int,
-        device: str | None,
-        precision: str,
-        expected_share: float | None,
-    ) -> ScoreOptions:
-        """Check the arguments of a call."""
-        check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
-        check_positive_int(batch_size, "batch_size")
-        check_choice(precision, PRECISIONS, "precision")
-        check_method(threshold)
-        return cls(threshold, on_mismatch, batch_size, device, precision, expected_share)
+    @property
+    def withhold(self) -> bool:
+        """Tell whether calls of an unlike section are withheld: not if the user gave a threshold or a share."""
+        return self.on_shift == "uncall" and isinstance(self.threshold, str) and self.expected_share is None
+
+    def __post_init__(self) -> None:
+        check_choice(self.on_mismatch, ("error", "warn"), "on_mismatch")
+        check_choice(self.on_shift, ("uncall", "warn", "error"), "on_shift")
+        check_positive_int(self.batch_size, "batch_size")
+        check_choice(self.precision, PRECISIONS, "precision")
+        check_method(self.threshold)
 
 
 def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) -> tuple[Prediction, Call]:
@@ -52,16 +55,26 @@ def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) 
         device=options.device,
         precision=options.precision,
     )
-    call = call_section(prediction.likelihood, prediction.level, prediction.verdict, options.threshold)
+    reasons = prediction.shift.reasons()
+    if reasons and options.on_shift == "error":
+        raise ValueError(f"{_unlike(section.name, reasons)}. To score it all the same, pass on_shift='warn'.")
+    call = call_section(
+        prediction.likelihood,
+        prediction.level,
+        prediction.verdict,
+        options.threshold,
+        withheld=bool(reasons) and options.withhold,
+    )
     if prediction.in_training:
         warn(
             f"Section {section.name!r} is one that the model was fitted on, or shares spots with one: its likelihoods "
             "say nothing of how good the model is. Score another one, or hold out each in turn with "
             "`spacrd.tl.cross_validate`."
         )
-    if complaints := prediction.shift.complaints():
-        warn(
-            f"Section {section.name!r} lies outside what the model was fitted on: {'; '.join(complaints)}. Its "
-            "likelihoods are less certain than they say; check some spots by eye."
-        )
+    if reasons:
+        warn(f"{_unlike(section.name, reasons)}. {WITHHELD if call.withheld else LESS_CERTAIN}")
     return prediction, call
+
+
+def _unlike(name: str, reasons: Sequence[str]) -> str:
+    return f"Section {name!r} is unlike the training sections: {'; '.join(reasons)}"

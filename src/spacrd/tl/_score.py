@@ -42,6 +42,7 @@ def score(
     threshold: Literal["expected_f1", "gmm", "otsu"] | float = "expected_f1",
     expected_share: float | None = None,
     on_mismatch: Literal["error", "warn"] = "error",
+    on_shift: Literal["uncall", "warn", "error"] = "uncall",
     batch_size: int = 4096,
     device: str | None = None,
     precision: Literal["32-true", "bf16-mixed"] = "32-true",
@@ -76,6 +77,10 @@ def score(
     on_mismatch
         What to do if the embedding was made by another encoder, or at another patch size, than the model's. Another
         width is always an error.
+    on_shift
+        What to do with a section that is unlike the training sections, such as another organ, platform or panel.
+        ``"uncall"`` ranks its spots, calls all of them ``uncertain`` and warns; ``"warn"`` calls them all the same.
+        Spots are always called with ``expected_share``, or a likelihood as ``threshold``.
     batch_size
         Spots per block; changes speed and memory, not the scores.
     device
@@ -108,7 +113,8 @@ def score(
     KeyError
         If a column, layer or table is missing.
     ValueError
-        If the section does not fit the model, or an argument is out of bounds; ``data`` is then unchanged.
+        If the section does not fit the model, is unlike the training sections with ``on_shift="error"``, or an argument
+        is out of bounds; ``data`` is then unchanged.
 
     See Also
     --------
@@ -129,7 +135,15 @@ def score(
     check_model(model)
     check_result_key(key_added)
     check_share(expected_share, calibrated=model.config.calibration.n_sections > 0)
-    options = ScoreOptions.resolve(threshold, on_mismatch, batch_size, device, precision, expected_share)
+    options = ScoreOptions(
+        threshold=threshold,
+        on_mismatch=on_mismatch,
+        on_shift=on_shift,
+        expected_share=expected_share,
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
+    )
     items = as_list(data)
     selection = Selection(table_key=table_key, library_key=library_key, layer=layer)
     for item in items:
@@ -175,6 +189,8 @@ def _report(prediction: Prediction, call: Call) -> dict[str, Any]:
         "n_scored": int(np.isfinite(prediction.likelihood).sum()),
         "modality": prediction.modality,
         "in_training": prediction.in_training,
+        "shift": bool(prediction.shift.reasons()),
+        "shift_reason": "; ".join(prediction.shift.reasons()),
         "level": prediction.level.share,
         "level_spread": prediction.level.spread,
         "expected_share": float(np.nanmean(prediction.likelihood)) if np.isfinite(prediction.level.share) else np.nan,

@@ -19,6 +19,7 @@ from ..features import (
     log_normalise,
     match_genes,
     select_genes,
+    sum_counts,
 )
 from ..model import Recipe
 
@@ -89,7 +90,26 @@ def expression_contract(
     logger.info("%d genes of %d that all sections share", len(chosen), len(shared))
     # A discriminant scores any panel: the depth then is that of the genes it reads, of those a section has.
     depth = chosen if "expression" in recipe.discriminants else shared
-    return ExpressionContract(tuple(map(str, chosen)), tuple(map(str, depth)), scaling=recipe.scaling)
+    return ExpressionContract(
+        tuple(map(str, chosen)),
+        tuple(map(str, depth)),
+        scaling=recipe.scaling,
+        known_genes=tuple(_known_genes(with_expression)),
+    )
+
+
+def _known_genes(sections: Sequence[SectionArrays]) -> dict[str, None]:
+    """Find the genes that have counts in any section, in the order in which they occur."""
+    known: dict[str, None] = {}
+    for section in sections:
+        _, totals = sum_counts(section.counts)
+        known.update(dict.fromkeys(str(gene) for gene in np.asarray(section.genes)[totals > 0]))
+    return {gene: None for gene in known if _usable(gene)}
+
+
+def _usable(gene: str) -> bool:
+    """Tell whether the name of a gene can be stored."""
+    return len(gene.strip()) > 0 and len(gene) <= LENGTH
 
 
 def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
@@ -104,7 +124,7 @@ def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
                 f"{section.name!r} has {quote_names(np.asarray(section.genes), 3)}. Use the same kind of gene names."
             )
         shared = common
-    usable = np.array([len(gene.strip()) > 0 and len(gene) <= LENGTH for gene in shared], dtype=bool)
+    usable = np.array([_usable(gene) for gene in shared], dtype=bool)
     if not usable.all():
         warn(f"{int((~usable).sum())} genes have no name, or one of more than {LENGTH:,} characters, and are left out.")
     return shared[usable]

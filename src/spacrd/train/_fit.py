@@ -132,7 +132,7 @@ def fit_sections(
     labelled = [section.target[np.isfinite(section.target)] for section in sections]
     widths = config.widths
     images = [section.image for section in sections]
-    reference = Reference.of(profiles, images, widths["expression"], widths["image"])
+    reference = Reference.of(profiles, images, widths["expression"], widths["image"], config.n_known_genes)
     config = replace(
         config,
         propagation=calibrated.propagation,

@@ -169,7 +169,7 @@ def _spacrd(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
         hardware=settings.hardware,
         callbacks=copy.deepcopy(settings.callbacks),  # callbacks have a state
     )
-    options = ScoreOptions(threshold=settings.threshold, device=settings.hardware.device)
+    options = ScoreOptions(threshold=settings.threshold, device=settings.hardware.device, on_shift="warn")
     tables = []
     for position, section in task.held_out.items():
         prediction, call = score_section(section.arrays, model, options)
