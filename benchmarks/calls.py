@@ -75,7 +75,11 @@ def fit(tables: list[AnnData]) -> spacrd.SpaCRD:
 
 def measure(made: AnnData, model: spacrd.SpaCRD) -> Row:
     """Score one section and compare its calls with its labels."""
-    scored = spacrd.tl.score(made, model, copy=True, on_mismatch="warn")
+    return compare(spacrd.tl.score(made, model, copy=True, on_mismatch="warn", on_shift="warn"))
+
+
+def compare(scored: AnnData) -> Row:
+    """Compare the calls of a scored section with its labels."""
     (report,) = scored.uns["spacrd"]["spacrd"]["sections"].values()
     obs = scored.obs[scored.obs["cancer"].notna().to_numpy() & scored.obs["spacrd_likelihood"].notna().to_numpy()]
     target, likelihood = (obs["cancer"] == "cancer").to_numpy(), obs["spacrd_likelihood"].to_numpy(np.float64)
@@ -97,6 +101,7 @@ def measure(made: AnnData, model: spacrd.SpaCRD) -> Row:
         "share_high": report["share_high"],
         "covered": float(report["share_low"] <= share <= report["share_high"]),
         "verdict": report["verdict"],
+        "shift": float(report["shift"]),
     }
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ._evaluate import COLUMNS as COLUMNS
 from ._evaluate import COUNTS as COUNTS
+from ._evaluate import FACTS as FACTS
+from ._evaluate import LEVEL as LEVEL
 from ._evaluate import evaluate
+from ._evaluate import section_facts as section_facts
 from ._evaluate import summary_name as summary_name
 from ._metrics import expected_calibration_error, scores
 from ._severity import severity

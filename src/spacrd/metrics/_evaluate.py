@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import check_key, quote_names
 from .._classes import class_name, class_names, warn_of_missing_text
-from ._metrics import scores
+from .._keys import UNCERTAIN
+from ._metrics import CALLS, scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 COUNTS = ("n", "n_positive", "n_left_out")
-COLUMNS = (*COUNTS, "prevalence", "auc", "ap", "f1", "precision", "recall", "threshold", "ks", "brier", "ece")
+COLUMNS = (*COUNTS, "prevalence", "auc", "ap", "f1", "precision", "recall", "threshold", "ks", "brier", "ece", *CALLS)
+LEVEL = ("expected_share", "share_low", "share_high")
+FACTS = (*LEVEL, "verdict", "shift")
+"""What the model says of a section without its labels."""
 
 
 def summary_name(sections: Iterable[str], summary: str = "mean") -> str:
@@ -69,10 +73,12 @@ def evaluate(
     Returns
     -------
     One row per section (index ``section``): ``n`` and ``n_positive`` spots compared, ``n_left_out``, ``prevalence``,
-    ``auc``, ``ap``, ``f1``, ``precision``, ``recall``, ``threshold``, ``ks``, ``brier`` and ``ece``
-    (:func:`spacrd.metrics.scores`). With several sections a last row ``mean`` (``mean of sections`` if a section
-    is called so) holds the total counts and the plain mean of every metric over the sections that have it; its
-    threshold is NaN.
+    ``auc``, ``ap``, ``f1``, ``precision``, ``recall``, ``threshold``, ``ks``, ``brier``, ``ece``, ``called``,
+    ``uncertain``, ``f1_certain``, ``error_certain`` and ``error_uncertain`` (:func:`spacrd.metrics.scores`); and what
+    the model says without labels: ``expected_share`` of cancer with its interval of 80 %, ``share_low`` and
+    ``share_high``, ``verdict``, and ``shift``, whether the section is unlike the training sections. With several
+    sections a last row ``mean`` (``mean of sections`` if a section is called so) holds the total counts and the plain
+    mean of every metric over the sections that have it; its threshold and what the model says are missing.
 
     Raises
     ------
@@ -121,6 +127,7 @@ def evaluate(
     usable = (classes.notna() & ~classes.isin(ignored)).to_numpy()
 
     rows: dict[str, dict[str, float]] = {}
+    facts: dict[str, dict[str, Any]] = {}
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
         section = scored.section
         compared = usable[section.rows] & np.isfinite(scored.likelihood)
@@ -128,11 +135,22 @@ def evaluate(
         # By the threshold, not by region: spots called uncertain lie on one side of it too.
         cut = any(value is not None for value in scored.region[compared]) and np.isfinite(scored.threshold)
         called = scored.likelihood[compared] >= scored.threshold if cut else None
-        row = scores(y, scored.likelihood[compared], called)
+        row = scores(y, scored.likelihood[compared], called, scored.region[compared] == UNCERTAIN)
         rows[section.name] = row | {"n_left_out": int((~compared).sum()), "threshold": scored.threshold}
+        facts[section.name] = section_facts(scored.report)
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS)).rename_axis(index="section")
     if len(frame) > 1:
         mean = frame.drop(columns=list(COUNTS)).mean()
         mean["threshold"] = np.nan
         frame.loc[summary_name(frame.index)] = pd.concat([frame[list(COUNTS)].sum(), mean])
-    return frame.astype(dict.fromkeys(COUNTS, int))
+    frame = frame.astype(dict.fromkeys(COUNTS, int))
+    return frame.join(pd.DataFrame.from_dict(facts, orient="index", columns=list(FACTS)))
+
+
+def section_facts(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the record of a scored section says of it; NaN and empty where it says nothing."""
+    return {
+        **{name: float(report.get(name, np.nan)) for name in LEVEL},
+        "verdict": str(report.get("verdict", "")),
+        "shift": bool(report.get("shift", False)),
+    }

@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike
 
 from .._checks import warn
 
+CALLS = ("called", "uncertain", "f1_certain", "error_certain", "error_uncertain")
+"""Metrics of calls and of their certainty."""
+
 
 def _checked(y: ArrayLike, p: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return labels as booleans and likelihoods as float64, checked."""
@@ -69,7 +72,9 @@ def expected_calibration_error(y: ArrayLike, p: ArrayLike, *, n_bins: int = 10) 
     return float(np.abs(gap).sum() / labels.size)
 
 
-def scores(y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None) -> dict[str, float]:
+def scores(
+    y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None, uncertain: ArrayLike | None = None
+) -> dict[str, float]:
     """Score likelihoods against 0/1 labels.
 
     Parameters
@@ -79,14 +84,18 @@ def scores(y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None) -> dict[
     p
         (n,) likelihoods between 0 and 1.
     called
-        (n,) booleans: the spots called cancer. Without it, ``f1``, ``precision`` and ``recall`` are NaN.
+        (n,) booleans: the spots on the side of cancer, uncertain or not. Without it, what needs calls is NaN.
+    uncertain
+        (n,) booleans: the spots whose call is uncertain; none if None.
 
     Returns
     -------
     ``n``, ``n_positive``, ``prevalence``; ``auc`` (ROC), ``ap`` (average precision) and ``ks`` (largest distance of
     the two cumulative distributions), NaN with a warning if only one class is present; ``f1``, ``precision``,
     ``recall`` of ``called``, NaN where undefined; ``brier`` (mean squared error) and ``ece``
-    (:func:`expected_calibration_error`, 10 bins).
+    (:func:`expected_calibration_error`, 10 bins); ``called`` and ``uncertain``, the shares of such spots;
+    ``f1_certain``, where uncertain spots count as not called; ``error_certain`` and ``error_uncertain``, the shares of
+    wrong calls among spots that are certain and among those that are not.
 
     Raises
     ------
@@ -112,7 +121,7 @@ def scores(y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None) -> dict[
     n, n_positive = labels.size, int(labels.sum())
     nan = float("nan")
     result: dict[str, float] = {"n": n, "n_positive": n_positive, "prevalence": n_positive / n if n else nan}
-    result |= dict.fromkeys(("auc", "ap", "f1", "precision", "recall", "ks", "brier"), nan)
+    result |= dict.fromkeys(("auc", "ap", "f1", "precision", "recall", "ks", "brier", *CALLS), nan)
     result["ece"] = expected_calibration_error(labels, likelihood)
     if n:
         from sklearn.metrics import brier_score_loss
@@ -128,7 +137,10 @@ def scores(y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None) -> dict[
         if cut.shape != labels.shape:
             raise ValueError(f"called {cut.shape} and labels {labels.shape} must have the same length.")
         if n:
-            result |= _agreement(labels, cut)
+            unsure = np.zeros(n, dtype=bool) if uncertain is None else np.asarray(uncertain, dtype=bool)
+            if unsure.shape != labels.shape:
+                raise ValueError(f"uncertain {unsure.shape} and labels {labels.shape} must have the same length.")
+            result |= _agreement(labels, cut) | _certainty(labels, cut, unsure)
     return result
 
 
@@ -152,3 +164,15 @@ def _agreement(labels: np.ndarray, called: np.ndarray) -> dict[str, float]:
         labels, called, average="binary", pos_label=True, zero_division=np.nan
     )
     return {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+
+
+def _certainty(labels: np.ndarray, called: np.ndarray, uncertain: np.ndarray) -> dict[str, float]:
+    """Compute how often calls are wrong, of spots that are certain and of those that are not."""
+    wrong = called != labels
+    return {
+        "called": float(called.mean()),
+        "uncertain": float(uncertain.mean()),
+        "f1_certain": _agreement(labels, called & ~uncertain)["f1"],
+        "error_certain": float(wrong[~uncertain].mean()) if not uncertain.all() else float("nan"),
+        "error_uncertain": float(wrong[uncertain].mean()) if uncertain.any() else float("nan"),
+    }

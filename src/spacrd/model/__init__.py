@@ -1,5 +1,6 @@
 """Fitted models: discriminants, networks, and everything needed to score a new section."""
 
+from ._adapt import adapt_to as adapt_to
 from ._calibration import Calibration
 from ._calibration import centre as centre
 from ._config import ModelConfig

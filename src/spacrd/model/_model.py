@@ -154,17 +154,16 @@ class SpaCRD:
         shift = self._shift(section, inputs, profile)
         verdict = UNCLEAR
         if c.presence is not None and not shift.reasons():
-            verdict = c.presence.judge(profile.presence, profile.share)
-        if expected_share is not None and verdict == NO_TUMOUR:
-            verdict = UNCLEAR  # the user knows of a tumour
+            verdict = c.presence.judge(profile.presence, profile.share, has_tumour=expected_share is not None)
         level, likelihood, uncertainty = Level(), expit(contrast), np.full(len(contrast), np.nan)
-        usual = None if verdict == NO_TUMOUR else c.training_share
         if c.calibration.n_sections:
+            usual = None if verdict == NO_TUMOUR else c.training_share
             level = section_level(expected_share, profile.share, usual, scores.latent, contrast)
             likelihood, uncertainty = level.likelihoods(contrast)
         return Prediction(
             likelihood=likelihood.astype(np.float32),
             logit=logit(likelihood),
+            contrast=contrast,
             uncertainty=uncertainty.astype(np.float32),
             level=level,
             verdict=verdict,

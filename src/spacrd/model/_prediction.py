@@ -20,6 +20,8 @@ class Prediction:
         Probability of cancer of each spot, (n,) float32; NaN where the spot has no modality of the model.
     logit
         Logit of the likelihood, (n,) float64.
+    contrast
+        Logit up to a constant that the level sets, (n,) float64; NaN like the likelihood.
     uncertainty
         Half the width of an interval of 80 % for the likelihood over the possible shares of cancer, (n,) float32; NaN
         for a model without calibration.
@@ -35,6 +37,8 @@ class Prediction:
         Differences of the section from the training sections.
     in_training
         Whether the model was fitted on this section, or on many of its spots.
+    n_labelled
+        Annotated spots that the prediction was adapted to.
 
     Examples
     --------
@@ -59,6 +63,7 @@ class Prediction:
 
     likelihood: np.ndarray
     logit: np.ndarray
+    contrast: np.ndarray
     uncertainty: np.ndarray
     level: Level
     verdict: str
@@ -66,3 +71,4 @@ class Prediction:
     modality: str
     shift: Shift
     in_training: bool = False
+    n_labelled: int = 0

@@ -65,11 +65,15 @@ class Presence:
             return None
         return cls(_bound(nulls, 1.0), _bound(tumours, -1.0))
 
-    def judge(self, statistic: float, share: float) -> str:
-        """Return the verdict on a section from its statistic and its expected share of cancer."""
+    def judge(self, statistic: float, share: float, *, has_tumour: bool = False) -> str:
+        """Return the verdict on a section from its statistic and its expected share of cancer.
+
+        With ``has_tumour``, as the user knows of one, it is not ``"no tumour"``.
+        """
         if statistic > self.tumour_above:
             return TUMOUR
-        return NO_TUMOUR if statistic < self.no_tumour_below and share <= MAX_SHARE else UNCLEAR
+        without = statistic < self.no_tumour_below and share <= MAX_SHARE
+        return NO_TUMOUR if without and not has_tumour else UNCLEAR
 
 
 def _bound(values: np.ndarray, side: float) -> float:

@@ -1,12 +1,25 @@
 """Tools: fit a model, score sections, explain scores, cut likelihoods into regions, cross-validate."""
 
+from ._adapt import adapt
 from ._cross_validate import CrossValidation, cross_validate
 from ._explain import explain
 from ._fit import fit
 from ._match import LOW_COVERAGE as LOW_COVERAGE
 from ._regions import regions
 from ._score import score
+from ._suggest import suggest_spots
 from ._threshold import threshold
 from ._to_cells import to_cells
 
-__all__ = ["CrossValidation", "cross_validate", "explain", "fit", "regions", "score", "threshold", "to_cells"]
+__all__ = [
+    "CrossValidation",
+    "adapt",
+    "cross_validate",
+    "explain",
+    "fit",
+    "regions",
+    "score",
+    "suggest_spots",
+    "threshold",
+    "to_cells",
+]

@@ -76,8 +76,7 @@ class ClassLabels:
         ValueError
             If no section has a positive class, or none a negative one; or if a class is both.
         """
-        if both := set(self.positive) & set(self.negative or ()):
-            raise ValueError(f"{quote_names(sorted(both))} cannot be positive and negative at once.")
+        self._check_apart()
         stored = [labels(section, self.label_key) for section in sections]
         warn_of_missing_text(stored, self.label_key, self.named)
         classes = [self.read(section) for section in sections]
@@ -96,6 +95,33 @@ class ClassLabels:
             warn_of_doubtful(stored, self.label_key, self.named)
         warn_of_spellings(list(zip((section.name for section in sections), classes, strict=True)), self.label_key)
         self._check_target(sections, targets)
+
+    def check_few(self, sections: Sequence[Section]) -> None:
+        """Check the labels of a few spots, which may be of one class.
+
+        Raises
+        ------
+        ValueError
+            If no spot has a label, or a class is positive and negative at once.
+        """
+        self._check_apart()
+        stored = [labels(section, self.label_key) for section in sections]
+        warn_of_missing_text(stored, self.label_key, self.named)
+        if self.negative is None:
+            warn_of_doubtful(stored, self.label_key, self.named)
+        target = np.concatenate([self.target(section) for section in sections])
+        if not np.isfinite(target).any():
+            raise ValueError(f"obs[{self.label_key!r}] labels no spot. Label some, of cancer and of other tissue.")
+        if not (target == 1).any():
+            names = sorted({name for section in sections for name in self.read(section).dropna().unique()})
+            warn(
+                f"No spot is labelled {quote_names(self.positive)}: all {int((target == 0).sum())} labelled spots "
+                f"count as not cancer. obs[{self.label_key!r}] has {quote_names(names)}."
+            )
+
+    def _check_apart(self) -> None:
+        if both := set(self.positive) & set(self.negative or ()):
+            raise ValueError(f"{quote_names(sorted(both))} cannot be positive and negative at once.")
 
     def _check_target(self, sections: Sequence[Section], targets: Sequence[np.ndarray]) -> None:
         """Raise if all labelled spots are positive; warn of sections that have labels but no positive spot."""

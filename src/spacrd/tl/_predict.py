@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from .._checks import check_choice, check_positive_int, warn
 from .._hardware import PRECISIONS
 from ..features import SectionArrays
-from ..model import Prediction, SpaCRD
+from ..model import Prediction, SpaCRD, adapt_to
 from ._call import Call, call_section
 from ._match import check_match
 from ._mixture import check_method
@@ -45,8 +47,13 @@ class ScoreOptions:
         check_method(self.threshold)
 
 
-def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) -> tuple[Prediction, Call]:
-    """Score the spots and call regions, with warnings if the likelihoods are less reliable."""
+def score_section(
+    section: SectionArrays, model: SpaCRD, options: ScoreOptions, target: np.ndarray | None = None
+) -> tuple[Prediction, Call]:
+    """Score the spots and call regions, with warnings if the likelihoods are less reliable.
+
+    ``target`` are the labels of the spots to adapt to, NaN where there is none; None for no adaptation.
+    """
     check_match(section, model, on_mismatch=options.on_mismatch, done="scored")
     prediction = model.predict(
         section,
@@ -55,6 +62,8 @@ def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) 
         device=options.device,
         precision=options.precision,
     )
+    if target is not None:
+        prediction = adapt_to(prediction, target)
     reasons = prediction.shift.reasons()
     if reasons and options.on_shift == "error":
         raise ValueError(f"{_unlike(section.name, reasons)}. To score it all the same, pass on_shift='warn'.")
@@ -63,7 +72,7 @@ def score_section(section: SectionArrays, model: SpaCRD, options: ScoreOptions) 
         prediction.level,
         prediction.verdict,
         options.threshold,
-        withheld=bool(reasons) and options.withhold,
+        withheld=bool(reasons) and options.withhold and not prediction.n_labelled,
     )
     if prediction.in_training:
         warn(

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 
 from .._checks import check_result_key
-from .._interrupt import uninterrupted
 from .._keys import Keys
-from .._sections import (
-    Scores,
-    Selection,
-    as_list,
-    get_table,
-    split_sections,
-    warn_other_features,
-    write_scores,
-)
-from ..model import Prediction, SpaCRD, check_share
-from ._call import Call
+from .._sections import Selection
+from ..model import SpaCRD, check_share
 from ._match import check_model
-from ._predict import ScoreOptions, score_section
-from ._read import read_for_model
+from ._predict import ScoreOptions
+from ._scoring import score_objects
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -144,77 +131,5 @@ def score(
         device=device,
         precision=precision,
     )
-    items = as_list(data)
     selection = Selection(table_key=table_key, library_key=library_key, layer=layer)
-    for item in items:
-        _check_free(get_table(item, table_key), key_added)
-    results = [_score_table(item, model, selection, options) for item in items]
-    with uninterrupted():
-        copies = [
-            write_scores(item, key_added, table_key=table_key, scores=scores, record=record, copy=copy)
-            for item, (scores, record) in zip(items, results, strict=True)
-        ]
-    if not copy:
-        return None
-    return copies if isinstance(data, Sequence) else copies[0]
-
-
-def _score_table(
-    data: AnnData | SpatialData, model: SpaCRD, selection: Selection, options: ScoreOptions
-) -> tuple[Scores, dict[str, Any]]:
-    """Score the sections of one object; return what to write about its rows and to record."""
-    table = get_table(data, selection.table_key)
-    likelihood = np.full(table.n_obs, np.nan, dtype=np.float32)
-    region = np.full(table.n_obs, np.nan, dtype=object)
-    uncertainty = np.full(table.n_obs, np.nan, dtype=np.float32)
-    latent = np.full((table.n_obs, model.config.latent_width), np.nan, dtype=np.float32)
-    reports = {}
-    sections = split_sections(data, selection)
-    if model.config.expression is not None:
-        warn_other_features(sections)
-    for section in sections:
-        arrays = read_for_model(section, model, selection.layer, load=False)
-        prediction, call = score_section(arrays, model, options)
-        likelihood[section.rows], latent[section.rows] = prediction.likelihood, prediction.latent
-        uncertainty[section.rows], region[section.rows] = prediction.uncertainty, call.region
-        reports[Keys.section(section.name)] = _report(prediction, call)
-    record = {**_model_record(model), "library_key": selection.library_key or "", "sections": reports}
-    return Scores(region, likelihood, uncertainty, latent), record
-
-
-def _report(prediction: Prediction, call: Call) -> dict[str, Any]:
-    """Describe the scoring of one section for ``.uns``."""
-    return {
-        **call.record(),
-        "n_scored": int(np.isfinite(prediction.likelihood).sum()),
-        "modality": prediction.modality,
-        "in_training": prediction.in_training,
-        "shift": bool(prediction.shift.reasons()),
-        "shift_reason": "; ".join(prediction.shift.reasons()),
-        "level": prediction.level.share,
-        "level_spread": prediction.level.spread,
-        "expected_share": float(np.nanmean(prediction.likelihood)) if np.isfinite(prediction.level.share) else np.nan,
-        "share_low": prediction.level.interval[0],
-        "share_high": prediction.level.interval[1],
-        **prediction.shift.to_dict(),
-    }
-
-
-def _model_record(model: SpaCRD) -> dict[str, Any]:
-    """Describe the model for ``.uns``."""
-    return {
-        "model": model.id,
-        "model_source": model.source,
-        "recipe": model.config.recipe,
-        "positive": list(model.config.positive),
-        "version": version("spacrd"),
-        "calibrated_on": model.config.calibration.n_sections,
-    }
-
-
-def _check_free(table: AnnData, key: str) -> None:
-    """Raise ValueError for a result name that would replace what ``extract_patches`` wrote."""
-    recorded = table.uns.get(Keys.UNS, {})
-    for slot in (key, Keys.latent(key)):
-        if slot in table.obsm and isinstance(recorded, Mapping) and slot in recorded and slot.startswith("X_"):
-            raise ValueError(f"key_added={key!r} would replace the embedding obsm[{slot!r}]. Choose another name.")
+    return score_objects(data, model, selection, options, key_added=key_added, copy=copy)

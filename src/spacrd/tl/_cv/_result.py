@@ -11,13 +11,15 @@ import pandas as pd
 
 from ..._checks import SpacrdWarning, check_choice, quote_names, warn
 from ..._classes import class_name
+from ..._keys import UNCERTAIN
 from ...metrics import COLUMNS, COUNTS, scores, summary_name
+from ...metrics import FACTS as SAID
 from ._folds import FoldSection
 
 QUALITY = tuple(column for column in COLUMNS if column not in (*COUNTS, "prevalence", "threshold"))
 """Metrics that are averaged over sections."""
 RUN = ["model", "seed", "section"]
-FACTS = ["group", "threshold", "probability", "reason"]
+FACTS = ["group", "threshold", "probability", "reason", *SAID]
 """What is known of a run besides its likelihoods."""
 
 
@@ -30,9 +32,11 @@ class CrossValidation:
     metrics
         One row per model, seed and section: ``model``, ``seed``, ``section``, ``group`` (what was held out), ``n``,
         ``n_positive``, ``n_left_out``, ``prevalence``, ``auc``, ``ap``, ``f1``, ``precision``, ``recall``,
-        ``threshold``, ``ks``, ``brier``, ``ece``; see :func:`spacrd.metrics.scores`. ``probability`` tells whether the
-        likelihoods are probabilities; ``brier`` and ``ece`` are NaN if not. ``reason`` says why a baseline has no
-        likelihoods; it is empty otherwise.
+        ``threshold``, ``ks``, ``brier``, ``ece``, ``called``, ``uncertain``, ``f1_certain``, ``error_certain``,
+        ``error_uncertain``; see :func:`spacrd.metrics.scores`. ``probability`` tells whether the likelihoods are
+        probabilities; ``brier`` and ``ece`` are NaN if not. ``reason`` says why a baseline has no likelihoods; it is
+        empty otherwise. ``expected_share``, ``share_low``, ``share_high``, ``verdict`` and ``shift`` are what spacrd
+        says of a section without its labels; see :func:`spacrd.metrics.evaluate`.
     likelihoods
         One row per spot and row of ``metrics``: ``section``, ``spot``, ``label`` (text, NaN where unlabelled),
         ``model``, ``seed``, ``likelihood`` (float32) and ``region`` (called without labels). Scores of a baseline that
@@ -148,6 +152,7 @@ def metrics_table(
     y = label.isin(list(positive)).to_numpy()
     likelihood = likelihoods["likelihood"].to_numpy(dtype=np.float64)
     usable &= np.isfinite(likelihood)
+    uncertain = (likelihoods["region"] == UNCERTAIN).to_numpy()
     rows, one_class = [], []
     for run in runs.itertuples(index=False):
         spots = rows_of_run[(run.model, run.seed, run.section)]
@@ -155,7 +160,7 @@ def metrics_table(
         called = likelihood[evaluated] >= run.threshold  # also of spots called uncertain
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SpacrdWarning)  # one warning for all runs, below
-            metrics = scores(y[evaluated], likelihood[evaluated], called)
+            metrics = scores(y[evaluated], likelihood[evaluated], called, uncertain[evaluated])
         if np.isnan(metrics["auc"]) and not run.reason:
             one_class.append(run.section)
         if not run.probability:
@@ -166,7 +171,7 @@ def metrics_table(
             "AUC, AP and KS need scored spots of both classes: they are NaN, and left out of means, for "
             f"section {quote_names(dict.fromkeys(one_class))}."
         )
-    frame = pd.DataFrame(rows, columns=[*RUN, "group", *COLUMNS, "probability", "reason"])
+    frame = pd.DataFrame(rows, columns=[*RUN, "group", *COLUMNS, *FACTS[2:]])
     return frame.astype(dict.fromkeys(COUNTS, int))
 
 
@@ -196,7 +201,7 @@ def tables(
                 "seed": seed,
                 "section": section.name,
                 "group": section.group,
-                **run[["threshold", "probability", "reason"]].iloc[0],
+                **run[FACTS[1:]].iloc[0],
             }
         )
     likelihoods = pd.concat(spots, ignore_index=True)

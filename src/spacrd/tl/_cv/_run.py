@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,11 +16,13 @@ import pandas as pd
 from ..._checks import SpacrdWarning, warn
 from ..._hardware import Hardware
 from ..._settings import settings as package_settings
+from ...metrics import section_facts
 from ...model import Level
 from ...rivals import Rival, RivalScore, as_likelihood, fit_and_score
 from ...train import FitSettings, fit_sections
 from .._call import call_regions, find_threshold
 from .._predict import ScoreOptions, score_section
+from .._scoring import section_report
 from ._competitors import Competitor
 from ._folds import Fold, FoldSection
 from ._store import Store
@@ -173,7 +175,8 @@ def _spacrd(task: Task, settings: FoldSettings) -> list[pd.DataFrame]:
     tables = []
     for position, section in task.held_out.items():
         prediction, call = score_section(section.arrays, model, options)
-        tables.append(_rows(position, prediction.likelihood, call.region, call.threshold.threshold))
+        facts = section_facts(section_report(prediction, call))
+        tables.append(_rows(position, prediction.likelihood, call.region, call.threshold.threshold, facts=facts))
     return tables
 
 
@@ -211,6 +214,7 @@ def _rows(
     *,
     probability: bool = True,
     reason: str = "",
+    facts: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -220,5 +224,6 @@ def _rows(
             "threshold": threshold,
             "probability": probability,
             "reason": reason,
+            **(section_facts({}) if facts is None else facts),
         }
     )

@@ -15,9 +15,10 @@ import pandas as pd
 
 from ..._checks import quote_names, warn
 from ..._files import PART, checked_path, replacing
+from ...metrics import LEVEL
 
 ARGUMENTS = "arguments.json"
-NUMBERS = ("likelihood", "threshold")
+NUMBERS = ("likelihood", "threshold", *LEVEL)
 """Columns of fractions in a result."""
 
 
@@ -64,8 +65,8 @@ class Store:
             warn(f"{str(file)!r} is damaged or was changed, so this fit is done again.")
             return None
         # As text, which Python turns into exactly the numbers that were written; pandas may err in the last digit.
-        frame = pd.read_csv(io.BytesIO(table), dtype=dict.fromkeys((*NUMBERS, "region", "reason"), object))
-        return frame.astype(dict.fromkeys(NUMBERS, float)).fillna({"reason": ""})
+        frame = pd.read_csv(io.BytesIO(table), dtype=dict.fromkeys((*NUMBERS, "region", "reason", "verdict"), object))
+        return frame.astype(dict.fromkeys(NUMBERS, float)).fillna({"reason": "", "verdict": ""})
 
     def save(self, model: str, seed: int, fold: int, result: pd.DataFrame) -> None:
         """Write a result, completely or not at all."""
