@@ -80,15 +80,15 @@ def measure() -> Iterator[Row]:
 def markdown(frame: pd.DataFrame) -> str:
     """Make the tables: mean over sections with cancer, and over sections of normal spots."""
     frame = frame.assign(level_error=(frame["called"] - frame["share"]).abs())
-    normal = frame["section"].str.contains("normal")
+    frame["normal"] = frame["section"].str.contains("normal")
     lines = ["| annotated spots | chosen | AUC | F1 at own cut | error of called share | Brier | normal spots called |"]
     lines.append("|---|---|---|---|---|---|---|")
     names = ["auc", "f1", "level_error", "brier"]
     for (n, way), part in frame.groupby(["n_labelled", "way"], sort=False):
         means = {
-            adapted: [*part[~normal & (part["adapted"] == adapted)].groupby("section")[names].mean().mean()]
-            + [part[normal & (part["adapted"] == adapted)].groupby("section")["called"].mean().mean()]
-            for adapted in (False, True)
+            adapted: [*rows[~rows["normal"]].groupby("section")[names].mean().mean()]
+            + [rows[rows["normal"]].groupby("section")["called"].mean().mean()]
+            for adapted, rows in part.groupby("adapted")
         }
         cells = [f"{after:.3f} ({before:.3f})" for before, after in zip(means[False], means[True], strict=True)]
         lines.append(f"| {n} | {way} | {' | '.join(cells)} |")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from spacrd.metrics import section_facts
 from spacrd.tl import CrossValidation
 from spacrd.tl._cv._result import metrics_table
 
@@ -28,7 +29,8 @@ def cross_validation(models: tuple[str, ...] = ("spacrd", "coin"), n: int = 400)
                 )
             )
             runs.append({"model": model, "seed": 0, "section": section, "group": section, "threshold": 0.5})
-            runs[-1] |= {"probability": True, "reason": ""}
+            runs[-1] |= {"probability": True, "reason": "", **section_facts({})}
     spots = pd.concat(parts, ignore_index=True)
+    spots["region"] = np.where(spots["likelihood"] >= 0.5, "cancer", "normal")
     facts = spots, pd.DataFrame(runs), ("invasive",), None, ("undetermined",)
     return CrossValidation(metrics_table(*facts), spots, *facts[2:])

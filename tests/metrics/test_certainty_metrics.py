@@ -15,7 +15,7 @@ def test_errors_of_certain_and_uncertain_spots():
     y = np.array([1, 1, 1, 0, 0, 0])
     called = np.array([1, 1, 0, 1, 0, 0], bool)
     uncertain = np.array([0, 1, 1, 1, 0, 0], bool)
-    found = spacrd.metrics.scores(y, np.linspace(1, 0, 6), called, uncertain)
+    found = spacrd.metrics.scores(y, np.linspace(1, 0, 6), called, uncertain=uncertain)
     assert found["called"] == found["uncertain"] == 0.5
     assert found["error_uncertain"] == pytest.approx(2 / 3) and found["error_certain"] == 0
     assert found["f1"] == pytest.approx(4 / 6)
@@ -25,7 +25,7 @@ def test_errors_of_certain_and_uncertain_spots():
 def test_without_uncertain_spots_both_f1_are_one():
     found = spacrd.metrics.scores([1, 0, 1], [0.9, 0.2, 0.4], [True, False, False])
     assert found["f1"] == found["f1_certain"] and found["uncertain"] == 0 and np.isnan(found["error_uncertain"])
-    everything = spacrd.metrics.scores([1, 0], [0.9, 0.2], [True, False], [True, True])
+    everything = spacrd.metrics.scores([1, 0], [0.9, 0.2], [True, False], uncertain=[True, True])
     assert np.isnan(everything["error_certain"]) and everything["error_uncertain"] == 0
 
 
@@ -33,7 +33,7 @@ def test_without_calls_they_are_missing():
     found = spacrd.metrics.scores([1, 0, 1], [0.9, 0.2, 0.4])
     assert all(np.isnan(found[name]) for name in ("called", "uncertain", "f1_certain", "error_certain"))
     with pytest.raises(ValueError, match="uncertain .* must have the same length"):
-        spacrd.metrics.scores([1, 0], [0.9, 0.2], [True, False], [True])
+        spacrd.metrics.scores([1, 0], [0.9, 0.2], [True, False], uncertain=[True])
 
 
 def test_the_table_has_what_the_model_says():

@@ -135,7 +135,7 @@ def evaluate(
         # By the threshold, not by region: spots called uncertain lie on one side of it too.
         cut = any(value is not None for value in scored.region[compared]) and np.isfinite(scored.threshold)
         called = scored.likelihood[compared] >= scored.threshold if cut else None
-        row = scores(y, scored.likelihood[compared], called, scored.region[compared] == UNCERTAIN)
+        row = scores(y, scored.likelihood[compared], called, uncertain=scored.region[compared] == UNCERTAIN)
         rows[section.name] = row | {"n_left_out": int((~compared).sum()), "threshold": scored.threshold}
         facts[section.name] = section_facts(scored.report)
     frame = pd.DataFrame.from_dict(rows, orient="index", columns=list(COLUMNS)).rename_axis(index="section")

@@ -73,7 +73,7 @@ def expected_calibration_error(y: ArrayLike, p: ArrayLike, *, n_bins: int = 10) 
 
 
 def scores(
-    y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None, uncertain: ArrayLike | None = None
+    y: ArrayLike, p: ArrayLike, called: ArrayLike | None = None, *, uncertain: ArrayLike | None = None
 ) -> dict[str, float]:
     """Score likelihoods against 0/1 labels.
 

@@ -160,7 +160,7 @@ def metrics_table(
         called = likelihood[evaluated] >= run.threshold  # also of spots called uncertain
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SpacrdWarning)  # one warning for all runs, below
-            metrics = scores(y[evaluated], likelihood[evaluated], called, uncertain[evaluated])
+            metrics = scores(y[evaluated], likelihood[evaluated], called, uncertain=uncertain[evaluated])
         if np.isnan(metrics["auc"]) and not run.reason:
             one_class.append(run.section)
         if not run.probability:
