@@ -17,7 +17,10 @@ MAX_POSITIONAL = 2
 """Arguments that a public function takes by position: the data, and one more."""
 PUBLIC = {"datasets", "encoders", "metrics", "pl", "pp", "rivals", "tl"}
 """Packages of functions for users."""
-BY_POSITION = {"adapt", "scores": "takes arrays of one length, in the order of the metrics of scikit-learn"}
+BY_POSITION = {
+    "adapt": "takes a model as `score` does, and a label key as `fit` does",
+    "scores": "takes arrays of one length, in the order of the metrics of scikit-learn",
+}
 """Public functions that take more by position, with the reason."""
 
 
