@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,12 +56,6 @@ class LogNormalised:
     def on_disk(self) -> bool:
         """Tell whether rows are read from disk each time."""
         return on_disk(self.counts)
-
-    def pick(self, columns: slice) -> LogNormalised:
-        """Select columns."""
-        selected = copy(self)
-        selected.columns = self.columns[columns]
-        return selected
 
     def __getitem__(self, rows: Any) -> csr_matrix:
         """Return some rows, float32."""
