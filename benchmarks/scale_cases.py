@@ -12,22 +12,19 @@ import numpy as np
 import pandas as pd
 import psutil
 import zarr
-from benchmarks.recipe import NETWORK
 from scipy.sparse import csr_matrix
 
 import spacrd
-from spacrd._torchvision import import_torchvision
-from spacrd.model import RECIPES
 
 STEP = 50_000
 DENSITY = 10
 """One gene in so many is seen in a spot."""
 
 
-def counts(rng: np.random.Generator, n: int, n_genes: int) -> csr_matrix:
-    """One gene of each ten in every spot."""
-    k = n_genes // DENSITY
-    indices = (np.arange(k) * DENSITY + rng.integers(0, DENSITY, (n, k))).astype(np.int32)
+def counts(rng: np.random.Generator, n: int, n_genes: int, one_in: int = DENSITY) -> csr_matrix:
+    """One gene of each ``one_in`` in every spot."""
+    k = n_genes // one_in
+    indices = (np.arange(k) * one_in + rng.integers(0, one_in, (n, k))).astype(np.int32)
     data = (1 + rng.poisson(1.0, n * k)).astype(np.float32)
     return csr_matrix((data, indices.ravel(), np.arange(n + 1) * k), shape=(n, n_genes))
 
@@ -68,6 +65,8 @@ def write(path: Path, rng: np.random.Generator, n: int, n_genes: int, dim: int) 
 
 def save(path: str, n_genes: int, recipe: str) -> dict[str, float]:
     """Save a model with the full sizes of a recipe, its networks trained for one epoch, of two small sections."""
+    from spacrd.model import RECIPES
+
     sections = [table(400, n_genes, seed=seed) for seed in (1, 2)]
     epochs = {"max_epochs": 1} if RECIPES[recipe].members else {}
     spacrd.tl.fit(sections, "label", positive="cancer", recipe=recipe, n_top_genes=n_genes, **epochs).save(path)
@@ -115,6 +114,10 @@ def score(n: int, model: str, stored: str | None) -> dict[str, float]:
 
 def fit(n: int, recipe: str) -> dict[str, float]:
     """Fit two sections of half the size with a recipe; for one network, CPU time of an epoch beside that of all."""
+    from benchmarks.recipe import NETWORK
+
+    from spacrd._torchvision import import_torchvision
+
     import_torchvision()  # before Lightning, which dies of a torchvision of another build
     from lightning.pytorch import Callback
 

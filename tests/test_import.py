@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 import spacrd
+from spacrd._cli._main import COMMANDS
 
 HEAVY = ("torch", "timm", "squidpy", "spatialdata", "scanpy", "lightning", "matplotlib", "sklearn", "anndata", "pandas")
 
@@ -56,3 +58,37 @@ def test_every_warning_is_of_our_own_category() -> None:
     assert issubclass(spacrd.SpacrdWarning, UserWarning)
     sources = Path(spacrd.__file__).parent.rglob("*.py")
     assert [path.name for path in sources if "warnings.warn(" in path.read_text()] == ["_checks.py"]
+
+
+@pytest.mark.parametrize("command", [*(command.name for command in COMMANDS), ""])
+def test_help_imports_nothing_heavy(command: str) -> None:
+    words = [*filter(None, [command]), "--help"]
+    show = (
+        "import sys, spacrd.__main__\ntry:\n    spacrd.__main__.main({})\nexcept SystemExit:\n    print(*sys.modules)"
+    )
+    loaded = run(show.format(words)).splitlines()[-1].split()
+    assert "spacrd._cli._options" in loaded
+    assert not {*HEAVY, "scipy", "zarr", "h5py"} & set(loaded)
+
+
+def test_a_fit_and_a_score_import_no_training_library() -> None:
+    code = """
+        import sys, warnings
+        import numpy as np, pandas as pd, anndata
+        import spacrd
+        warnings.simplefilter("ignore")
+        def table(seed):
+            cancer = np.arange(144) % 12 < 6
+            counts = np.random.default_rng(seed).poisson(1 + 4 * cancer[:, None] * (np.arange(30) < 5)).astype("f4")
+            obs = pd.DataFrame({"label": np.where(cancer, "cancer", "normal")}, index=np.arange(144).astype(str))
+            made = anndata.AnnData(counts, obs=obs, var=pd.DataFrame(index=[f"g{i}" for i in range(30)]))
+            made.obsm["spatial"] = np.stack(np.divmod(np.arange(144), 12), axis=1)[:, ::-1] * 100.0
+            return made
+        model = spacrd.tl.fit([table(1), table(2)], "label", positive="cancer", modality="expression")
+        assert model.config.calibration.n_sections == 2
+        spacrd.tl.score(table(3), model)
+        print(*sys.modules)
+    """
+    loaded = run(textwrap.dedent(code)).splitlines()[-1].split()
+    assert "torch" in loaded
+    assert not {"lightning", "torchvision", "scanpy", "numba", "timm", "matplotlib", "torch._dynamo"} & set(loaded)

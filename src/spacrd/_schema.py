@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import reprlib
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import Interval, MaxLen, MinLen
@@ -48,17 +49,19 @@ def parse(kind: type[T], values: Any, where: str) -> T:
     ValueError
         That names the fields that do not fit, what was found and what is expected.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        found: T = TypeAdapter(kind).validate_json(json.dumps(values, allow_nan=False), strict=True)
+        found: T = _adapter(kind).validate_json(  # type: ignore[arg-type]
+            json.dumps(values, allow_nan=False), strict=True
+        )
     except ValidationError as error:
         told = [_tell(entry) for entry in error.errors(include_url=False)[:3]]
         more = f"; and {error.error_count() - 3} more" if error.error_count() > 3 else ""
         raise ValueError(f"{where} does not fit: {'; '.join(told)}{more}.") from None
     except (TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{where} does not fit: it holds more than plain JSON ({error}).") from None
-    unknown, missing = _differences(asdict(found), values)  # type: ignore[call-overload]
+    unknown, missing = _differences(as_plain(found), values)
     if unknown:
         raise ValueError(
             f"{where} does not fit: unknown entries {quote_names(unknown)}. If a newer spacrd wrote it: "
@@ -67,6 +70,20 @@ def parse(kind: type[T], values: Any, where: str) -> T:
     if missing:
         raise ValueError(f"{where} does not fit: missing entries {quote_names(missing)}.")
     return found
+
+
+def as_plain(record: Any) -> Any:
+    """Convert a dataclass to dictionaries; unlike those of ``asdict``, their lists of names are not copied."""
+    if is_dataclass(record):
+        return {item.name: as_plain(getattr(record, item.name)) for item in fields(record)}
+    return dict(record) if isinstance(record, dict) else record
+
+
+@lru_cache
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
 
 
 def _tell(entry: Any) -> str:

@@ -128,8 +128,12 @@ def documented(one: int, two: int, three: str | None = None) -> None:
 
 def test_parameters_are_read_from_a_docstring() -> None:
     numbers = "Numbers, see :func:`spacrd.tl.score`: - a list"
-    assert parameter_texts(documented) == {"one": numbers, "two": numbers, "three": "A text; ``one`` if None."}
-    assert parameter_texts(test_version_is_printed) == {}
+    assert parameter_texts(inspect.getdoc(documented)) == {
+        "one": numbers,
+        "two": numbers,
+        "three": "A text; ``one`` if None.",
+    }
+    assert parameter_texts("") == {}
 
 
 @pytest.mark.parametrize(

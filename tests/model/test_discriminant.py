@@ -10,8 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from spacrd.features import ExpressionContract, SectionArrays, prepare
 from spacrd.model import Discriminant
-from spacrd.train import FitSettings, fit_sections
-from spacrd.train._discriminant import fit_discriminant
+from spacrd.train import FitSettings, _discriminant, fit_sections
+from spacrd.train._discriminant import fit_discriminant, read_sample
 
 GENES = np.array([f"g{i}" for i in range(30)])
 
@@ -36,9 +36,14 @@ def inputs(*sections, genes=GENES, scaling="quantile"):
     return [prepare(s, expression=contract, image=None, n_neighbors=6, max_distance_um=None) for s in sections]
 
 
+def fit(made):
+    """A discriminant of expression."""
+    return fit_discriminant([read_sample(one, "expression") for one in made], "expression")
+
+
 @pytest.fixture(scope="module")
 def fitted():
-    return fit_discriminant(inputs(section(1), section(2)), "expression")
+    return fit(inputs(section(1), section(2)))
 
 
 def dense(made):
@@ -66,7 +71,7 @@ def textbook(made, present):
 def test_weights_are_those_of_dense_algebra_for_any_panel(step):
     made = inputs(section(1), section(2))
     present = np.arange(30) % step == 0
-    found = fit_discriminant(made, "expression").weights(present)
+    found = fit(made).weights(present)
     np.testing.assert_allclose(found[present], textbook(made, present), rtol=1e-3, atol=1e-4)
     assert not found[~present].any()
 
@@ -104,7 +109,7 @@ def test_a_panel_scores_like_a_model_fitted_on_it():
 
 def test_labels_of_one_class_give_no_weight():
     pure = replace(section(1), target=np.ones(100))
-    found = fit_discriminant(inputs(pure), "expression")
+    found = fit(inputs(pure))
     assert not found.weights(np.ones(30, bool)).any()
     assert isinstance(found, Discriminant)
 
@@ -131,3 +136,24 @@ def test_two_pieces_of_tissue_do_not_spread_to_each_other():
     single = xy.copy()
     single[0] = [9000.0, 9000.0]  # a spot that a filter left
     assert not inputs(section(5, xy=single))[0].mask[0, 1:].any()
+
+
+@pytest.mark.parametrize("dense_from", [0.0, 2.0])
+def test_factors_are_those_of_the_covariance_from_dense_and_sparse_blocks(dense_from, monkeypatch):
+    monkeypatch.setattr(_discriminant, "DENSE", dense_from)
+    made = inputs(section(1), section(2))
+    values, _, weight = dense(made)
+    centred = (values - weight @ values) * np.sqrt(weight)[:, None]
+    found = fit(made).factors
+    np.testing.assert_allclose(found @ found.T, centred.T @ centred, atol=1e-6)
+    largest = np.abs(found).argmax(axis=0)
+    assert (found[largest, np.arange(found.shape[1])] > 0).all()  # signs do not follow rounding
+
+
+def test_a_section_is_scaled_and_read_once_for_the_fit_and_all_folds(monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        "spacrd.train._training_set.read_sample", lambda *given: read.append(given) or read_sample(*given)
+    )
+    fit_sections([section(seed) for seed in (1, 2, 3)], FitSettings.resolve(n_neighbors=6))
+    assert len(read) == 3

@@ -68,11 +68,9 @@ CHANGES: Changes = {
 
 
 def _fill_cross_validate(parser: argparse.ArgumentParser) -> None:
-    from ..tl import cross_validate, fit
-
-    add_options(add_inputs(parser, "annotated sections"), cross_validate, READS, CHANGES)
-    add_options(parser.add_argument_group("labels"), cross_validate, LABELS, CHANGES)
-    add_options(parser.add_argument_group("folds"), cross_validate, FOLDS, CHANGES)
+    add_options(add_inputs(parser, "annotated sections"), "tl.cross_validate", READS, CHANGES)
+    add_options(parser.add_argument_group("labels"), "tl.cross_validate", LABELS, CHANGES)
+    add_options(parser.add_argument_group("folds"), "tl.cross_validate", FOLDS, CHANGES)
     group = parser.add_argument_group("what is written")
     group.add_argument(
         "--csv",
@@ -80,7 +78,7 @@ def _fill_cross_validate(parser: argparse.ArgumentParser) -> None:
         help="table of metrics to write (.csv, .tsv, or with .gz): a row for each method, seed and section",
     )
     group.add_argument("--overwrite", action="store_true", help="replace a table that is there")
-    add_options(parser.add_argument_group("model and training"), fit, FIT, CHANGES)
+    add_options(parser.add_argument_group("model and training"), "tl.fit", FIT, CHANGES)
 
 
 def _cross_validate(arguments: argparse.Namespace, console: Console) -> Outcome:

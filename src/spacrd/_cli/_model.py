@@ -43,15 +43,13 @@ FIT_CHANGES: Changes = {
 
 
 def _fill_fit(parser: argparse.ArgumentParser) -> None:
-    from ..tl import fit
-
-    add_options(add_inputs(parser, "annotated sections"), fit, FIT_READS, FIT_CHANGES)
-    add_options(parser.add_argument_group("labels"), fit, LABELS, FIT_CHANGES)
+    add_options(add_inputs(parser, "annotated sections"), "tl.fit", FIT_READS, FIT_CHANGES)
+    add_options(parser.add_argument_group("labels"), "tl.fit", LABELS, FIT_CHANGES)
     group = parser.add_argument_group("what is written")
     group.add_argument("--out", required=True, metavar="DIR", help="folder of the model to write")
     group.add_argument("--overwrite", action="store_true", help="replace a model that is there")
-    add_options(parser.add_argument_group("model"), fit, MODEL, FIT_CHANGES)
-    add_options(parser.add_argument_group("training"), fit, TRAINING, FIT_CHANGES)
+    add_options(parser.add_argument_group("model"), "tl.fit", MODEL, FIT_CHANGES)
+    add_options(parser.add_argument_group("training"), "tl.fit", TRAINING, FIT_CHANGES)
 
 
 def _fit(arguments: argparse.Namespace, console: Console) -> Outcome:
@@ -140,18 +138,16 @@ SCORE_CHANGES: Changes = {
 
 
 def _fill_score(parser: argparse.ArgumentParser) -> None:
-    from ..tl import score
-
     inputs = add_inputs(parser, "sections to score", folders=True)
     add_model(parser, required=True, text="folder of the model")
-    add_options(inputs, score, SCORE_READS, SCORE_CHANGES)
-    add_options(parser.add_argument_group("calling"), score, CALLING, SCORE_CHANGES)
+    add_options(inputs, "tl.score", SCORE_READS, SCORE_CHANGES)
+    add_options(parser.add_argument_group("calling"), "tl.score", CALLING, SCORE_CHANGES)
     outputs = add_outputs(parser)
     outputs.add_argument(
         "--csv", metavar="FILE", help="table of all spots to write (.csv, .tsv, or with .gz): place, likelihood, region"
     )
-    add_options(outputs, score, SCORE_NAMES, SCORE_CHANGES)
-    add_options(parser.add_argument_group("computing"), score, COMPUTED, SCORE_CHANGES)
+    add_options(outputs, "tl.score", SCORE_NAMES, SCORE_CHANGES)
+    add_options(parser.add_argument_group("computing"), "tl.score", COMPUTED, SCORE_CHANGES)
 
 
 def _score(arguments: argparse.Namespace, console: Console) -> Outcome:

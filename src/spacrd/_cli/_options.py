@@ -6,9 +6,11 @@ import argparse
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
+
+from ._source import read_function
 
 Group = argparse._ArgumentGroup | argparse.ArgumentParser
 Changes = Mapping[str, Mapping[str, Any]]
@@ -20,14 +22,15 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def add_options(group: Group, function: Callable[..., Any], names: Iterable[str], changes: Changes) -> None:
-    """Add an option for each named argument of ``function``, the call behind the command."""
-    parameters, texts = inspect.signature(function).parameters, parameter_texts(function)
+def add_options(group: Group, call: str, names: Iterable[str], changes: Changes) -> None:
+    """Add an option for each named argument of the call behind the command, such as ``"tl.fit"``."""
+    function = read_function(call)
+    parameters, texts = function.parameters, parameter_texts(function.doc)
     for name in names:
         parameter, change = parameters[name], dict(changes.get(name, {}))
         text = change.pop("help", None) or _help(texts.get(name, ""), parameters)
         keywords: dict[str, Any] = {**_kind(parameter.annotation), **change, "help": text.replace("%", "%%")}
-        if parameter.default is parameter.empty:
+        if parameter.default is inspect.Parameter.empty:
             keywords["required"] = True
         else:
             keywords.setdefault("default", parameter.default)
@@ -41,12 +44,12 @@ def given(arguments: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]
     return {name: getattr(arguments, name) for name in names}
 
 
-def parameter_texts(function: Callable[..., Any]) -> dict[str, str]:
-    """Read what a numpydoc docstring says of each parameter, in one line each.
+def parameter_texts(doc: str) -> dict[str, str]:
+    """Read what a numpydoc docstring, without indentation, says of each parameter, in one line each.
 
     ``numpydoc.docscrape`` does the same, but numpydoc requires Sphinx, which no user of the command line needs.
     """
-    lines = (inspect.getdoc(function) or "").splitlines()
+    lines = doc.splitlines()
     if "Parameters" not in lines:
         return {}
     texts: dict[str, str] = {}

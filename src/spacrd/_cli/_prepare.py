@@ -34,12 +34,10 @@ ANNOTATE_CHANGES: Changes = {
 
 
 def _fill_annotate(parser: argparse.ArgumentParser) -> None:
-    from ..pp import annotate
-
     inputs = add_inputs(parser, "the section that was drawn on", folders=True, nargs=1)
-    add_options(inputs, annotate, DRAWN_ON, ANNOTATE_CHANGES)
-    add_options(parser.add_argument_group("labels"), annotate, LABELS, ANNOTATE_CHANGES)
-    add_options(add_outputs(parser, required=True), annotate, LABEL_NAMES, ANNOTATE_CHANGES)
+    add_options(inputs, "pp.annotate", DRAWN_ON, ANNOTATE_CHANGES)
+    add_options(parser.add_argument_group("labels"), "pp.annotate", LABELS, ANNOTATE_CHANGES)
+    add_options(add_outputs(parser, required=True), "pp.annotate", LABEL_NAMES, ANNOTATE_CHANGES)
 
 
 def _annotate(arguments: argparse.Namespace, console: Console) -> Outcome:
@@ -100,13 +98,11 @@ PATCHES_CHANGES: Changes = {
 
 
 def _fill_patches(parser: argparse.ArgumentParser) -> None:
-    from ..pp import extract_patches
-
     inputs = add_inputs(parser, "sections with an image", folders=True)
-    add_options(inputs, extract_patches, CUT_FROM, PATCHES_CHANGES)
-    add_options(parser.add_argument_group("patches"), extract_patches, CUT, PATCHES_CHANGES)
-    add_options(add_outputs(parser, required=True), extract_patches, PATCH_NAMES, PATCHES_CHANGES)
-    add_options(parser.add_argument_group("computing"), extract_patches, COMPUTED, PATCHES_CHANGES)
+    add_options(inputs, "pp.extract_patches", CUT_FROM, PATCHES_CHANGES)
+    add_options(parser.add_argument_group("patches"), "pp.extract_patches", CUT, PATCHES_CHANGES)
+    add_options(add_outputs(parser, required=True), "pp.extract_patches", PATCH_NAMES, PATCHES_CHANGES)
+    add_options(parser.add_argument_group("computing"), "pp.extract_patches", COMPUTED, PATCHES_CHANGES)
 
 
 def _patches(arguments: argparse.Namespace, console: Console) -> Outcome:

@@ -32,10 +32,8 @@ EVALUATE_CHANGES: Changes = {
 
 
 def _fill_evaluate(parser: argparse.ArgumentParser) -> None:
-    from ..metrics import evaluate
-
-    add_options(add_inputs(parser, "scored sections with labels"), evaluate, EVALUATE_READS, EVALUATE_CHANGES)
-    add_options(parser.add_argument_group("labels"), evaluate, LABELS, EVALUATE_CHANGES)
+    add_options(add_inputs(parser, "scored sections with labels"), "metrics.evaluate", EVALUATE_READS, EVALUATE_CHANGES)
+    add_options(parser.add_argument_group("labels"), "metrics.evaluate", LABELS, EVALUATE_CHANGES)
 
 
 def _evaluate(arguments: argparse.Namespace, console: Console) -> Outcome:
@@ -69,9 +67,7 @@ REPORT_READS = ("table_key", "library_key", "key", "image_key", "coordinate_syst
 
 
 def _fill_report(parser: argparse.ArgumentParser) -> None:
-    from .. import report
-
-    add_options(add_inputs(parser, "scored sections"), report, REPORT_READS, {"key": KEY_HELP})
+    add_options(add_inputs(parser, "scored sections"), "report", REPORT_READS, {"key": KEY_HELP})
     add_model(parser, required=False, text="folder of the model that scored, for more facts about it")
     add_outputs(parser, "HTML file to write", required=True)
 
@@ -111,10 +107,8 @@ DEMO_OPTIONS = ("out", "data", "target", "seed", "overwrite")
 
 
 def _fill_demo(parser: argparse.ArgumentParser) -> None:
-    from .._demo import demo
-
     metavars = {"out": "DIR", "data": "DIR", "target": "SECTION"}
-    add_options(parser, demo, DEMO_OPTIONS, {name: {"metavar": metavar} for name, metavar in metavars.items()})
+    add_options(parser, "_demo.demo", DEMO_OPTIONS, {name: {"metavar": metavar} for name, metavar in metavars.items()})
 
 
 def _demo(arguments: argparse.Namespace, console: Console) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,15 +79,21 @@ def _other_kinds(table: AnnData) -> np.ndarray:
     kinds = np.full(table.n_vars, "", dtype=object)
     column = _type_column(table.var)
     if column is not None:
-        stated = table.var[column].astype(object).where(table.var[column].notna(), "").astype(str)
+        codes, distinct = pd.factorize(table.var[column])  # a few texts for all features; -1 where there is none
+        stated = pd.Series(distinct, dtype=object).astype(str)
         plain = _plain(stated)
-        genes = plain.isin(GENE_TYPES).to_numpy()
+        genes = plain.isin(GENE_TYPES)
         # Where no feature is called a gene, the column may hold biotypes: only what is known to be none is left out.
         other = ~genes & (plain != "") if genes.any() else plain.str.contains(OTHER_TYPES)
-        kinds[other] = stated[other]
-    by_name = np.array([_CONTROLS.fullmatch(str(name)) is not None for name in table.var_names], dtype=bool)
+        kinds = np.append(stated.where(other, "").to_numpy(dtype=object), "")[codes]
+    by_name = np.fromiter(map(_is_control, table.var_names), dtype=bool, count=table.n_vars)
     kinds[by_name & (kinds == "")] = "control probes and antibodies by name"
     return kinds
+
+
+@lru_cache(maxsize=100_000)
+def _is_control(name: object) -> bool:
+    return _CONTROLS.fullmatch(str(name)) is not None
 
 
 def _type_column(var: pd.DataFrame) -> str | None:
@@ -94,7 +101,7 @@ def _type_column(var: pd.DataFrame) -> str | None:
     named = {str(column).lower(): column for column in reversed(var.columns)}
     for name in TYPES:
         if name in named:
-            plain = _plain(var[named[name]].dropna().astype(str))
+            plain = _plain(pd.Series(var[named[name]].dropna().unique(), dtype=object).astype(str))
             sure = name in TYPES[:2]  # "type" may hold anything, biotypes for example
             if plain.isin(GENE_TYPES if sure else GENE_TYPES[:3]).any() or (
                 sure and plain.str.contains(OTHER_TYPES).any()

@@ -64,7 +64,8 @@ def _spelled_as(names: np.ndarray, wanted: pd.Index) -> np.ndarray:
         return names
     taken = set(names)
     spelled = list(names)
-    for position, name in enumerate(names):
+    for position in np.flatnonzero(np.char.startswith(names, "ENS")):
+        name = names[position]
         new = spelling.get(_plain(name), name)
         if new not in taken:
             spelled[position] = new

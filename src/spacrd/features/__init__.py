@@ -4,6 +4,7 @@ from ._arrays import NetworkInputs as NetworkInputs
 from ._arrays import ReadBlock as ReadBlock
 from ._arrays import gene_coverage as gene_coverage
 from ._arrays import prepare as prepare
+from ._arrays import prepare_neighbours as prepare_neighbours
 from ._blocks import block_sizes as block_sizes
 from ._blocks import blocks as blocks
 from ._composition import Composition as Composition

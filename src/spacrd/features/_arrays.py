@@ -167,6 +167,21 @@ def prepare(
         features["image"] = _image_features(section, image)
     if expression is not None:
         features["expression"] = _expression_features(section, expression)
+    arranged = prepare_neighbours(
+        section, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance_um
+    )
+    return replace(arranged, features=features)
+
+
+def prepare_neighbours(
+    section: SectionArrays,
+    *,
+    expression: ExpressionContract | None,
+    image: ImageContract | None,
+    n_neighbors: int,
+    max_distance_um: float | None,
+) -> NetworkInputs:
+    """Find the neighbourhoods of a section, as :func:`prepare` does, without features."""
     max_distance = None
     if max_distance_um is not None:
         if not np.isfinite(section.um_per_unit):
@@ -181,4 +196,4 @@ def prepare(
     if max_distance is None:
         neighbours, mask = within_reach(section.xy, neighbours, mask, section.um_per_unit)
     order = spatial_order(section.xy)
-    return NetworkInputs(features, neighbours, mask, section.target.astype(np.float32), order)
+    return NetworkInputs({}, neighbours, mask, section.target.astype(np.float32), order)

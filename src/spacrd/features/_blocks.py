@@ -17,7 +17,7 @@ class BlockSizes:
     read_bytes
         Bytes, when dense, of the rows that are read together from a matrix on disk.
     column_bytes
-        Bytes, when dense, of the columns whose quantiles are computed together.
+        Bytes of the values whose quantiles are computed together.
     neighbourhoods
         Neighbourhoods whose counts are summed together.
     """

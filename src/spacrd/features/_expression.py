@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from ._blocks import blocks
 from ._scaling import on_disk
@@ -20,9 +18,15 @@ if TYPE_CHECKING:
 
 def match_genes(genes: Sequence[str] | np.ndarray, available: Sequence[str] | np.ndarray) -> np.ndarray:
     """Find the position of each gene among the available ones, -1 where it is missing; (len(genes),) int64."""
-    import pandas as pd
+    looked_for, there = _plain_list(genes), _plain_list(available)
+    if looked_for == there:
+        return np.arange(len(there))
+    place = {gene: position for position, gene in enumerate(there)}
+    return np.fromiter((place.get(gene, -1) for gene in looked_for), dtype=np.int64, count=len(looked_for))
 
-    return pd.Index(available).get_indexer(pd.Index(genes)).astype(np.int64)
+
+def _plain_list(names: Sequence[str] | np.ndarray) -> list[str]:
+    return names.tolist() if isinstance(names, np.ndarray) else list(names)
 
 
 def log_normalise(counts: csr_matrix, depth_columns: np.ndarray, columns: np.ndarray, target_sum: float) -> csr_matrix:
@@ -52,12 +56,6 @@ class LogNormalised:
     def on_disk(self) -> bool:
         """Tell whether rows are read from disk each time."""
         return on_disk(self.counts)
-
-    def pick(self, columns: slice) -> LogNormalised:
-        """Select columns."""
-        selected = copy(self)
-        selected.columns = self.columns[columns]
-        return selected
 
     def __getitem__(self, rows: Any) -> csr_matrix:
         """Return some rows, float32."""
@@ -101,6 +99,8 @@ def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, 
         ``"residual"``: the variance beyond that of genes of the same mean, ranked within each section;
         ``"first"``: the authors' choice, scanpy's ``seurat_v3`` on the first section's log-normalised values.
     """
+    from scipy.stats import rankdata
+
     if len(genes) <= n_top:
         return genes
     if flavor == "first":

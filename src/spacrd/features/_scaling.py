@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ._blocks import block_sizes, blocks
+from ._blocks import blocks
+from ._quantiles import column_quantiles
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 SCALINGS = ("minmax", "quantile", "zscore", "none")
-TAIL = 0.02
-"""Share of a column's values at each end that ``"quantile"`` clips."""
 
 
 class Matrix(Protocol):
@@ -174,7 +173,7 @@ def scale(matrix: Matrix, scaling: str, valid: np.ndarray) -> Features:
         return Features(matrix, np.zeros((1, width), np.float32), section, valid, present)
     low = high = None
     if scaling == "quantile":
-        low, high = _quantiles(matrix, valid)
+        low, high = column_quantiles(matrix, valid)
         centre, spread = low.astype(np.float64), high.astype(np.float64) - low
     else:
         centre, spread = _statistics(matrix, valid, scaling)
@@ -229,22 +228,3 @@ def _moments(block: csr_matrix | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # In two passes: the difference of two sums would leave rounding errors of a constant column.
     mean, variance = mean_variance_axis(block.astype(np.float64), axis=0)
     return mean, variance * block.shape[0]
-
-
-def _quantiles(matrix: Matrix, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compute the quantiles :data:`TAIL` and 1 - ``TAIL`` of each column over the valid rows, float32."""
-    n, width = matrix.shape
-    quantiles = np.empty((2, width), dtype=np.float32)
-    step = max(1, block_sizes.column_bytes // (4 * int(valid.sum())))
-    for start in range(0, width, step):
-        columns = slice(start, start + step)
-        values = np.empty((len(range(*columns.indices(width))), int(valid.sum())), dtype=np.float32)
-        filled = 0
-        selected = matrix.pick(columns) if hasattr(matrix, "pick") else None
-        for rows in blocks(n):
-            block = matrix[rows][:, columns] if selected is None else selected[rows]
-            dense = (block if isinstance(block, np.ndarray) else block.toarray())[valid[rows]]
-            values[:, filled : filled + len(dense)] = dense.T
-            filled += len(dense)
-        quantiles[:, columns] = np.quantile(values, [TAIL, 1 - TAIL], axis=1, overwrite_input=True)
-    return quantiles[0], quantiles[1]

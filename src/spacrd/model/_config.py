@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import reprlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, MaxLen
 
-from .._schema import Fact, Name, Names, Positive, Text, parse
+from .._schema import Fact, Name, Names, Positive, Text, as_plain, parse
 from ..features import ExpressionContract, ImageContract
 from ..nn import NetworkConfig
 from ._calibration import Calibration
@@ -134,7 +134,7 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to plain dictionaries, lists and numbers, for JSON."""
-        return asdict(self)
+        return dict(as_plain(self))
 
     @classmethod
     def from_dict(cls, values: Any) -> ModelConfig:

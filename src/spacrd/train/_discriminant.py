@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..features import Features, NetworkInputs
+from ..features import Features, NetworkInputs, blocks
 from ..model import Discriminant
 
 RIDGE = {"expression": 0.003, "image": 0.01}
@@ -17,22 +17,49 @@ MAX_SPOTS = 5_000
 ITERATIONS = 5
 """Subspace iterations for the leading factors."""
 OVERSAMPLING = 16
+DENSE = 0.06
+"""Share of values other than 0 from which products of dense blocks are faster than sparse ones."""
 
 
-def fit_discriminant(sections: Sequence[NetworkInputs], modality: str) -> Discriminant:
+@dataclass(frozen=True)
+class Sample:
+    """Hold what a discriminant reads of one section, alike in every fold.
+
+    Attributes
+    ----------
+    features
+        Features of the labelled spots, or of :data:`MAX_SPOTS` of each class.
+    target
+        Their labels, (n,).
+    mean
+        Mean feature of all spots that have the modality, (width,); None if none has it.
+    """
+
+    features: Features
+    target: np.ndarray
+    mean: np.ndarray | None
+
+
+def read_sample(section: NetworkInputs, modality: str) -> Sample:
+    """Read the labelled spots of a section, and its mean."""
+    features = section.features[modality]
+    rows = _labelled(section, modality)
+    return Sample(features.take(rows), section.target[rows], features.mean() if features.valid.any() else None)
+
+
+def fit_discriminant(samples: Sequence[Sample], modality: str) -> Discriminant:
     """Collect the statistics of one modality over the labelled spots; all are zero without labels of both classes."""
-    empty = Discriminant.empty(sections[0].features[modality].width)
-    with_features = [section for section in sections if section.features[modality].valid.any()]
-    rows = [_labelled(section, modality) for section in with_features]
-    target = np.concatenate([s.target[r] for s, r in zip(with_features, rows, strict=True)] or [np.empty(0)])
+    empty = Discriminant.empty(samples[0].features.width)
+    samples = [sample for sample in samples if sample.mean is not None]
+    target = np.concatenate([sample.target for sample in samples] or [np.empty(0)])
     if len(np.unique(target)) < 2:
         return empty
-    chosen = Features.stack([s.features[modality].take(r) for s, r in zip(with_features, rows, strict=True)])
+    chosen = Features.stack([sample.features for sample in samples])
     spots = _WeightedSpots(chosen, np.where(target == 1, 0.5 / (target == 1).sum(), 0.5 / (target == 0).sum()))
     contrast = spots.sums(2.0 * target - 1.0)
     mean = np.zeros(chosen.width)
     if modality == "expression":  # embeddings have no depth to be blind to
-        mean = np.mean([section.features[modality].mean() for section in with_features], axis=0)
+        mean = np.mean([sample.mean for sample in samples if sample.mean is not None], axis=0)
     arrays = (mean, contrast, spots.variance(), spots.factors(empty.rank), RIDGE[modality])
     return Discriminant(*(np.asarray(array, np.float32) for array in arrays))
 
@@ -83,21 +110,30 @@ class _WeightedSpots:
 
         By subspace iteration with a fixed start: Halko, Martinsson, Tropp (2011).
         """
+        from scipy.linalg import qr
+
         width = self.features.width
-        basis = np.random.default_rng(0).normal(size=(width, min(width, rank + OVERSAMPLING)))
+        basis = np.random.default_rng(0).normal(size=(width, min(width, rank + OVERSAMPLING))).astype(np.float32)
         for _ in range(ITERATIONS):
-            basis, _ = np.linalg.qr(self._covariance(basis))
-        values, rotation = np.linalg.eigh(basis.T @ self._covariance(basis))
+            basis, _ = qr(self._covariance(basis), mode="economic")
+        values, rotation = np.linalg.eigh((basis.T @ self._covariance(basis)).astype(np.float64))
         leading = np.argsort(-values)[:rank]
-        return np.asarray(basis @ rotation[:, leading] * np.sqrt(np.maximum(values[leading], 0.0)))
+        factors = basis @ rotation[:, leading] * np.sqrt(np.maximum(values[leading], 0.0))
+        # Their signs are arbitrary, and would follow rounding errors.
+        largest = factors[np.abs(factors).argmax(axis=0), np.arange(factors.shape[1])]
+        return np.asarray(factors * np.where(largest < 0, -1.0, 1.0))
 
     def _covariance(self, basis: np.ndarray) -> np.ndarray:
-        """Multiply the covariance with a basis (width, r)."""
+        """Multiply the covariance with a basis (width, r), float32."""
         matrix, offset, section = self.features.matrix, self.features.offset, self.features.section
-        projected = np.asarray(matrix @ basis) + (offset @ basis)[section]
-        projected -= self.weight @ projected
-        projected *= self.weight[:, None]
-        by_section = np.zeros((len(offset), basis.shape[1]))
-        np.add.at(by_section, section, projected)
-        # The mean drops out: the weighted, centred projections add up to zero.
-        return np.asarray(matrix.T @ projected) + offset.T @ by_section
+        # The mean drops out of the second product: the weighted, centred projections add up to zero.
+        shift = ((offset - self.sums()) @ basis).astype(np.float32)
+        total, by_section = np.zeros(basis.shape), np.zeros((len(offset), basis.shape[1]))
+        for rows in blocks(len(self.weight)):
+            block = matrix[rows]
+            if not isinstance(block, np.ndarray) and block.nnz > DENSE * block.shape[0] * block.shape[1]:
+                block = block.toarray()
+            projected = (block @ basis + shift[section[rows]]) * self.weight[rows, None].astype(np.float32)
+            total += block.T @ projected
+            by_section += (section[rows] == np.arange(len(offset))[:, None]).astype(np.float32) @ projected
+        return (total + offset.T @ by_section).astype(np.float32)

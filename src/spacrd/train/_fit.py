@@ -101,6 +101,7 @@ def fit_sections(
     _check_target(sections)
     data = prepare_training(sections, settings)
     network, discriminants = divide_modalities(data, recipe)
+    data = data.sampled(discriminants)
     config = ModelConfig(
         network=network,
         expression=data.expression,

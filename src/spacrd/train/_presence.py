@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..features import SectionArrays, prepare
+from ..features import ExpressionContract, SectionArrays, match_genes, prepare_neighbours
 from ..model import PrevalenceClassifier, profile_section
 from ._training_set import TrainingSet
 
@@ -31,9 +31,11 @@ def held_out_presence(
     if len(normal) < MIN_NORMAL:
         return float("nan"), float("nan")
 
+    read = section if data.expression is None else take_genes(section, data.expression)
+
     def statistic(rows: np.ndarray) -> float:
-        part = take_spots(section, np.sort(rows))
-        inputs = prepare(
+        part = take_spots(read, np.sort(rows))
+        inputs = prepare_neighbours(
             part, expression=data.expression, image=data.image, n_neighbors=n_neighbors, max_distance_um=None
         )
         profile = profile_section(
@@ -59,3 +61,13 @@ def take_spots(section: SectionArrays, rows: np.ndarray) -> SectionArrays:
         image=None if section.image is None else section.image[rows],
         target=section.target[rows],
     )
+
+
+def take_genes(section: SectionArrays, expression: ExpressionContract) -> SectionArrays:
+    """Take the genes of a section that a model reads."""
+    if section.counts is None or section.genes is None:
+        return section
+    names = list(dict.fromkeys((*expression.genes, *expression.depth_genes)))  # in this order they are matched at once
+    columns = match_genes(names, section.genes)
+    columns = columns[columns >= 0]
+    return replace(section, counts=section.counts[:, columns], genes=np.asarray(section.genes)[columns])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..features import ExpressionContract, ImageContract, NetworkInputs, SectionArrays
+from ._discriminant import Sample, read_sample
 from ._prevalence import LabelledSpots
 
 
@@ -23,12 +24,15 @@ class TrainingSet:
         The same sections as the networks read them.
     expression, image
         Genes and embedding that the model reads; None for a modality that is left out.
+    samples
+        What the discriminant of each modality reads of the sections; see :meth:`sampled`.
     """
 
     sections: tuple[SectionArrays, ...]
     inputs: tuple[NetworkInputs, ...]
     expression: ExpressionContract | None
     image: ImageContract | None
+    samples: dict[str, tuple[Sample, ...]] = field(default_factory=dict)
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -40,7 +44,18 @@ class TrainingSet:
         pairs = zip(self.sections, self.inputs, strict=True)
         return [LabelledSpots.read(section, inputs, self.expression, self.image) for section, inputs in pairs]
 
+    def sampled(self, modalities: Sequence[str]) -> TrainingSet:
+        """Read what discriminants of some modalities need, once for a fit and its folds."""
+        return replace(
+            self, samples={name: tuple(read_sample(inputs, name) for inputs in self.inputs) for name in modalities}
+        )
+
     def without(self, held_out: np.ndarray | Sequence[int]) -> TrainingSet:
         """Leave out the sections at some positions; the contracts stay."""
         rest = [i for i in range(len(self.sections)) if i not in held_out]
-        return replace(self, sections=tuple(self.sections[i] for i in rest), inputs=tuple(self.inputs[i] for i in rest))
+        return replace(
+            self,
+            sections=tuple(self.sections[i] for i in rest),
+            inputs=tuple(self.inputs[i] for i in rest),
+            samples={name: tuple(samples[i] for i in rest) for name, samples in self.samples.items()},
+        )

@@ -78,5 +78,5 @@ def fit_voters(
             )
             networks.append(trained)
             history += [{"member": member, **entry} for entry in losses]
-    discriminants = tuple(fit_discriminant(data.inputs, name) for name in run.discriminants)
+    discriminants = tuple(fit_discriminant(data.samples[name], name) for name in run.discriminants)
     return Voters(tuple(networks), discriminants), history

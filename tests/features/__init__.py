@@ -1,0 +1,1 @@
+"""Sections as arrays, and what is computed from them."""

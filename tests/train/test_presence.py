@@ -1,0 +1,46 @@
+"""Statistics of held-out sections: read from the model's genes and the neighbourhoods alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from spacrd.features import ExpressionContract, prepare
+from spacrd.model import profile_section
+from spacrd.train import _presence
+from spacrd.train._prevalence import LabelledSpots, fit_prevalence
+from spacrd.train._training_set import TrainingSet
+from tests.making.arrays import labelled_arrays
+
+GENES = tuple(f"g{i}" for i in range(0, 20, 2))
+CONTRACT = ExpressionContract(GENES, GENES)
+
+
+@pytest.fixture
+def data() -> TrainingSet:
+    sections = [labelled_arrays(seed, side=12) for seed in (1, 2)]
+    made = [prepare(s, expression=CONTRACT, image=None, n_neighbors=6, max_distance_um=None) for s in sections]
+    return TrainingSet(tuple(sections), tuple(made), CONTRACT, None)
+
+
+def test_genes_that_are_not_read_change_no_statistic(data: TrainingSet) -> None:
+    spots = [LabelledSpots.read(*pair, CONTRACT, None) for pair in zip(data.sections, data.inputs, strict=True)]
+    classifier = fit_prevalence(spots, len(GENES), 0)
+    section = data.sections[0]
+    alone, _ = _presence.held_out_presence(section, classifier, data, 6)
+    normal = _presence.take_spots(section, np.flatnonzero(section.target == 0))
+    inputs = prepare(normal, expression=CONTRACT, image=None, n_neighbors=6, max_distance_um=None)
+    expected = profile_section(normal, inputs, expression=CONTRACT, use_image=False, classifier=classifier).presence
+    assert alone == pytest.approx(expected, rel=1e-9)
+    assert np.isfinite(alone)
+    other = replace(section, counts=csr_matrix(section.counts.toarray() * (1 + 99 * (np.arange(20) % 2))))
+    assert _presence.held_out_presence(other, classifier, data, 6)[0] == pytest.approx(alone, rel=1e-9)
+
+
+def test_no_feature_is_scaled_for_a_statistic(data: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    classifier = fit_prevalence(data.labelled_spots(), *data.widths)
+    monkeypatch.setattr("spacrd.features._arrays.scale", None)
+    assert np.isfinite(_presence.held_out_presence(data.sections[0], classifier, data, 6)).all()
