@@ -11,6 +11,7 @@ from ._image_fit import check_image_fit
 from ._images import NoImageError
 from ._mixed import check_one_section
 from ._placement import Placement, place_on_image, place_rows, place_spots, with_scale
+from ._platform import place_with_scale, platform_of, spot_areas
 from ._polygons import polygons_only
 from ._records import embedding_record, recorded_embeddings, result_record
 from ._results import Scores, write_results, write_scores
@@ -53,6 +54,8 @@ __all__ = [
     "place_on_image",
     "place_rows",
     "place_spots",
+    "place_with_scale",
+    "platform_of",
     "polygons_only",
     "read_annotations",
     "recorded_embeddings",
@@ -60,6 +63,7 @@ __all__ = [
     "scored_sections",
     "split_each",
     "split_sections",
+    "spot_areas",
     "square_shapes",
     "store_shapes",
     "transform_polygons",

@@ -6,7 +6,18 @@ from ._fit import fit
 from ._match import LOW_COVERAGE as LOW_COVERAGE
 from ._regions import regions
 from ._score import score
+from ._summarise import summarise
 from ._threshold import threshold
 from ._to_cells import to_cells
 
-__all__ = ["CrossValidation", "cross_validate", "explain", "fit", "regions", "score", "threshold", "to_cells"]
+__all__ = [
+    "CrossValidation",
+    "cross_validate",
+    "explain",
+    "fit",
+    "regions",
+    "score",
+    "summarise",
+    "threshold",
+    "to_cells",
+]
