@@ -50,6 +50,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share in (0, 1) else f"{100 * share:.1f} %"
 
 
+def interval(report: Mapping[str, Any]) -> str:
+    """Write the interval for the share of cancer; empty if none was recorded."""
+    low, high = number(report, "share_low"), number(report, "share_high")
+    return f"{low:.0%} to {high:.0%}" if math.isfinite(low) and math.isfinite(high) else ""
+
+
 def checks(report: Mapping[str, Any]) -> list[Check]:
     """Compare a section with the training sections; what was not recorded is left out."""
     from ..model import UNUSUAL_DEPTH, UNUSUAL_DISTANCE
@@ -80,7 +86,7 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
                 f"{subject} lies farther from every training section than these lie from each other: "
                 "another stain, tissue or protocol?"
                 if far
-                else f"{subject} is no stranger than the training sections are to each other (1 or less)."
+                else f"{subject} is as similar to the training sections as these are to each other (1 or less)."
             )
             comparisons.append(Check(what, f"{distance:.2f}", meaning, far))
     depth, median = number(report, "depth_ratio"), number(report, "median_counts")
@@ -110,7 +116,7 @@ def threshold_sentence(threshold: float, method: str) -> str:
     }
     way = next((text for name, text in ways.items() if kind.startswith(name)), "")
     if not way:
-        way = "given by the user" if kind == "given" else "the middle, for want of a better cut"
+        way = "given by the user" if kind == "given" else "the middle, as no better cut was found"
     note = f" ({caveat})" if caveat else ""
     return f"A spot is called cancer from a likelihood of {threshold:.2f}: {way}{note}."
 
@@ -118,7 +124,7 @@ def threshold_sentence(threshold: float, method: str) -> str:
 def warnings_of(
     report: Mapping[str, Any], comparisons: Sequence[Check], *, n_spots: int, n_scored: int, calibrated_on: int | None
 ) -> list[str]:
-    """List what a reader must know before believing the map."""
+    """List why the map must be treated with caution."""
     warnings = []
     if not n_scored:
         return ["No spot of this section has a likelihood: it was not scored, or held neither genes nor image."]
