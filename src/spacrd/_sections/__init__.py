@@ -21,7 +21,7 @@ from ._section import Section, split_each, split_sections
 from ._selection import Selection
 from ._shapes import check_new_shapes, outlines, square_shapes, store_shapes, transform_polygons
 from ._stored import Stored
-from ._tables import counts, embedding, labels
+from ._tables import counts, embedding, gene_values, labels
 
 __all__ = [
     "CLASS",
@@ -45,6 +45,7 @@ __all__ = [
     "embedding_record",
     "gene_columns",
     "gene_names",
+    "gene_values",
     "get_table",
     "is_spatialdata",
     "kind_of",
