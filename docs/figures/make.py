@@ -156,10 +156,6 @@ def main() -> None:
     spacrd.settings.progress = False
     plt.switch_backend("Agg")
     section = score_example()
-    table = section["table"]
-    shades = {name: CLASS_COLORS.get(name, BLUE) for name in table.obs["pathologist"].cat.categories}
-    shades |= {"adipose tissue": "#56B4E9", "connective tissue": "#DDDDDD", "immune infiltrate": "#CC79A7"}
-    table.uns["pathologist_colors"] = list(shades.values())
     figures = {
         "method.png": draw_method(section),
         "example.jpg": spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"])[0].figure,

@@ -148,3 +148,21 @@ def test_paths_with_spaces_and_other_letters(toys: Path, model: Path, tmp_path: 
     said = cli("score", folder / "toy 3.h5ad", "--model", model, "--out", out, "--json")
     assert said.code == 0 and said.out.isascii() and said.json["outputs"] == [str(out)]
     assert out.is_file()
+
+
+def test_several_sections_make_one_report(toys: Path, model: Path, tmp_path: Path, cli) -> None:
+    scored = tmp_path / "scored"
+    said = cli("score", toys / "toy_1.zarr", toys / "toy_3.h5ad", "--model", model, "--out-dir", scored)
+    assert said.code == 0, said.err
+    inputs = sorted(scored.iterdir())
+    out = tmp_path / "reports" / "cohort"
+    said = cli("report", *inputs, "--model", model, "--out", out, "--json")
+    assert said.code == 0, said.err
+    assert said.json["outputs"] == [str(out)]
+    assert sorted(file.name for file in out.iterdir()) == ["1_toy_1.html", "2_toy_3.html", "index.html"]
+    said = cli("report", *inputs, "--out", out)
+    assert said.code == 2 and "Reading" not in said.err and "--overwrite" in said.err
+    said = cli("report", *inputs, "--out", inputs[0] / "report", "--overwrite")
+    assert said.code == 2 and "over or into" in said.err
+    assert cli("report", *inputs, "--out", tmp_path / "all.html").code == 0
+    assert (tmp_path / "all.html").read_text().count("<article") == 2

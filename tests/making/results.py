@@ -34,3 +34,19 @@ def cross_validation(models: tuple[str, ...] = ("spacrd", "coin"), n: int = 400)
     spots["region"] = np.where(spots["likelihood"] >= 0.5, "cancer", "normal")
     facts = spots, pd.DataFrame(runs), ("invasive",), None, ("undetermined",)
     return CrossValidation(metrics_table(*facts), spots, *facts[2:])
+
+
+def summary(n: int = 36) -> pd.DataFrame:
+    """Table of ``n`` sections as spacrd.tl.summarise returns it."""
+    rng = np.random.default_rng(0)
+    share = rng.beta(1.2, 3, n)
+    shares = {"expected_share": share, "share_low": share / 2, "share_high": np.minimum(1, 1.6 * share)}
+    return pd.DataFrame(
+        {
+            "section": [f"patient_{i // 3 + 1}_{'abc'[i % 3]}" for i in range(n)],
+            "verdict": rng.choice(["tumour", "unclear", "no tumour"], n),
+            **shares,
+            "called_share": np.clip(share + rng.normal(0, 0.06, n), 0, 1),
+            "shift": rng.choice(["none", "unusual"], n, p=[0.8, 0.2]),
+        }
+    )

@@ -28,7 +28,7 @@ def test_components_expect_every_spot() -> None:
 
 def test_several_sections_give_a_list(tmp_path: Path) -> None:
     axes = pl.distribution(scored_adata(libraries=("a", "b")), save=tmp_path / "d.png")
-    assert [ax.get_title() for ax in axes] == ["a", "b"]
+    assert [ax.get_title().split("\n")[0] for ax in axes] == ["a", "b"]
     assert (tmp_path / "d.png").exists()
     _, given = plt.subplots()
     with pytest.raises(ValueError, match="2 panels"):
@@ -93,3 +93,28 @@ def test_a_section_without_likelihoods_says_so() -> None:
     assert not empty.lines
     assert len(drawn.lines) == 3
     assert all(float(tick) == int(tick) for tick in empty.get_yticks())
+
+
+def test_the_title_says_what_was_called() -> None:
+    adata = scored_adata()
+    adata.obs["spacrd_region"] = np.repeat(["cancer", "normal", "uncertain"], [60, 48, 12])
+    assert pl.distribution(adata).get_title() == "one\n50% called cancer, 10% uncertain"
+    adata.obs["spacrd_region"] = "normal"
+    assert pl.distribution(adata).get_title() == "one\n0% called cancer"
+    del adata.obs["spacrd_region"]
+    assert pl.distribution(adata).get_title() == "one"
+
+
+def test_the_band_holds_the_cuts_of_the_possible_shares() -> None:
+    adata = scored_adata(400, libraries=("a", "b"))
+    for name in ("a", "b"):
+        adata.uns["spacrd"]["spacrd"]["sections"][name].update(share_low=0.25, share_high=0.75)
+    part = adata[adata.obs["library"] == "a"].copy()
+    ax = pl.distribution(part)
+    (band,) = [patch for patch in ax.patches if str(patch.get_label()).startswith("cut if")]
+    assert band.get_label() == "cut if 25% to 75% are cancer"
+    likelihood = part.obs["spacrd_likelihood"]
+    assert (likelihood >= band.get_x()).mean() == pytest.approx(0.75, abs=0.01)
+    assert (likelihood >= band.get_x() + band.get_width()).mean() == pytest.approx(0.25, abs=0.01)
+    texts = [text.get_text() for text in pl.distribution(adata)[0].figure.legends[0].get_texts()]
+    assert texts[-1] == "cut at the ends of the interval for the share of cancer" and len(texts) == 3

@@ -10,7 +10,7 @@ from anndata import AnnData
 
 from spacrd import pl
 from spacrd.pl import _embedding
-from spacrd.pl._layers import class_colors
+from spacrd.pl._class_colors import class_colors
 from tests.making.scored import scored_adata
 
 
@@ -67,11 +67,11 @@ def test_missing_spots_draw_and_own_axes(scored: AnnData) -> None:
 
 @pytest.mark.usefixtures("quick_layout")
 def test_classes_keep_their_stored_colours(scored: AnnData) -> None:
-    assert class_colors(scored, "spacrd_region") == {"normal": "#0072B2", "cancer": "#D55E00"}
+    assert class_colors(scored, "spacrd_region", "spacrd") == {"normal": "#0072B2", "cancer": "#D55E00"}
     scored.uns["label_colors"] = ["#111111", "#222222"]
-    assert list(class_colors(scored, "label").values()) == ["#111111", "#222222"]
+    assert list(class_colors(scored, "label", "spacrd").values()) == ["#111111", "#222222"]
     scored.obs["many"] = pd.Categorical([str(i % 12) for i in range(scored.n_obs)])
-    assert len({tuple(color) for color in class_colors(scored, "many").values()}) == 12
+    assert len({tuple(color) for color in class_colors(scored, "many", "spacrd").values()}) == 12
     scored.obs["number"] = pd.Categorical([i % 3 for i in range(scored.n_obs)])
     pl.embedding(scored, color="number")
 

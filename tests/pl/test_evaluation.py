@@ -18,7 +18,7 @@ def area(ax: plt.Axes, number: int) -> float:
 
 def test_areas_under_the_curves_are_the_metrics() -> None:
     result = cross_validation()
-    roc, precision, _, _ = pl.evaluation(result)
+    roc, precision, *_ = pl.evaluation(result)
     summary = result.summary()
     for number, model in enumerate(summary.index):
         assert area(roc, number) == pytest.approx(summary.loc[model, "auc"], abs=0.003)
@@ -40,12 +40,27 @@ def test_calibration_shows_the_error_of_all_spots() -> None:
 def test_the_table_keeps_the_order_and_is_saved(tmp_path: Path) -> None:
     result = cross_validation()
     axes = pl.evaluation(result, models=["coin", "spacrd"], metric="ap", save=tmp_path / "e.png")
-    assert len(axes) == 4
-    shown = [float(text.get_text()) for text in axes[3].texts]
+    assert len(axes) == 5
+    shown = [float(text.get_text()) for text in axes[4].texts]
     np.testing.assert_allclose(shown, result.per_section("ap").loc[["coin", "spacrd"]].to_numpy().ravel(), atol=0.005)
-    assert [text.get_text() for text in axes[3].get_xticklabels()] == ["a", "b", "mean"]
+    assert [text.get_text() for text in axes[4].get_xticklabels()] == ["a", "b", "mean"]
     assert [text.get_text() for text in axes[0].figure.legends[0].get_texts()] == ["coin", "spacrd"]
     assert (tmp_path / "e.png").stat().st_size > 10_000
+
+
+def test_risk_is_the_error_of_the_surest_spots() -> None:
+    result = cross_validation(n=2000)
+    risk = pl.evaluation(result, models=["spacrd", "coin"])[3]
+    coverage, error = risk.lines[0].get_data()
+    runs = []
+    known = result.likelihoods.query("model == 'spacrd' and label != 'undetermined'")
+    for _, spots in known.groupby("section"):
+        wrong = (spots["likelihood"] >= 0.5) != (spots["label"] == "invasive")
+        sure = spots["likelihood"].sub(0.5).abs().sort_values(ascending=False).index
+        runs.append([wrong[sure[: round(share * len(sure))]].mean() for share in (0.25, 0.5, 1.0)])
+    np.testing.assert_allclose(np.interp([0.25, 0.5, 1.0], coverage, error), np.mean(runs, axis=0), atol=0.003)
+    assert error[-1] > 2 * error[len(error) // 2]
+    assert risk.lines[1].get_ydata()[-1] == pytest.approx(0.5, abs=0.05)  # the surest guesses are guesses
 
 
 def test_many_models_differ_in_colour_or_dashes_on_dark_too() -> None:
@@ -62,10 +77,10 @@ def test_own_axes_and_a_section_of_one_class() -> None:
     spots.loc[spots["section"] == "b", "label"] = "stroma"
     with pytest.warns(UserWarning, match="both classes"):
         metrics = metrics_table(spots, result.metrics, ("invasive",), None, ())
-    _, given = plt.subplots(2, 2)
+    given = plt.subplots(2, 3)[1].ravel()[:5]
     axes = pl.evaluation(CrossValidation(metrics, spots, ("invasive",), None, ()), ax=given)
-    assert axes[0] is given[0, 0]
-    assert "-" in [text.get_text() for text in axes[3].texts]
+    assert axes[0] is given[0]
+    assert "-" in [text.get_text() for text in axes[4].texts]
 
 
 def test_unknown_models_and_metrics_are_refused() -> None:

@@ -22,7 +22,7 @@ from matplotlib.testing.decorators import remove_ticks_and_titles
 
 from spacrd import pl
 from spacrd.pl import _embedding
-from tests.making.results import HISTORY, cross_validation
+from tests.making.results import HISTORY, cross_validation, summary
 from tests.making.scored import scored_adata
 
 STORED = Path(__file__).parent / "images"
@@ -59,6 +59,7 @@ PLOTS: dict[str, Callable[[], object]] = {
     "likelihood_region": lambda: pl.likelihood(with_gaps(), color="region"),
     "likelihood_labels": lambda: pl.likelihood(with_gaps(), color=[None, "label", "likelihood"], outline=True),
     "likelihood_raster": lambda: pl.likelihood(scored_adata(60_000)),
+    "cohort": lambda: pl.cohort(summary(36)),
     "distribution": lambda: pl.distribution(scored_adata(300)),
     "distribution_classes": lambda: pl.distribution(scored_adata(300), label_key="label"),
     "evaluation": lambda: pl.evaluation(cross_validation()),

@@ -152,8 +152,8 @@ def test_unknown_images_and_columns_are_refused() -> None:
         pl.likelihood(scored_adata(), image_key="hires")
     with pytest.raises(KeyError, match=r"no colour 'red'.*'likelihood', 'uncertainty', 'region', 'library', 'label'"):
         pl.likelihood(adata, color="red")
-    with pytest.raises(TypeError, match=r"obs\['n'\] holds numbers \(int64\)"):
-        pl.likelihood(with_column(adata, "n", 3), color="n")
+    with pytest.raises(TypeError, match=r"obs\['n'\] holds complex numbers"):
+        pl.likelihood(with_column(adata, "n", 3j), color="n")
     with pytest.raises(ValueError, match="color is empty"):
         pl.likelihood(adata, color=[])
     with pytest.raises(KeyError, match=r"spacrd\.tl\.score"):

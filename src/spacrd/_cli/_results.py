@@ -7,9 +7,9 @@ import argparse
 from .._files import checked_path
 from ._apart import check_apart
 from ._console import Console, Outcome, table_text
-from ._inputs import add_inputs, add_model, find_inputs, load_model, read
+from ._inputs import Input, add_inputs, add_model, find_inputs, load_model, read
 from ._options import Changes, add_options, given
-from ._outputs import add_outputs, plan_outputs
+from ._outputs import add_outputs, check_writable, plan_outputs
 from ._parser import Command
 
 KEY_HELP = {"help": "name of the result, --key-added of spacrd score"}
@@ -63,17 +63,20 @@ EVALUATE = Command(
 """,
 )
 
+REPORT_OUT = "report of all inputs: an HTML file, or a folder for an overview and a page for each section"
 REPORT_READS = ("table_key", "library_key", "key", "image_key", "coordinate_system")
 
 
 def _fill_report(parser: argparse.ArgumentParser) -> None:
     add_options(add_inputs(parser, "scored sections"), "report", REPORT_READS, {"key": KEY_HELP})
     add_model(parser, required=False, text="folder of the model that scored, for more facts about it")
-    add_outputs(parser, "HTML file to write", required=True)
+    add_outputs(parser, REPORT_OUT, required=True)
 
 
 def _report(arguments: argparse.Namespace, console: Console) -> Outcome:
     sources = find_inputs(arguments)
+    if arguments.out is not None and (len(sources) > 1 or not arguments.out.lower().endswith(".html")):
+        return _report_together(sources, arguments, console)
     targets = plan_outputs(sources, arguments, suffix=".html")
     check_apart(arguments, sources, targets)
     from .. import report
@@ -89,9 +92,27 @@ def _report(arguments: argparse.Namespace, console: Console) -> Outcome:
     return Outcome({"outputs": outputs}, f"Reports are in {', '.join(outputs)}")
 
 
+def _report_together(sources: list[Input], arguments: argparse.Namespace, console: Console) -> Outcome:
+    """Write one report of all inputs: a page, or a folder with an overview and a page for each section."""
+    from .. import report
+    from .._report import checked_place
+
+    target = checked_path(arguments.out, "--out")
+    check_apart(arguments, sources, [], out=target)
+    check_writable(target)
+    if target.parent.is_dir():
+        checked_place(target, overwrite=arguments.overwrite)  # before the sections are read
+    model = None if arguments.model is None else load_model(arguments.model)
+    data = [read(source, arguments, console) for source in sources]
+    console.say(f"Writing {target}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    report(data, target, model=model, overwrite=arguments.overwrite, **given(arguments, REPORT.arguments))
+    return Outcome({"outputs": [str(target)]}, f"The report of {len(sources)} inputs is in {target}")
+
+
 REPORT = Command(
     "report",
-    "show scored sections in one HTML file that needs nothing else",
+    "show scored sections in HTML files that need nothing else",
     "report",
     REPORT_READS,
     _fill_report,
@@ -99,6 +120,7 @@ REPORT = Command(
     """\
   spacrd report scored.zarr --out report.html
   spacrd report scored.zarr --model model --out report.html --overwrite
+  spacrd report scored/*.h5ad --model model --out cohort
   spacrd report scored/*.h5ad --model model --out-dir reports
 """,
 )

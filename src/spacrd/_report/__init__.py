@@ -1,21 +1,29 @@
-"""Report of scored sections as one HTML file."""
+"""Report of scored sections as one HTML file, or a folder with a page for each."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from .._files import checked_path, replacing
 from .._keys import Keys
 from .._sections import Selection, as_list, get_table, result_record, scored_sections
+from ..tl import summarise
+from ._overview import Overview, overview_of
+from ._place import INDEX, file_stem, is_page, publish_folder, publish_page
+from ._place import checked_place as checked_place
+from ._render import render
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
     from spatialdata import SpatialData
 
     from ..model import SpaCRD
+    from ._facts import Rows, SectionFacts
 
 __all__ = ["report"]
 
@@ -32,18 +40,20 @@ def report(
     coordinate_system: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write a report of scored sections: one HTML file that needs nothing else, to send, keep or print.
+    """Write a report of scored sections as HTML that needs nothing else, to send, keep or print.
 
     For each section: the verdict, the share of spots called, the map over the image, the distribution with the
     threshold, how the section compares with the training sections and what that means, and warnings; then
-    parameters, model and versions. Light or dark as the reader's screen.
+    parameters, model and versions. Several sections get an overview: the plot of :func:`spacrd.pl.cohort` and a table
+    that can be sorted. Light or dark as the reader's screen.
 
     Parameters
     ----------
     data
         Sections scored by :func:`spacrd.tl.score`, in one object or a list of them.
     path
-        File to write, ending in ``.html``.
+        File to write, ending in ``.html``, for all sections on one page. Or a folder, without a suffix, for
+        ``index.html`` with the overview and a page for each section: better for many sections.
     key
         Name of the result, ``key_added`` of :func:`spacrd.tl.score`.
     model
@@ -57,11 +67,11 @@ def report(
     coordinate_system
         Coordinate system of a SpatialData to draw in.
     overwrite
-        Whether to replace a file that exists.
+        Whether to replace a file, or a folder that holds a report and nothing else.
 
     Returns
     -------
-    The file, absolute. It is whole or not there at all; ``data`` is not changed.
+    The file or folder, absolute. It is whole or not there at all; ``data`` is not changed.
 
     Raises
     ------
@@ -70,17 +80,18 @@ def report(
     TypeError
         If ``model`` is not a model.
     ValueError
-        If the model is not the one that scored, or the file's name does not end in ``.html``.
+        If the model is not the one that scored, or ``path`` ends in another suffix than ``.html``.
     FileExistsError
-        If the file exists and ``overwrite`` is False.
+        If the file or folder exists and ``overwrite`` is False, or the folder holds something else than a report.
     IsADirectoryError
-        If ``path`` is a folder.
+        If ``path`` ends in ``.html`` and is a folder.
     FileNotFoundError
         If the folder of the file does not exist.
 
     See Also
     --------
-    spacrd.pl.likelihood, spacrd.pl.distribution : The figures of the report.
+    spacrd.pl.likelihood, spacrd.pl.distribution, spacrd.pl.cohort : The figures of the report.
+    spacrd.tl.summarise : The numbers of the overview.
 
     Examples
     --------
@@ -90,8 +101,10 @@ def report(
     >>> spacrd.tl.score(section, model)
     >>> spacrd.report(section, "section.html", model=model).name
     'section.html'
+    >>> sorted(file.name for file in spacrd.report([section, section], "cohort").iterdir())
+    ['1_toy.html', '2_toy.html', 'index.html']
     """
-    file = _checked(path, overwrite)
+    place = checked_place(path, overwrite=overwrite)
     objects = as_list(data)
     records = [result_record(get_table(one, table_key), key) for one in objects]
     scored = [scored_sections(one, key, Selection(table_key=table_key, library_key=library_key)) for one in objects]
@@ -105,23 +118,57 @@ def report(
         for section in sections
     ]
     names = [[section.section.name for section in sections] for sections in scored]
-    models = models_facts(records, names, model)
-    _publish(_render(sections=facts, models=models, versions=versions(records), key=key), file, overwrite)
-    return file
+    pages = _Pages(facts, models_facts(records, names, model), versions(records), key)
+    table = summarise(objects, key=key, table_key=table_key, library_key=library_key)
+    if is_page(place):
+        publish_page(pages.whole(table), place, overwrite=overwrite)
+    else:
+        publish_folder(pages.apart(table), place, overwrite=overwrite)
+    return place
 
 
-def _checked(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """Return the file to write, or raise before any work is done."""
-    file = checked_path(path, "path").absolute()
-    if file.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"The report is a page of HTML, but path={str(path)!r} does not end in '.html'.")
-    if file.is_dir():
-        raise IsADirectoryError(f"{file} is a folder. Name a file in it: path={str(file / 'report.html')!r}.")
-    if not file.parent.is_dir():
-        raise FileNotFoundError(f"There is no folder {file.parent}. Make it first, or write to another.")
-    if file.exists() and not overwrite:
-        raise FileExistsError(f"{file} exists. Choose another name, or replace it with overwrite=True.")
-    return file
+@dataclass(frozen=True)
+class _Pages:
+    """Facts of a report, which make one page or several."""
+
+    facts: list[SectionFacts]
+    models: dict[str, Rows]
+    versions: Rows
+    key: str
+
+    def _page(self, sections: list[SectionFacts], names: list[str], overview: Overview | None, back: str = "") -> str:
+        from ._figures import PAPER
+
+        return render(
+            style=PAPER,
+            names=names,
+            sections=sections,
+            overview=overview,
+            back=back,
+            models=self.models,
+            versions=self.versions,
+            key=self.key,
+        )
+
+    @property
+    def names(self) -> list[str]:
+        return [section.name for section in self.facts]
+
+    def whole(self, table: pd.DataFrame) -> str:
+        """Make one page of all sections, with an overview if there are several."""
+        links = [f"#section-{number}" for number in range(1, len(self.facts) + 1)]
+        overview = overview_of(table, links) if len(self.facts) > 1 else None
+        return self._page(self.facts, self.names, overview)
+
+    def apart(self, table: pd.DataFrame) -> dict[str, str]:
+        """Make a page for each section and one with the overview, by the names of their files."""
+        digits = len(str(len(self.facts)))
+        files = [f"{number:0{digits}d}_{file_stem(section.name)}.html" for number, section in enumerate(self.facts, 1)]
+        overview = overview_of(table, [quote(file) for file in files])
+        pages = {INDEX: self._page([], self.names, overview)}
+        for file, section in zip(files, self.facts, strict=True):
+            pages[file] = self._page([section], [section.name], None, back=INDEX)
+        return pages
 
 
 def _check_model(model: SpaCRD | None, record: Any) -> None:
@@ -139,24 +186,3 @@ def _check_model(model: SpaCRD | None, record: Any) -> None:
             f"The sections were scored by model {str(scored_by)!r}, but model={model.id!r} was passed. Pass the one "
             "that scored, score again with this one, or leave it out."
         )
-
-
-def _render(**values: Any) -> str:
-    from datetime import UTC, datetime
-    from importlib.resources import files
-
-    from jinja2 import Environment, StrictUndefined
-
-    from ._figures import PAPER
-
-    # Names of sections and columns are the user's: autoescape makes them text, whatever they hold.
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files(__package__).joinpath("report.html").read_text(encoding="utf-8"))
-    return template.render(**values, paper=PAPER, date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"))
-
-
-def _publish(text: str, file: Path, overwrite: bool) -> None:
-    """Write beside the file, then move into place."""
-    with replacing(file) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
-        _checked(file, overwrite)  # somebody else may have written it meanwhile

@@ -12,6 +12,7 @@ from .._keys import CANCER, MODALITY_TITLES, NORMAL, REGION_COLORS, UNCERTAIN, K
 from .._sections import ScoredSection, Section, Selection, recorded_embeddings, result_record
 from ..pl import view_section
 from . import _figures, _words
+from ._labels import METHODS, PATCHES, RECIPES, TRAINING, worded
 
 if TYPE_CHECKING:
     from ..model import SpaCRD
@@ -47,17 +48,14 @@ class SectionFacts:
     n_scored: int
     shares: list[Share]
     expected: str
+    interval: str
+    """Interval for the expected share; empty if none was recorded."""
     threshold: str
     checks: list[_words.Check]
     warnings: list[str]
     figures: list[_figures.Drawn]
     parameters: dict[str, Rows]
     """Tables by their captions."""
-
-    @property
-    def called(self) -> str:
-        """Return the share of the scored spots that are called cancer."""
-        return next((share.text for share in self.shares if share.name == CANCER), "none scored")
 
 
 def _shares(scored: ScoredSection) -> list[Share]:
@@ -85,10 +83,9 @@ def _embeddings(section: Section) -> dict[str, Rows]:
     for key in recorded_embeddings(section):
         record = result_record(section.table, key)
         merged = {**record, **record["sections"][Keys.section(section.name)]}
-        tables[f"Patches, as extracted to obsm[{key!r}]"] = [
-            (name.replace("_", " "), _plain(value))
-            for name, value in sorted(merged.items())
-            if not isinstance(value, Mapping)
+        order = [name for name in PATCHES if name in merged] + sorted(set(merged) - set(PATCHES))
+        tables[f"Patches of the image (embedding {key})"] = [
+            (worded(name, PATCHES), _plain(merged[name])) for name in order if not isinstance(merged[name], Mapping)
         ]
     return tables
 
@@ -123,6 +120,7 @@ def section_facts(
         n_scored=n_scored,
         shares=shares,
         expected=_words.percent(_words.number(report, "expected_share")),
+        interval=_words.interval(report),
         threshold=_words.threshold_sentence(scored.threshold, method) if n_scored else "",
         checks=checks,
         warnings=_words.warnings_of(report, checks, n_spots=n_spots, n_scored=n_scored, calibrated_on=calibrated_on),
@@ -130,7 +128,7 @@ def section_facts(
         parameters={
             "Scoring": [
                 ("scored from", MODALITY_TITLES.get(modality, modality or "not recorded")),
-                ("threshold", f"{scored.threshold:.4g}, {method or 'not recorded'}"),
+                ("threshold", f"{scored.threshold:.4g}, {worded(method or 'not recorded', METHODS)}"),
             ],
             **_embeddings(scored.section),
         },
@@ -142,7 +140,7 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
     n = record.get("calibrated_on")
     rows = [
         ("model", _plain(record.get("model", "not recorded"))),
-        ("recipe", _plain(record.get("recipe", "not recorded"))),
+        ("recipe", worded(_plain(record.get("recipe", "not recorded")), RECIPES)),
         (
             "likelihoods",
             "not recorded" if n is None else f"calibrated on {n} held-out sections" if n else "not calibrated",
@@ -164,7 +162,7 @@ def _model_facts(record: Mapping[str, Any], model: SpaCRD | None) -> Rows:
         rows.append(("networks, seed", f"{c.members}, {c.seed}"))
     rows.append(("neighbours", str(c.n_neighbors)))
     return rows + [
-        (name.replace("_", " "), _plain(value))
+        (worded(name, TRAINING), _plain(value))
         for name, value in c.training.items()
         if name not in (SECTION_HASHES, SPOT_HASHES)
     ]

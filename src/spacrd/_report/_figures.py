@@ -12,15 +12,17 @@ import numpy as np
 
 from .._keys import CANCER
 from .._sections import ScoredSection
-from ..pl import SectionView, Style, draw_histogram, draw_outline, draw_section, draw_tissue
+from ..pl import SectionView, Style, cohort_height, draw_cohort, draw_histogram, draw_outline, draw_section, draw_tissue
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 PAPER = {"light": "#ffffff", "dark": "#16191d"}
 """Background of the figures, that of the page in report.html."""
 WIDTH = 4.3
 """Inches: narrow, so that the text can still be read at the width of a phone."""
+COHORT_WIDTH = 6.2
 DPI = 165
 
 
@@ -52,21 +54,21 @@ def _uri(figure: Figure) -> tuple[str, tuple[int, int]]:
     return f"data:image/webp;base64,{data}", image.size
 
 
-def _draw(page: str, height: float, draw: Callable[[Figure], None]) -> tuple[str, tuple[int, int]]:
+def _draw(page: str, size: tuple[float, float], draw: Callable[[Figure], None]) -> tuple[str, tuple[int, int]]:
     from matplotlib import style
     from matplotlib.figure import Figure
 
     looks = ["default", *(["dark_background"] if page == "dark" else [])]
     faces = {f"{element}.facecolor": PAPER[page] for element in ("axes", "figure", "savefig")}
     with style.context([*looks, faces]):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")  # no pyplot: no state, no windows
+        figure = Figure(figsize=size, layout="constrained")  # no pyplot: no state, no windows
         draw(figure)
         return _uri(figure)
 
 
-def _on_both(draw: Callable[[Figure], None], height: float, alt: str, caption: str) -> Drawn:
-    light, size = _draw("light", height, draw)
-    return Drawn(light, _draw("dark", height, draw)[0], alt, caption, *size)
+def _on_both(draw: Callable[[Figure], None], height: float, alt: str, caption: str, width: float = WIDTH) -> Drawn:
+    light, size = _draw("light", (width, height), draw)
+    return Drawn(light, _draw("dark", (width, height), draw)[0], alt, caption, *size)
 
 
 def _height(tissue: SectionView) -> float:
@@ -99,7 +101,7 @@ def image_figure(tissue: SectionView, name: str) -> Drawn:
         figure.set_layout_engine("none")
         draw_tissue(figure.add_axes((0, 0, 1, 1)), tissue, scale_bar=False)
 
-    uri, size = _draw("light", _height(tissue), draw)
+    uri, size = _draw("light", (WIDTH, _height(tissue)), draw)
     return Drawn(uri, None, f"H&E image of section {name}", "The image without spots.", *size)
 
 
@@ -119,3 +121,13 @@ def distribution_figure(scored: ScoredSection, alt: str) -> Drawn:
         ", and how many the two components of the mixture expect." if mixture else ". No mixture was fitted."
     )
     return _on_both(draw, 3.2, alt, caption)
+
+
+def cohort_figure(table: pd.DataFrame, alt: str) -> Drawn:
+    """Draw the expected and called share of cancer of all sections of a summary."""
+
+    def draw(figure: Figure) -> None:
+        draw_cohort(figure.subplots(), table)
+
+    caption = "Expected share of cancer of each section with its interval of 80 %, and the share of the spots called."
+    return _on_both(draw, cohort_height(len(table)), alt, caption, COHORT_WIDTH)

@@ -50,6 +50,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share in (0, 1) else f"{100 * share:.1f} %"
 
 
+def interval(report: Mapping[str, Any]) -> str:
+    """Write the interval for the share of cancer; empty if none was recorded."""
+    low, high = number(report, "share_low"), number(report, "share_high")
+    return f"{low:.0%} to {high:.0%}" if math.isfinite(low) and math.isfinite(high) else ""
+
+
 def checks(report: Mapping[str, Any]) -> list[Check]:
     """Compare a section with the training sections; what was not recorded is left out."""
     from ..model import MAX_UNKNOWN, UNUSUAL_DEPTH
@@ -120,7 +126,7 @@ def threshold_sentence(threshold: float, method: str) -> str:
     }
     way = next((text for name, text in ways.items() if kind.startswith(name)), "")
     if not way:
-        way = "given by the user" if kind == "given" else "the middle, for want of a better cut"
+        way = "given by the user" if kind == "given" else "the middle, as no better cut was found"
     note = f" ({caveat})" if caveat else ""
     return f"A spot is called cancer from a likelihood of {threshold:.2f}: {way}{note}."
 
@@ -128,7 +134,7 @@ def threshold_sentence(threshold: float, method: str) -> str:
 def warnings_of(
     report: Mapping[str, Any], comparisons: Sequence[Check], *, n_spots: int, n_scored: int, calibrated_on: int | None
 ) -> list[str]:
-    """List what a reader must know before believing the map."""
+    """List why the map must be treated with caution."""
     warnings = []
     if not n_scored:
         return ["No spot of this section has a likelihood: it was not scored, or held neither genes nor image."]

@@ -9,18 +9,20 @@ from ._genes import gene_names
 from ._geojson import CLASS, check_geojson_place, write_geojson
 from ._image_fit import check_image_fit
 from ._images import NoImageError
+from ._log_expression import log_expression
 from ._mixed import check_one_section
 from ._placement import Placement, place_on_image, place_rows, place_spots, with_scale
+from ._platform import place_with_scale, platform_of, spot_areas
 from ._polygons import polygons_only
 from ._records import embedding_record, recorded_embeddings, result_record
 from ._results import Scores, write_results, write_scores
 from ._scale import kind_of, um_per_unit
 from ._scored import ScoredSection, scored_sections
-from ._section import Section, split_each, split_sections
+from ._section import Section, split_each, split_sections, split_silently
 from ._selection import Selection
 from ._shapes import check_new_shapes, outlines, square_shapes, store_shapes, transform_polygons
 from ._stored import Stored
-from ._tables import counts, embedding, labels
+from ._tables import counts, embedding, gene_values, labels
 
 __all__ = [
     "CLASS",
@@ -44,15 +46,19 @@ __all__ = [
     "embedding_record",
     "gene_columns",
     "gene_names",
+    "gene_values",
     "get_table",
     "is_spatialdata",
     "kind_of",
     "labels",
+    "log_expression",
     "outlines",
     "place_in_pixels",
     "place_on_image",
     "place_rows",
     "place_spots",
+    "place_with_scale",
+    "platform_of",
     "polygons_only",
     "read_annotations",
     "recorded_embeddings",
@@ -60,6 +66,8 @@ __all__ = [
     "scored_sections",
     "split_each",
     "split_sections",
+    "split_silently",
+    "spot_areas",
     "square_shapes",
     "store_shapes",
     "transform_polygons",

@@ -34,7 +34,12 @@ def kind_of(section: Section) -> str:
     if bin_um(section) is not None:
         return "bins"
     raster = section.sdata is not None and element in section.sdata.labels
-    return "cells" if raster or _CELLS.match(element) or is_xenium(section) else "spots"
+    return "cells" if raster or is_cells_of_hd(section) or is_xenium(section) else "spots"
+
+
+def is_cells_of_hd(section: Section) -> bool:
+    """Whether the rows are cells that Space Ranger segmented on Visium HD."""
+    return _CELLS.match(section.element or "") is not None
 
 
 def bin_um(section: Section) -> float | None:

@@ -64,3 +64,10 @@ def labels(section: Section, label_key: str) -> pd.Series:
         label_key, section.table.obs.columns, "obs column", hint="It should hold the annotated class of each spot."
     )
     return section.table.obs[label_key].iloc[section.rows]
+
+
+def gene_values(section: Section, gene: str, layer: str | None = None) -> np.ndarray:
+    """Return the values of one gene in the spots of a section as stored, (n,) float64."""
+    if int((section.table.var_names == gene).sum()) != 1:
+        raise ValueError(f"Gene {gene!r} stands in the table several times. Call `adata.var_names_make_unique()`.")
+    return np.asarray(section.table.obs_vector(gene, layer=layer), dtype=np.float64)[section.rows]

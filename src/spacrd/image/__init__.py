@@ -1,7 +1,7 @@
 """Pixels: how large they are, and how squares are cut out of a pyramid. Knows no AnnData."""
 
 from ._bounds import check_placement
-from ._lattice import ST_PITCH, VISIUM_PITCH, fit_similarity, misplacement, nearest_step, off_array
+from ._lattice import ST_PITCH, ST_SPOT, VISIUM_PITCH, fit_similarity, misplacement, nearest_step, off_array
 from ._patches import Cutter, Pyramid, patch_positions
 from ._scale import Scale, find_scale
 from ._tiles import as_rgb, check_image
@@ -9,6 +9,7 @@ from ._windows import held_on_cluster, read_window, window_reader
 
 __all__ = [
     "ST_PITCH",
+    "ST_SPOT",
     "VISIUM_PITCH",
     "Cutter",
     "Pyramid",

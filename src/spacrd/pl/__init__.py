@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ._cohort import cohort
+from ._cohort import cohort_height as cohort_height
+from ._cohort import draw_cohort as draw_cohort
 from ._distribution import caveat_of as caveat_of
 from ._distribution import distribution
 from ._distribution import draw_histogram as draw_histogram
@@ -18,4 +21,4 @@ from ._patches import patches
 from ._view import SectionView as SectionView
 from ._view import view_section as view_section
 
-__all__ = ["distribution", "embedding", "evaluation", "explain", "history", "likelihood", "patches"]
+__all__ = ["cohort", "distribution", "embedding", "evaluation", "explain", "history", "likelihood", "patches"]

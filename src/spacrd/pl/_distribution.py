@@ -11,7 +11,7 @@ import numpy as np
 
 from .._checks import check_key
 from .._classes import class_names
-from .._keys import CANCER, NORMAL, REGION_COLORS
+from .._keys import CANCER, NORMAL, REGION_COLORS, UNCERTAIN
 from .._sections import ScoredSection, Selection, get_table, labels, scored_sections
 from ._figure import finish, ink, open_spines, panels, plain
 from ._violin import class_order, draw_classes
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 
+BAND = "cut if"
 BARS = "#B8B8B8"
 """Grey that is seen on white and on black."""
 
@@ -40,8 +41,30 @@ def caveat_of(method: str) -> str:
     return method.partition("(")[2].removesuffix(")").partition("; was ")[0]
 
 
+def called_text(scored: ScoredSection) -> str:
+    """Say what was called: the shares of the scored spots that are cancer and uncertain; empty if nothing was."""
+    called = scored.region[np.isfinite(scored.likelihood)]
+    if not any(name is not None for name in called):
+        return ""
+    cancer, uncertain = float((called == CANCER).mean()), float((called == UNCERTAIN).mean())
+    return f"{cancer:.0%} called cancer" + (f", {uncertain:.0%} uncertain" if uncertain else "")
+
+
+def cuts(scored: ScoredSection) -> tuple[float, float, str] | None:
+    """Find where likelihoods would be cut if the share of cancer were at either end of its interval, and say so.
+
+    None if no interval was recorded.
+    """
+    low, high = (float(scored.report.get(name, np.nan)) for name in ("share_low", "share_high"))
+    likelihoods = scored.likelihood[np.isfinite(scored.likelihood)]
+    if not (np.isfinite(low) and np.isfinite(high) and likelihoods.size):
+        return None
+    first, last = np.quantile(likelihoods, [1 - high, 1 - low])
+    return float(first), float(last), f"{BAND} {low:.0%} to {high:.0%} are cancer"
+
+
 def draw_histogram(ax: Axes, scored: ScoredSection, bins: int) -> None:
-    """Draw likelihoods of a section as bars, its mixture as curves, its threshold as a line."""
+    """Draw likelihoods of a section as bars, its mixture as curves, its threshold as a line, other cuts as a band."""
     from matplotlib.colors import to_hex
     from matplotlib.ticker import MaxNLocator
 
@@ -63,6 +86,8 @@ def draw_histogram(ax: Axes, scored: ScoredSection, bins: int) -> None:
             top = max(top, float(curve.max()))
     ax.set_ylim(0, top * 1.35)  # the room on top keeps the labels off the bars
     ax.set_xlim(0, 1)
+    if (band := cuts(scored)) is not None:
+        ax.axvspan(band[0], band[1], color=REGION_COLORS[CANCER], alpha=0.15, linewidth=0, zorder=0, label=band[2])
     if likelihoods.size and np.isfinite(scored.threshold):
         right = scored.threshold > 0.5
         label = f"threshold {scored.threshold:.2f}"
@@ -78,12 +103,21 @@ def draw_histogram(ax: Axes, scored: ScoredSection, bins: int) -> None:
             ha="right" if right else "left",
             va="top",
         )
-    ax.set_title(plain(scored.section.name))
+    ax.set_title("\n".join(filter(None, [plain(scored.section.name), called_text(scored)])), fontsize="medium")
     ax.set_xlabel("cancer likelihood")
     ax.set_ylabel(f"spots (of {likelihoods.size:,})")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     ax.yaxis.set_major_formatter("{x:,.0f}")
     open_spines(ax)
+
+
+def _explain_bands(handles: dict[str, Any]) -> None:
+    """Give the bands of several sections, whose intervals differ, one entry of the legend, in place."""
+    bands = {label: handle for label, handle in handles.items() if label.startswith(BAND)}
+    for label in bands:
+        del handles[label]
+    if bands:
+        handles["cut at the ends of the interval for the share of cancer"] = next(iter(bands.values()))
 
 
 def distribution(
@@ -101,8 +135,10 @@ def distribution(
 ) -> Axes | list[Axes]:
     """Plot how the likelihoods of each section are distributed and where the threshold cuts them.
 
-    A histogram. If the threshold is by ``"gmm"``, curves show the numbers of spots that the two components of the
-    mixture expect in each bar. With ``label_key``, a violin for each annotated class instead, with its quartiles.
+    A histogram, whose title says what was called. The band shows where likelihoods would be cut if the share of cancer
+    were at either end of its interval of 80 %: it is wide where that share is hardly known. If the threshold is by
+    ``"gmm"``, curves show the numbers of spots that the two components of the mixture expect in each bar. With
+    ``label_key``, a violin for each annotated class instead, with its quartiles.
 
     Parameters
     ----------
@@ -167,6 +203,8 @@ def distribution(
     handles: dict[str, Any] = {}
     for panel in axes:
         handles |= dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True))
+    if len(axes) > 1:
+        _explain_bands(handles)
     if handles and ax is None:
         figure: Any = axes[0].get_figure(root=True)
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)

@@ -12,8 +12,8 @@ import numpy as np
 from .._checks import check_key, check_positive_int
 from .._keys import Keys
 from .._sections import get_table
+from ._class_colors import class_colors
 from ._figure import MISSING_COLOR, finish, light_table, open_spines, panels
-from ._layers import class_colors
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -129,7 +129,7 @@ def embedding(
     rows = np.random.default_rng(seed).permutation(rows)[:max_spots]
     axes = panels(len(columns), ax, size=(4.6, 3.8))
     layout = _laid_out(latent[rows], n_neighbors, seed)
-    _draw(axes, layout, table, rows, columns, cmap=cmap, likelihood=Keys.likelihood(key))
+    _draw(axes, layout, table, rows, columns, cmap=cmap, key=key)
     if total > len(rows):
         axes[0].set_xlabel(f"UMAP1 ({len(rows)} of {total} spots)")
     return finish(axes, show=show, save=save)
@@ -143,7 +143,7 @@ def _draw(
     columns: Sequence[str],
     *,
     cmap: Any,
-    likelihood: str,
+    key: str,
 ) -> None:
     import scanpy as sc
 
@@ -151,10 +151,10 @@ def _draw(
     for panel, column in zip(axes, columns, strict=True):
         width, height = panel.get_position().size * figure.get_size_inches()
         size = float(np.clip(POINT_AREA * min(1.0, width * height / PANEL) / len(rows), 1.0, 60.0))
-        colors = None if table.obs[column].dtype.kind in "fiu" else class_colors(table, column)
+        colors = None if table.obs[column].dtype.kind in "fiu" else class_colors(table, column, key)
         values = table.obs[column].iloc[rows]
         layout.obs[column] = (values if colors is None else values.astype("category").cat.rename_categories(str)).array
-        bounds = {"vmin": 0, "vmax": 1} if column == likelihood else {}
+        bounds = {"vmin": 0, "vmax": 1} if column == Keys.likelihood(key) else {}
         sc.pl.umap(
             layout, color=column, ax=panel, show=False, size=size, palette=colors, cmap=cmap, na_color=MISSING_COLOR,
             frameon=True, **bounds,

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 GRID = np.linspace(0, 1, 501)
 LOWEST = {"auc": 0.5}
 """Lower end of the colours of the table: what chance reaches."""
+FEWEST = 10
+"""Points of the grid that are left out of the risk: 2 % of the spots are too few for a share of wrong calls."""
 N_BINS = 10
 """Bins of the calibration curve, those of ``ece``."""
 BLACK_ABOVE = 0.6
 """Share of the colour map, viridis, from which its colours are bright."""
 
 
-def _runs(result: CrossValidation, model: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield labels and likelihoods of every seed and section of a model that the metrics are computed from."""
+def _runs(result: CrossValidation, model: str) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """Yield labels, likelihoods and threshold of every seed and section of a model that metrics are computed from."""
     spots = result.likelihoods
     spots = spots[spots["model"] == model]
     label = spots["label"].astype(object)
@@ -36,8 +38,9 @@ def _runs(result: CrossValidation, model: str) -> Iterator[tuple[np.ndarray, np.
     if result.negative is not None:
         usable &= label.isin([*result.positive, *result.negative])
     spots = spots[usable].assign(y=label.isin(list(result.positive)))
-    for _, run in spots.groupby(["seed", "section"], observed=True):
-        yield run["y"].to_numpy(), run["likelihood"].to_numpy(np.float64)
+    thresholds = result.metrics.query("model == @model").set_index(["seed", "section"])["threshold"]
+    for place, run in spots.groupby(["seed", "section"], observed=True):
+        yield run["y"].to_numpy(), run["likelihood"].to_numpy(np.float64), float(thresholds.get(place, np.nan))
 
 
 def _roc(y: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -59,7 +62,20 @@ def _precision_recall(y: np.ndarray, p: np.ndarray) -> np.ndarray:
     return precision[::-1][1:][np.minimum(reached, len(recall) - 2)]
 
 
-def _calibration(runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def _risk(y: np.ndarray, p: np.ndarray, threshold: float) -> np.ndarray:
+    """Compute the share of wrong calls among the surest spots, for every share of the spots on the grid.
+
+    A spot is the surer the farther its logit lies from that of the threshold.
+    """
+    from scipy.special import logit
+
+    clipped = logit(np.clip([*p, threshold], 1e-6, 1 - 1e-6))
+    order = np.argsort(-np.abs(clipped[:-1] - clipped[-1]), kind="stable")
+    number = np.arange(1, len(y) + 1)
+    return np.interp(GRID, number / len(y), np.cumsum(((p >= threshold) != y)[order]) / number)
+
+
+def _calibration(runs: Sequence[tuple[np.ndarray, np.ndarray, float]]) -> np.ndarray:
     """Compute mean likelihood, fraction of cancer and number of spots of every filled bin, (bins, 3)."""
     y = np.concatenate([run[0] for run in runs])
     p = np.concatenate([run[1] for run in runs])
@@ -70,12 +86,12 @@ def _calibration(runs: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
 
 
 def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]) -> None:
-    """Draw ROC, precision-recall and calibration: means over sections, or over all spots, one line per model."""
-    roc, precision, calibration = axes
+    """Draw ROC, precision-recall, calibration and risk: means over sections, or over all spots, one line per model."""
+    roc, precision, calibration, risk = axes
     prevalence = []
     for number, model in enumerate(models):
         runs = list(_runs(result, model))
-        both = [(y, p) for y, p in runs if 0 < y.sum() < len(y)]
+        both = [(y, p) for y, p, _ in runs if 0 < y.sum() < len(y)]
         if not both:
             raise ValueError("No section has labelled spots of both classes, so there is no curve to draw.")
         # The model drawn first is the one looked for: on top, and stronger.
@@ -86,6 +102,8 @@ def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]
         calibration.plot(bins[:, 0], bins[:, 1], **style)
         sizes = 8 + 90 * bins[:, 2] / bins[:, 2].sum()
         calibration.scatter(bins[:, 0], bins[:, 1], sizes, color=style["color"], zorder=style["zorder"], linewidth=0)
+        if cut := [run for run in runs if np.isfinite(run[2])]:
+            risk.plot(GRID[FEWEST:], np.mean([_risk(*run) for run in cut], axis=0)[FEWEST:], **style)
         prevalence = [y.mean() for y, _ in both]
     chance: dict[str, Any] = {"color": ink(), "linewidth": 0.8, "linestyle": (0, (2, 2)), "alpha": 0.6, "zorder": 1}
     roc.plot([0, 1], [0, 1], **chance)
@@ -95,10 +113,12 @@ def _curves(axes: Sequence[Axes], result: CrossValidation, models: Sequence[str]
         ("ROC", "false positive rate", "recall"),
         ("precision-recall", "recall", "precision"),
         ("calibration", "likelihood", "fraction of cancer"),
+        ("risk and coverage", "share of the spots kept, surest first", "share of wrong calls"),
     )
     for panel, (title, x, y) in zip(axes, texts, strict=True):
         panel.set(title=title, xlabel=x, ylabel=y, xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
         open_spines(panel)
+    risk.set_ylim(-0.01, max(0.1, 1.05 * max((float(np.max(line.get_ydata())) for line in risk.lines), default=0.1)))
 
 
 def _table(ax: Axes, table: pd.DataFrame, metric: str) -> None:
@@ -135,9 +155,10 @@ def evaluation(
 ) -> list[Axes]:
     """Draw how well models tell cancer from normal on sections they have not seen.
 
-    Four panels: ROC and precision-recall curves, averaged over seeds and sections as the metrics are, so that their
-    areas are the mean AUC and AP; the calibration of all spots together, larger dots for more spots; and one metric
-    by section. Dashed: chance, or perfect calibration.
+    Five panels: ROC and precision-recall curves, averaged over seeds and sections as the metrics are, so that their
+    areas are the mean AUC and AP; the calibration of all spots together, larger dots for more spots; the share of wrong
+    calls as the spots nearest to the threshold are left out, averaged over seeds and sections; and one metric by
+    section. Dashed: chance, or perfect calibration.
 
     Parameters
     ----------
@@ -148,7 +169,7 @@ def evaluation(
     metric
         Metric of the table, as in :meth:`spacrd.tl.CrossValidation.per_section`.
     ax
-        Four Axes to draw on; a new figure by default.
+        Five Axes to draw on; a new figure by default.
     show
         Whether to show the figure. It is returned either way.
     save
@@ -156,7 +177,7 @@ def evaluation(
 
     Returns
     -------
-    The four Axes: ROC, precision-recall, calibration, table.
+    The five Axes: ROC, precision-recall, calibration, risk and coverage, table.
 
     Raises
     ------
@@ -166,7 +187,7 @@ def evaluation(
         If it has no such model.
     ValueError
         If the metric is not known, no section has spots of both classes, ``models`` is empty, or ``ax`` does not hold
-        four Axes.
+        five Axes.
 
     See Also
     --------
@@ -188,9 +209,9 @@ def evaluation(
     chosen = list(table.index) if models is None else [check_key(name, table.index, "model") for name in models]
     if not chosen:
         raise ValueError("models is empty: name at least one, or leave it out for all.")
-    axes = panels(4, ax, size=(4.6, 3.9), ncols=2)
-    _curves(axes[:3], result, chosen)
-    _table(axes[3], table.loc[chosen], metric)
+    axes = panels(5, ax, size=(4.2, 3.7), ncols=3)
+    _curves(axes[:4], result, chosen)
+    _table(axes[4], table.loc[chosen], metric)
     handles, labels = axes[0].get_legend_handles_labels()
     figure: Any = axes[0].get_figure(root=True)
     if ax is None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import check_key, check_positive_int
 from .._keys import CANCER, Keys
-from .._sections import get_table, result_record
+from .._sections import Selection, get_table, log_expression, result_record, split_silently
 from ._figure import MISSING_COLOR, PALETTE, finish, ink, open_spines, panels, plain
 
 if TYPE_CHECKING:
@@ -19,24 +21,20 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 AGAINST, TOWARDS = PALETTE[0], PALETTE[1]
+HIGH, LOW = "#009E73", "#CC79A7"
+BAR = 0.23
+"""Inches of a bar."""
 
 
 def _bars(ax: Axes, values: pd.Series, rows: np.ndarray) -> None:
     """Draw one bar for each value; the sign shows as side and as colour."""
     colors = np.where(values > 0, TOWARDS, AGAINST)
     ax.barh(rows, values, color=np.where(values.index == "base", MISSING_COLOR, colors), height=0.72)
+    ax.axvline(0.0, color=ink(), linewidth=0.8)
+    ax.tick_params(axis="y", length=0)
     ax.locator_params(axis="x", nbins=6)
     open_spines(ax)
     ax.spines["left"].set_visible(False)
-
-
-def _align(axes: list[Axes], values: list[pd.Series]) -> None:
-    """Set limits of separate scales so that their zeros coincide."""
-    longest = [max(float(bars.abs().max()), 1e-12) if len(bars) else 1.0 for bars in values]
-    shares = np.concatenate([bars.to_numpy(float) / most for bars, most in zip(values, longest, strict=True)])
-    low, high = min(shares.min(), 0.0) - 0.04, max(shares.max(), 0.0) + 0.04
-    for ax, most in zip(axes, longest, strict=True):
-        ax.set_xlim(low * most, high * most)
 
 
 def _top(genes: pd.Series, n_genes: int) -> pd.Series:
@@ -49,6 +47,50 @@ def _top(genes: pd.Series, n_genes: int) -> pd.Series:
     return pd.concat([up, down.iloc[: n_genes - len(up)][::-1]])
 
 
+def _differences(data: Any, region: str, columns: np.ndarray, selection: Selection, key: str) -> np.ndarray | None:
+    """Return how much higher genes at some columns are in the spots of a region than in the others, in log expression.
+
+    Differences are taken within each section and averaged over those that have both kinds of spots. None if the
+    column of regions is gone.
+    """
+    table = get_table(data, selection.table_key)
+    record = result_record(table, Keys.explanation(key))
+    column = str(record.get("groupby", Keys.region(key)))
+    if column not in table.obs:
+        return None
+    values = table.obs[column]
+    inside = values.notna().to_numpy() & (values.astype(str).map(Keys.section) == Keys.section(region)).to_numpy()
+    library_key = selection.library_key or result_record(table, key).get("library_key") or None
+    differences = []
+    for section in split_silently(data, replace(selection, library_key=library_key)):
+        here = inside[section.rows]
+        if 0 < here.sum() < len(here):
+            expression = log_expression(section, columns, selection.layer)
+            differences.append(expression[here].mean(axis=0) - expression[~here].mean(axis=0))
+    return np.mean(differences, axis=0) if differences else None
+
+
+def _draw_genes(ax: Axes, beside: Axes | None, genes: pd.Series, differences: np.ndarray | None) -> None:
+    """Draw contributions of genes, and beside them whether each is high or low in the region."""
+    rows = np.arange(len(genes))[::-1]
+    _bars(ax, genes, rows)
+    ax.set_ylim(-0.6, len(genes) - 0.4)
+    ax.set_xlabel("contribution of gene (logit)")
+    ax.set_yticks(rows, [plain(name) for name in genes.index])
+    ax.set_title("genes", fontsize="medium")
+    if beside is None or differences is None:
+        return
+    beside.barh(rows, differences, height=0.72, color=np.where(differences > 0, HIGH, LOW))
+    beside.axvline(0.0, color=ink(), linewidth=0.8)
+    beside.set_ylim(*ax.get_ylim())
+    beside.set_yticks([])
+    beside.locator_params(axis="x", nbins=4)
+    beside.set_xlabel("mean log expression,\nregion minus rest")
+    beside.set_title("low / high in region", fontsize="medium")
+    open_spines(beside)
+    beside.spines["left"].set_visible(False)
+
+
 def explain(
     data: AnnData | SpatialData,
     *,
@@ -56,14 +98,17 @@ def explain(
     n_genes: int = 20,
     key: str = "spacrd",
     table_key: str = "table",
-    ax: Axes | None = None,
+    library_key: str | None = None,
+    layer: str | None = None,
+    ax: Sequence[Axes] | Axes | None = None,
     show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
-) -> Axes:
+) -> Axes | list[Axes]:
     """Draw the contributions to the logits of a region: modalities above, the strongest genes below.
 
     Bars to the right speak for cancer, bars to the left against it; lengths are mean differences of the logit to the
-    section's mean spot. Modalities and single genes have scales of their own.
+    section's mean spot. Beside the genes stands whether each is higher or lower in the region than in the other spots:
+    a gene of fat that speaks for cancer is one that is low there. Each panel has its own scale.
 
     Parameters
     ----------
@@ -77,8 +122,13 @@ def explain(
         Name of the result, ``key_added`` of :func:`spacrd.tl.explain`.
     table_key
         Table of a SpatialData.
+    library_key
+        Column of ``.obs`` that tells sections apart. By default as in scoring.
+    layer
+        Layer of the counts from which expression is computed; ``.X`` if None. Values that are no whole numbers count as
+        log expression.
     ax
-        Axes to draw on, modalities above and genes below; a new figure by default.
+        Axes to draw on, as many as are returned; a new figure by default.
     show
         Whether to show the figure. It is returned either way.
     save
@@ -86,7 +136,8 @@ def explain(
 
     Returns
     -------
-    The Axes; where there are genes, the modalities have a scale of their own on top of it.
+    The Axes of the modalities; where there are genes a list of three: modalities, contributions of genes, and their
+    expression (two, if the column of regions is gone).
 
     Raises
     ------
@@ -95,7 +146,7 @@ def explain(
     TypeError
         If ``n_genes`` is no whole number.
     ValueError
-        If ``n_genes`` is below 1, or ``ax`` holds several Axes.
+        If ``n_genes`` is below 1, or ``ax`` holds another number of Axes than there are panels.
 
     See Also
     --------
@@ -122,31 +173,35 @@ def explain(
     # The base is 0 where nothing is missing, and says nothing then.
     modalities = means if record.get("attention") == "votes" or not record.get("calibrated") else means.drop("base")
     stored = table.varm.get(Keys.contributions(key))
-    genes = None if stored is None else _top(stored[row].dropna(), n_genes)
-    blocks = [modalities.astype(float), *([] if genes is None else [genes])]
-    n = sum(map(len, blocks)) + len(blocks) - 1
-    (panel,) = panels(1, ax, size=(4.8, 1.4 + 0.23 * max(n, 4)))
-    scales = [panel] if genes is None else [panel.twiny(), panel]
-    top, rows = n - 1, []
-    for scale, values in zip(scales, blocks, strict=True):
-        rows.append(np.arange(top, top - len(values), -1))
-        _bars(scale, values, rows[-1])
-        top -= len(values) + 1  # an empty row parts modalities from genes
-    _align(scales, blocks)
-    panel.set_yticks(np.concatenate(rows), [plain(name) for values in blocks for name in values.index])
-    panel.set_ylim(-0.6, n - 0.4)
-    panel.tick_params(axis="y", length=0)
-    panel.axvline(0.0, color=ink(), linewidth=0.8)
-    if genes is None:
-        panel.set_xlabel("contribution (logit)")
-    else:
-        panel.set_xlabel("contribution of gene (logit)")
-        scales[0].spines["top"].set_visible(True)
-        scales[0].set_xlabel("contribution of modality (logit)")
-        panel.axhline(len(genes), color=ink(), linewidth=0.8, alpha=0.4)
-    panel.set_title(
-        f"mean of {plain(region)} ({int(spots)} spots)\nleft: against cancer, right: for it", fontsize="medium"
+    # By position: names of genes may not be unique.
+    genes = None if stored is None else _top(stored[row].reset_index(drop=True).dropna(), n_genes)
+    differences = None
+    if genes is not None:
+        selection = Selection(table_key=table_key, library_key=library_key, layer=layer)
+        differences = _differences(data, region, genes.index.to_numpy(), selection, key)
+    axes = _panels(ax, len(modalities), None if genes is None else len(genes), beside=differences is not None)
+    rows = np.arange(len(modalities))[::-1]
+    _bars(axes[0], modalities.astype(float), rows)
+    axes[0].set_yticks(rows, [plain(name) for name in modalities.index])
+    axes[0].set_ylim(-0.6, len(modalities) - 0.4)
+    axes[0].set_xlabel("contribution of modality (logit)" if genes is not None else "contribution (logit)")
+    axes[0].set_title(
+        f"mean of {plain(region)} ({int(spots):,} spots)\nleft: against cancer, right: for it", fontsize="medium"
     )
-    finished = finish([panel], show=show, save=save)
-    assert not isinstance(finished, list)
-    return finished
+    if genes is not None:
+        genes.index = table.var_names[genes.index]
+        _draw_genes(axes[1], axes[2] if len(axes) > 2 else None, genes, differences)
+    return finish(axes, show=show, save=save)
+
+
+def _panels(ax: Sequence[Axes] | Axes | None, n_modalities: int, n_genes: int | None, *, beside: bool) -> list[Axes]:
+    """Return the given Axes, or those of a new figure: modalities above, genes below, their expression beside them."""
+    n = 1 if n_genes is None else 3 if beside else 2
+    if ax is not None or n_genes is None:
+        return panels(n, ax, size=(4.8, 1.4 + BAR * max(n_modalities, 3)))
+    import matplotlib.pyplot as plt
+
+    heights = [BAR * max(n_modalities, 2) + 0.2, BAR * max(n_genes, 2) + 0.2]
+    figure = plt.figure(figsize=(6.4 if beside else 4.8, sum(heights) + 2.2), layout="constrained")
+    grid = figure.add_gridspec(2, 2 if beside else 1, height_ratios=heights, width_ratios=(3, 1.3) if beside else None)
+    return [figure.add_subplot(grid[place]) for place in ((0, 0), (1, 0), (1, 1))[:n]]

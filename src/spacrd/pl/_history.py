@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from ..model import SpaCRD
 
 _NOT_LOSSES = ("stage", "epoch", "member")
+STAGES = {"alignment": "alignment of image and expression", "fusion": "fusion and classification"}
+LOSSES = {
+    "contrastive": "contrastive: do image and expression of a spot match?",
+    "classification": "classification: cancer or normal?",
+    "reconstruction": "reconstruction: error of the rebuilt code",
+    "kl": "KL: distance of spots to the mean of their class",
+    "separation": "separation: minus the distance of the class means",
+    "total": "total: weighted sum of the losses of the stage",
+}
+"""What each loss of :func:`spacrd.tl.fit` measures."""
 
 
 def _records(source: Any) -> list[Mapping[str, Any]]:
@@ -42,8 +52,9 @@ def _draw(ax: Axes, frame: pd.DataFrame, styles: Mapping[str, dict[str, Any]]) -
         for losses in members:
             ax.plot(losses["epoch"] + 1, losses[name], linewidth=0.7, alpha=0.4, **style)
         mean = frame.groupby("epoch")[name].mean()
-        ax.plot(mean.index + 1, mean, linewidth=1.8, marker=marker, markersize=3, label=name, **style)
-    ax.set_title(frame["stage"].iloc[0])
+        ax.plot(mean.index + 1, mean, linewidth=1.8, marker=marker, markersize=3, label=LOSSES.get(name, name), **style)
+    stage = str(frame["stage"].iloc[0])
+    ax.set_title(STAGES.get(stage, stage))
     ax.set_xlabel("epoch")
     ax.set_ylabel("loss")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -58,7 +69,7 @@ def history(
     show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> Axes | list[Axes]:
-    """Plot the losses of training: one panel per stage, one line per loss.
+    """Plot the losses of training: one panel per stage, one line per loss, with what each measures.
 
     If several networks were trained, each has a thin line and their mean a thick one.
 
@@ -113,6 +124,12 @@ def history(
     for panel, (stage, drawn) in zip(axes, stages, strict=True):
         _draw(panel, stage, {name: styles[name] for name in drawn})
         lines = dict(zip(*reversed(panel.get_legend_handles_labels()), strict=True)) | lines
-    shown = [name for name in chosen if name in lines]
-    axes[-1].legend([lines[name] for name in shown], shown, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    shown = [LOSSES.get(name, name) for name in chosen if LOSSES.get(name, name) in lines]
+    handles = [lines[text] for text in shown]
+    figure: Any = axes[0].get_figure(root=True)
+    if ax is None:
+        ncols = 2 if len(axes) > 1 and len(shown) > 2 else 1
+        figure.legend(handles, shown, frameon=False, loc="outside lower center", ncols=ncols)
+    else:
+        axes[-1].legend(handles, shown, frameon=False, fontsize="small")
     return finish(axes, show=show, save=save)

@@ -10,16 +10,19 @@ import numpy as np
 
 from .._checks import check_key
 from .._classes import is_labelled
-from .._keys import REGION_COLORS, Keys
-from .._sections import ScoredSection
+from .._keys import Keys
+from .._sections import ScoredSection, gene_values
+from ._class_colors import class_colors
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
-ON_TISSUE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#F0E442", "#CC79A7")
-"""Okabe and Ito's colours, pink last, as it is not seen on H&E, and without black, which is not seen on black."""
 SCORED = ("likelihood", "uncertainty", "region")
-"""Names of what scoring wrote; any other name is a column of obs."""
+"""Names of what scoring wrote."""
+SIGNED = "PuOr_r"
+"""Colour map of numbers of both signs: orange above 0, purple below."""
+UNSIGNED = "viridis"
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,31 @@ class Layer:
 
     name: str | None
     column: str = ""
-    """Column of obs, empty for the image alone."""
+    """Column of obs, or name of a gene, or slot of obsm; empty for the image alone."""
+    source: str = "obs"
+    """Where the column is: ``"obs"``, ``"var"`` or ``"obsm"``."""
+    part: str = ""
+    """Column of a slot of obsm."""
+    layer: str | None = None
+    """Layer of a gene."""
     colors: Mapping[str, Any] | None = None
     """Colour of every class; None for numbers."""
 
-    @property
-    def limits(self) -> tuple[float, float]:
-        """Return the numbers at the ends of the colour map, the same for every section."""
-        return (0.0, 0.5) if self.name == "uncertainty" else (0.0, 1.0)
+    def limits(self, values: Sequence[np.ndarray]) -> tuple[float, float]:
+        """Return the numbers at the ends of the colour map, the same for every section, from the values of all."""
+        if self.name in (None, "likelihood") or self.colors is not None:
+            return 0.0, 1.0
+        if self.name == "uncertainty":
+            return 0.0, 0.5
+        numbers = np.concatenate(values).astype(np.float64)
+        numbers = numbers[np.isfinite(numbers)]
+        if not len(numbers):
+            return 0.0, 1.0
+        low, high = float(numbers.min()), float(numbers.max())
+        if low < 0 < high:
+            most = float(np.quantile(np.abs(numbers), 0.99))  # one spot must not take all colours
+            return -most, most
+        return (low, high) if high > low else (low - 0.5, high + 0.5)
 
     @property
     def title(self) -> str:
@@ -53,7 +73,13 @@ class Layer:
         if self.name == "region":
             return scored.region
         section = scored.section
+        if self.source == "var":
+            return gene_values(section, self.column, self.layer)
+        if self.source == "obsm":
+            return _of_obsm(section.table, self.column, self.part)[section.rows]
         column = section.table.obs[self.column].iloc[section.rows]
+        if self.colors is None:
+            return column.to_numpy(dtype=np.float64, na_value=np.nan)
         labelled = is_labelled(column).to_numpy()
         names = np.full(len(column), None, dtype=object)
         names[labelled] = column[labelled].astype(str).to_numpy(dtype=object)
@@ -65,30 +91,19 @@ def classes_in(layer: Layer, sections: Sequence[ScoredSection]) -> set[str]:
     return {name for scored in sections for name in set(layer.values(scored)) if name is not None}
 
 
-def class_colors(table: AnnData, column: str) -> dict[str, Any]:
-    """Return the colours of the classes of a column: those stored with the data, else those of regions, else ours."""
-    classes = [str(name) for name in table.obs[column].astype("category").cat.categories]
-    stored = list(table.uns.get(f"{column}_colors", []))
-    if len(stored) == len(classes):
-        return dict(zip(classes, stored, strict=True))
-    if set(classes) <= set(REGION_COLORS):
-        return {name: REGION_COLORS[name] for name in classes}
-    if len(classes) <= len(ON_TISSUE):
-        return dict(zip(classes, ON_TISSUE, strict=False))
-    import matplotlib as mpl
-
-    return dict(zip(classes, mpl.colormaps["turbo"](np.linspace(0.02, 0.98, len(classes))), strict=True))
-
-
-def layers_of(table: AnnData, color: str | Sequence[str | None] | None, key: str) -> list[Layer]:
-    """Return the layers that a user named, each checked."""
+def layers_of(
+    table: AnnData, color: str | Sequence[str | None] | None, key: str, counts: str | None = None
+) -> list[Layer]:
+    """Return the layers that a user named, each checked; genes are read from the layer ``counts`` of the table."""
     names = [color] if color is None or isinstance(color, str) else list(color)
     if not names:
         raise ValueError("color is empty: name at least one, or None for the image alone.")
-    return [_layer(table, name, key) for name in names]
+    if counts is not None:
+        check_key(counts, table.layers, "layer")
+    return [_layer(table, name, key, counts) for name in names]
 
 
-def _layer(table: AnnData, name: str | None, key: str) -> Layer:
+def _layer(table: AnnData, name: str | None, key: str, counts: str | None) -> Layer:
     if name is None:
         return Layer(None)
     if name in ("likelihood", "uncertainty"):
@@ -97,11 +112,39 @@ def _layer(table: AnnData, name: str | None, key: str) -> Layer:
         column = Keys.region(key)
         if column not in table.obs:
             raise KeyError(f"There is no .obs[{column!r}]: run spacrd.tl.score or spacrd.tl.threshold first.")
-    else:
-        column = check_key(name, [*SCORED, *table.obs.columns], "colour")
-        if table.obs[column].dtype.kind in "iufc":
-            raise TypeError(
-                f"color={name!r}: obs[{name!r}] holds numbers ({table.obs[column].dtype}). A map shows classes, "
-                "'likelihood', 'uncertainty' or 'region'; draw other numbers with squidpy or spatialdata-plot."
-            )
-    return Layer(name, column, class_colors(table, column))
+        return Layer(name, column, colors=class_colors(table, column, key))
+    if name in table.obs:
+        return _of_column(table, name, key)
+    if name in table.var_names:
+        return Layer(name, name, "var", layer=counts)
+    slot, colon, part = str(name).rpartition(":")
+    if colon and slot in table.obsm:
+        _of_obsm(table, slot, part)  # raises if there is no such column
+        return Layer(name, slot, "obsm", part)
+    columns = [f"{slot}:" for slot in table.obsm]
+    hint = "Colours are also the names of genes, and columns of obsm written slot:column."
+    check_key(name, [*SCORED, *table.obs.columns, *columns], "colour", hint=hint)
+    raise KeyError(f"Name a column of obsm[{slot!r}] after the colon: {_parts(table, slot)}.")
+
+
+def _of_column(table: AnnData, name: str, key: str) -> Layer:
+    column: pd.Series = table.obs[name]
+    if column.dtype.kind == "c":
+        raise TypeError(f"color={name!r}: obs[{name!r}] holds complex numbers, which have no colours.")
+    is_number = column.dtype.kind in "iuf"
+    return Layer(name, name, colors=None if is_number else class_colors(table, name, key))
+
+
+def _parts(table: AnnData, slot: str) -> list[str]:
+    """Return the names of the columns of a slot of obsm: their own, or their numbers."""
+    stored = table.obsm[slot]
+    return [str(name) for name in getattr(stored, "columns", range(stored.shape[1]))]
+
+
+def _of_obsm(table: AnnData, slot: str, part: str) -> np.ndarray:
+    """Read a column of a slot of obsm, (n_obs,) float64."""
+    parts, stored = _parts(table, slot), table.obsm[slot]
+    number = parts.index(check_key(part, parts, f"column of obsm[{slot!r}]"))
+    column = stored.iloc[:, number] if hasattr(stored, "iloc") else stored[:, [number]]
+    dense = column.toarray() if hasattr(column, "toarray") else column
+    return np.asarray(dense, dtype=np.float64).ravel()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._sections import Selection, get_table, scored_sections
+from .._sections import NoImageError, Selection, get_table, scored_sections
 from ._figure import finish, panels, plain
-from ._layers import Layer, classes_in, layers_of
+from ._layers import SIGNED, UNSIGNED, Layer, classes_in, layers_of
 from ._map import Style, draw_outline, draw_section, draw_tissue
 from ._view import SectionView, view_section
 
@@ -30,11 +31,49 @@ ROOM = 2.2
 """Inches of a panel from which two columns of names fit below it."""
 
 
-def _draw_layer(ax: Axes, layer: Layer, scored: ScoredSection, tissue: SectionView, style: Style) -> Any:
-    if layer.name is not None:
-        return draw_section(ax, layer.values(scored), tissue, style)
-    draw_tissue(ax, tissue, scale_bar=style.scale_bar)
-    return None
+def _views(sections: Sequence[ScoredSection], selection: Selection) -> list[SectionView]:
+    """Place the sections on their images; one of several without any image is drawn alone, whatever image was named."""
+    views: list[SectionView | None] = []
+    for scored in sections:
+        try:
+            views.append(view_section(scored.section, selection))
+        except NoImageError:
+            if len(sections) == 1:
+                raise
+            views.append(None)
+    if all(view is None for view in views):
+        return [view_section(scored.section, selection) for scored in sections]  # raises
+    return [view or view_section(scored.section, Selection()) for view, scored in zip(views, sections, strict=True)]
+
+
+def _draw_column(
+    axes: list[Axes],
+    layer: Layer,
+    views: Sequence[tuple[ScoredSection, SectionView]],
+    style: Style,
+    *,
+    outline: bool,
+    beside: bool,
+) -> None:
+    """Draw one layer of all sections, and what explains its colours beside or below the panels."""
+    values = [] if layer.name is None else [layer.values(scored) for scored, _ in views]
+    limits = layer.limits(values)
+    style = replace(style, limits=limits, cmap=style.cmap or (SIGNED if limits[0] < 0 < limits[1] else UNSIGNED))
+    drawn = None
+    for number, (panel, (scored, tissue)) in enumerate(zip(axes, views, strict=True)):
+        if layer.name is None:
+            draw_tissue(panel, tissue, scale_bar=style.scale_bar)
+        else:
+            drawn = draw_section(panel, values[number], tissue, style)
+        if outline:
+            draw_outline(panel, scored, tissue)
+    barred = style.scale_bar and np.isfinite(views[-1][1].um_per_unit)
+    below = None if beside else SCALE_BAR if barred else GAP
+    if layer.colors is not None:
+        seen = classes_in(layer, [scored for scored, _ in views])
+        _legend(axes[-1], {name: shade for name, shade in layer.colors.items() if name in seen}, below)
+    elif layer.name is not None:
+        _color_bar(axes, drawn, layer, below)
 
 
 def _label_grid(axes: list[Axes], sections: list[ScoredSection], layers: list[Layer]) -> None:
@@ -59,7 +98,7 @@ def _below(ax: Axes, points: float) -> Any:
 
 def _color_bar(axes: list[Axes], drawn: Any, layer: Layer, below: float | None) -> None:
     figure: Any = axes[0].get_figure(root=True)
-    label = "uncertainty" if layer.name == "uncertainty" else "cancer likelihood"
+    label = plain(layer.title)
     if below is None:
         bar = figure.colorbar(drawn, ax=axes, label=label, fraction=0.05, shrink=0.8)
     else:
@@ -97,7 +136,8 @@ def likelihood(
     table_key: str = "table",
     image_key: str | None = None,
     coordinate_system: str | None = None,
-    cmap: Any = "viridis",
+    layer: str | None = None,
+    cmap: Any = None,
     size: float = 1.0,
     alpha: float | None = None,
     outline: bool = False,
@@ -106,12 +146,16 @@ def likelihood(
     show: bool | None = None,
     save: str | os.PathLike[str] | None = None,
 ) -> Axes | list[Axes]:
-    """Draw the cancer map: every spot at its place on the tissue, coloured by likelihood, called region or class.
+    """Draw the cancer map: every spot at its place on the tissue, coloured by likelihood, class, gene or other numbers.
 
-    The colour scale always spans 0 to 1, so that sections can be compared. Spots have their true diameter over
-    the image, which is read at low resolution; without an image they stand alone and nearly touch. Spots without a
-    result are drawn as empty circles. More than 50,000 spots of a section would cover each other: they become a raster
-    of mean likelihoods, or of the region called most often.
+    The colour scale of the likelihood always spans 0 to 1, so that sections can be compared; that of other numbers
+    spans those of all sections. Spots have their true diameter over the image, which is read at low resolution, and a
+    light rim; without an image they stand alone and nearly touch. Cells are as large as the tissue that each has on
+    average. Spots without a result are drawn as empty circles. More than 50,000 spots of a section would cover each
+    other: they become a raster of means, or of the class that most have.
+
+    Classes have the colours stored in ``.uns["<column>_colors"]``. Without these, classes of cancer (those the model
+    was fitted on, or those named so) are orange as called cancer, and no others are.
 
     Parameters
     ----------
@@ -120,8 +164,9 @@ def likelihood(
     key
         Name of the result, ``key_added`` of :func:`spacrd.tl.score`.
     color
-        ``"likelihood"``, ``"uncertainty"``, ``"region"``, a column of ``.obs`` that holds classes, or None for the
-        image alone. Several make one panel each, side by side: ``[None, "pathologist", "likelihood"]``.
+        ``"likelihood"``, ``"uncertainty"``, ``"region"``; a column of ``.obs``, of classes or numbers; a gene; a
+        column of ``.obsm``, written ``"slot:column"`` (``"spacrd_contributions:image"``, ``"X_pca:0"``); or None for
+        the image alone. Several make one panel each, side by side: ``[None, "pathologist", "likelihood"]``.
     library_key
         Column of ``.obs`` that tells sections apart. By default as in scoring.
     table_key
@@ -130,8 +175,10 @@ def likelihood(
         Image to draw on; by default as in :func:`spacrd.pp.extract_patches`.
     coordinate_system
         Coordinate system of a SpatialData to draw in.
+    layer
+        Layer of the values of genes; ``.X`` if None.
     cmap
-        Colour map of the likelihood.
+        Colour map of numbers; by default viridis, and for numbers of both signs one that is light at 0.
     size
         Multiple of the spot diameter.
     alpha
@@ -154,11 +201,12 @@ def likelihood(
     Raises
     ------
     KeyError
-        If the result, the column, the image or the coordinate system does not exist.
+        If the result, the colour, the image or the coordinate system does not exist.
     TypeError
-        If a column to colour by holds numbers.
+        If a column to colour by holds complex numbers.
     ValueError
-        If ``color`` is empty, no spot has coordinates, or ``ax`` holds another number of Axes than there are panels.
+        If ``color`` is empty, a gene stands in the table several times,
+        no spot has coordinates, or ``ax`` holds another number of Axes than there are panels.
 
     See Also
     --------
@@ -175,14 +223,11 @@ def likelihood(
     >>> ax = spacrd.pl.likelihood(section, save="map.png")
     >>> image, labels, map = spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"], outline=True)
     """
-    layers = layers_of(get_table(data, table_key), color, key)
+    layers = layers_of(get_table(data, table_key), color, key, layer)
     sections = scored_sections(data, key, Selection(table_key=table_key, library_key=library_key))
-    tissues = [
-        view_section(scored.section, Selection(image_key=image_key, coordinate_system=coordinate_system))
-        for scored in sections
-    ]
+    tissues = _views(sections, Selection(image_key=image_key, coordinate_system=coordinate_system))
     several = len(layers) > 1
-    most = max(len(layer.colors or ()) for layer in layers)
+    most = max(len(each.colors or ()) for each in layers)
     height = 3.2 + (0.1 * most / len(sections) if several else 0.0)  # names of classes stand in two columns below
     axes = panels(
         len(sections) * len(layers),
@@ -191,23 +236,15 @@ def likelihood(
         ncols=len(layers) if several else None,
         layout="compressed",
     )
-    for column, layer in enumerate(layers):
+    for column, each in enumerate(layers):
         # One scale bar in a line of panels, which all have its scale.
-        style = Style(layer.colors, layer.limits, cmap, size, alpha, scale_bar and column == 0)
-        column_axes = axes[column :: len(layers)]
-        barred = style.scale_bar and np.isfinite(tissues[-1].um_per_unit)
-        below = None if not several else SCALE_BAR if barred else GAP
-        drawn = [
-            _draw_layer(panel, layer, scored, tissue, style)
-            for panel, scored, tissue in zip(column_axes, sections, tissues, strict=True)
-        ]
-        if outline:
-            for panel, scored, tissue in zip(column_axes, sections, tissues, strict=True):
-                draw_outline(panel, scored, tissue)
-        if layer.colors is not None:
-            seen = classes_in(layer, sections)
-            _legend(column_axes[-1], {name: shade for name, shade in layer.colors.items() if name in seen}, below)
-        elif layer.name is not None:
-            _color_bar(column_axes, drawn[0], layer, below)
+        _draw_column(
+            axes[column :: len(layers)],
+            each,
+            list(zip(sections, tissues, strict=True)),
+            Style(each.colors, cmap=cmap, size=size, alpha=alpha, scale_bar=scale_bar and column == 0),
+            outline=outline,
+            beside=not several,
+        )
     _label_grid(axes, sections, layers)
     return finish(axes, show=show, save=save)

@@ -17,6 +17,7 @@ from ._view import SectionView
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+RIM = "white"
 MANY = 50_000
 """Spots above which circles are smaller than pixels and a raster is drawn."""
 
@@ -63,18 +64,31 @@ def _scale_bar(ax: Axes, um_per_unit: float, width: float) -> None:
     ax.add_artist(bar)
 
 
+def _rim(ax: Axes, view: SectionView, diameter: float) -> dict[str, Any]:
+    """Return the look of a light rim, without which dark dots are not seen on purple tissue; none off an image."""
+    if view.image is None:
+        return {}
+    figure: Any = ax.get_figure(root=True)
+    shown = view.limits[1] - view.limits[0]
+    place = ax.get_position()
+    inches = np.array([place.width * figure.get_figwidth(), place.height * figure.get_figheight()])
+    points = 72 * diameter * float((inches / shown).min())
+    return {"edgecolor": RIM, "linewidth": min(0.5, 0.09 * points)}
+
+
 def _as_circles(ax: Axes, values: np.ndarray, view: SectionView, style: Style, alpha: float) -> Any:
     diameter = view.diameter * style.size
+    rim = _rim(ax, view, diameter)
     circles = None
     if style.colors is None:
         has_value = np.isfinite(values)
-        circles = _spots(ax, view.xy[has_value], diameter, cmap=style.cmap, alpha=alpha)
+        circles = _spots(ax, view.xy[has_value], diameter, cmap=style.cmap, alpha=alpha, **rim)
         circles.set_array(values[has_value])
         circles.set_clim(*style.limits)
     else:
         has_value = np.array([name is not None for name in values])
         for name, color in style.colors.items():
-            _spots(ax, view.xy[values == name], diameter, facecolor=color, alpha=alpha)
+            _spots(ax, view.xy[values == name], diameter, facecolor=color, alpha=alpha, **rim)
     if not has_value.all():
         _spots(ax, view.xy[~has_value], diameter, facecolor="none", edgecolor=MISSING_COLOR, linewidth=0.4)
     return circles

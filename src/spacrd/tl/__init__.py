@@ -8,6 +8,7 @@ from ._match import LOW_COVERAGE as LOW_COVERAGE
 from ._regions import regions
 from ._score import score
 from ._suggest import suggest_spots
+from ._summarise import summarise
 from ._threshold import threshold
 from ._to_cells import to_cells
 
@@ -20,6 +21,7 @@ __all__ = [
     "regions",
     "score",
     "suggest_spots",
+    "summarise",
     "threshold",
     "to_cells",
 ]

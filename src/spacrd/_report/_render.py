@@ -1,0 +1,42 @@
+"""Write the pages of a report from their facts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@cache
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _script_hash() -> str:
+    """Return the hash of the script, by which the page allows this one and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(_text("sort.js").encode()).digest()).decode()
+
+
+def render(*, style: dict[str, str], **values: Any) -> str:
+    """Fill the template of a page.
+
+    ``values`` are ``names``, ``sections``, ``overview``, ``models``, ``versions``, ``key`` and ``back``, a link to the
+    overview; each may be empty but the names.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    # Names of sections and columns are the user's: autoescape makes them text, whatever they hold.
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    sheet = environment.from_string(_text("style.css")).render(paper=style)
+    return environment.from_string(_text("report.html")).render(
+        **values,
+        style=Markup(sheet),
+        script=Markup(_text("sort.js")),
+        script_hash=_script_hash(),
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
