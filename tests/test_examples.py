@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.making.hest import write_hest
 from tests.making.studies import write_study
 
 # The sections are tiny: what is warned of is not what is shown.
@@ -39,6 +40,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.chdir(tmp_path)
     write_study(tmp_path / "her2st")
+    write_hest(tmp_path / "hest")
     yield
     encoders._registry._registered.clear()
     rivals._registry._registered.clear()

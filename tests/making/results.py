@@ -47,6 +47,6 @@ def summary(n: int = 36) -> pd.DataFrame:
             "verdict": rng.choice(["tumour", "unclear", "no tumour"], n),
             **shares,
             "called_share": np.clip(share + rng.normal(0, 0.06, n), 0, 1),
-            "shift": rng.choice(["none", "unusual"], n, p=[0.8, 0.2]),
+            "shift": rng.choice([False, True], n, p=[0.8, 0.2]),
         }
     )

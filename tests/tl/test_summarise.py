@@ -36,26 +36,26 @@ def test_numbers_are_those_of_the_object_and_its_record():
     assert row["mean_uncertainty"] == pytest.approx(0.1)
     assert (row["gene_coverage"], row["decision_coverage"], row["expression_distance"]) == (1.0, 0.7, 0.5)
     assert row["warnings"] == "10 of 200 spots have no likelihood"
-    assert (row["shift"], row["shift_reason"]) == ("none", "")
+    assert (row["shift"], row["shift_reason"]) == (False, "")
     pd.testing.assert_frame_equal(adata.obs, before.obs)
     np.testing.assert_equal(dict(adata.uns), dict(before.uns))
 
 
 def test_what_should_make_a_reader_careful_is_told():
     adata = scored_adata()
-    section_of(adata).update(in_training=True, gene_coverage=0.3, image_distance=2.5)
+    section_of(adata).update(in_training=True, gene_coverage=0.3)
     adata.uns["spacrd"]["spacrd"]["calibrated_on"] = 0
     (row,) = spacrd.tl.summarise(adata).to_dict("records")
-    for text in ("fitted on this section", "not calibrated", "30% of the model's genes", "2.5 times as far"):
+    for text in ("fitted on this section", "not calibrated", "30% of the model's genes"):
         assert text in row["warnings"]
-    assert row["shift"] == "unusual" and "2.5 times as far" in row["shift_reason"]
+    assert not row["shift"]
 
 
 def test_a_recorded_shift_is_taken_as_it_is():
     adata = scored_adata()
-    section_of(adata).update(shift="strong", shift_reason="another tissue", calls_withheld=True)
+    section_of(adata).update(shift=True, shift_reason="another tissue", calls_withheld=True)
     (row,) = spacrd.tl.summarise(adata).to_dict("records")
-    assert (row["shift"], row["shift_reason"], row["calls_withheld"]) == ("strong", "another tissue", True)
+    assert (row["shift"], row["shift_reason"], row["calls_withheld"]) == (True, "another tissue", True)
     assert row["warnings"] == "another tissue; calls were withheld"
 
 

@@ -1,5 +1,14 @@
 """The only place that knows AnnData and SpatialData: what a section is, and how results are written back."""
 
+from ._added_image import (
+    affine,
+    full_resolution,
+    image_element,
+    landmark_matrix,
+    name_image,
+    placed_on,
+    system_of,
+)
 from ._centres import check_finite, coordinates
 from ._containers import as_list, copy_data, get_table, is_spatialdata
 from ._drawn import place_in_pixels, read_annotations
@@ -18,7 +27,7 @@ from ._records import embedding_record, recorded_embeddings, result_record
 from ._results import Scores, write_results, write_scores
 from ._scale import kind_of, um_per_unit
 from ._scored import ScoredSection, scored_sections
-from ._section import Section, split_each, split_sections, split_silently
+from ._section import Section, only_section, split_each, split_sections, split_silently
 from ._selection import Selection
 from ._shapes import check_new_shapes, outlines, square_shapes, store_shapes, transform_polygons
 from ._stored import Stored
@@ -33,6 +42,7 @@ __all__ = [
     "Section",
     "Selection",
     "Stored",
+    "affine",
     "as_list",
     "check_finite",
     "check_geojson_place",
@@ -44,20 +54,26 @@ __all__ = [
     "counts",
     "embedding",
     "embedding_record",
+    "full_resolution",
     "gene_columns",
     "gene_names",
     "gene_values",
     "get_table",
+    "image_element",
     "is_spatialdata",
     "kind_of",
     "labels",
+    "landmark_matrix",
     "log_expression",
+    "name_image",
+    "only_section",
     "outlines",
     "place_in_pixels",
     "place_on_image",
     "place_rows",
     "place_spots",
     "place_with_scale",
+    "placed_on",
     "platform_of",
     "polygons_only",
     "read_annotations",
@@ -70,6 +86,7 @@ __all__ = [
     "spot_areas",
     "square_shapes",
     "store_shapes",
+    "system_of",
     "transform_polygons",
     "transformations",
     "um_per_unit",

@@ -135,7 +135,7 @@ def scale_sources(section: Section, xy: np.ndarray, system: str | None, diameter
     array = {key: obs[key].to_numpy()[section.rows] for key in ("array_row", "array_col") if key in obs}
     kind = kind_of(section)
     if kind == "spots":
-        stated = _pixel_size(section, system) if _in_xenium(section) else _of_scale_factors(section)
+        stated = _pixel_size(section, system) if _in_xenium(section) else _of_table(section, system)
         # The platform of spots that were added to the cells of a Xenium is not known.
         return {**array, "spot_diameter": float("nan") if _in_xenium(section) else diameter, "stated": stated}
     stated = _of_xenium(section, xy, system) if is_xenium(section) else _of_visium_hd(section, system, diameter)
@@ -145,6 +145,20 @@ def scale_sources(section: Section, xy: np.ndarray, system: str | None, diameter
 def _of_scale_factors(section: Section) -> dict[str, tuple[float, str]]:
     mpp = _factor(section, "microns_per_pixel")
     return {} if mpp is None else {"scale factors": (mpp, "scale factors ('microns_per_pixel')")}
+
+
+def _of_table(section: Section, system: str | None) -> dict[str, tuple[float, str]]:
+    """Find the scale in ``uns["spatial"]``; of a SpatialData it is that of the spots' own coordinates."""
+    if section.sdata is None:
+        return _of_scale_factors(section)
+    spatial = section.table.uns.get(Keys.SPATIAL)
+    for part in (section.element, "scalefactors", "microns_per_pixel"):
+        spatial = spatial.get(part) if isinstance(spatial, Mapping) else None
+    if spatial is None:
+        return {}
+    mpp = positive(spatial, "scalefactors['microns_per_pixel']")
+    unit = mpp if system is None else mpp / magnification(matrix_to(section.annotated_element(), system))
+    return {"scale factors": (unit, "scale factors ('microns_per_pixel')")}
 
 
 def _of_visium_hd(section: Section, system: str | None, diameter: float) -> dict[str, tuple[float, str]]:

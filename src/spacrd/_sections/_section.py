@@ -84,6 +84,15 @@ def split_sections(data: Any, selection: Selection = ALL) -> list[Section]:
     return split_each([data], selection)[0]
 
 
+def only_section(data: Any, selection: Selection, which: str) -> Section:
+    """Return the one section of ``data``; ``which`` says in an error what the section is that was meant."""
+    sections = split_sections(data, selection)
+    if len(sections) > 1:
+        names = ", ".join(repr(section.element or section.name) for section in sections)
+        raise ValueError(f"There are several sections ({names}); name the one that {which} with `region`.")
+    return sections[0]
+
+
 def split_each(objects: Sequence[Any], selection: Selection = ALL) -> list[list[Section]]:
     """Split several objects as :func:`split_sections` does, with one warning for all of them."""
     split = [split_silently(data, selection) for data in objects]

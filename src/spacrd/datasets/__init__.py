@@ -1,6 +1,7 @@
-"""Sections to try things on: simulated ones and a reader of a public breast cancer study."""
+"""Sections to try things on: simulated ones and readers of public studies."""
 
 from ._her2st import her2st
+from ._hest import hest
 from ._toy import toy_visium
 
-__all__ = ["her2st", "toy_visium"]
+__all__ = ["her2st", "hest", "toy_visium"]

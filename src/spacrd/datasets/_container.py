@@ -43,6 +43,7 @@ def build_section(
     diameter: float,
     images: ImageElements,
     chemistry: str,
+    facts: Mapping[str, Any] | None = None,
 ) -> SpatialData:
     """Build the SpatialData object of one section.
 
@@ -63,6 +64,8 @@ def build_section(
         Its images.
     chemistry
         What the counts are, kept where the reader keeps it.
+    facts
+        Further entries of ``uns["spatial"][name]``, such as its scale factors.
     """
     import anndata as ad
     import pandas as pd
@@ -71,9 +74,11 @@ def build_section(
     from spatialdata.transformations import Identity, Scale
 
     obs = obs.copy()
-    obs.insert(3, "spot_id", np.arange(len(obs)))
-    obs.insert(4, "region", pd.Categorical([name] * len(obs)))
-    described = {"spatial": {name: {"metadata": {"chemistry_description": chemistry}}}}
+    obs.insert(min(3, obs.shape[1]), "spot_id", np.arange(len(obs)))
+    obs.insert(min(4, obs.shape[1]), "region", pd.Categorical([name] * len(obs)))
+    facts = dict(facts or {})
+    facts["metadata"] = {**facts.get("metadata", {}), "chemistry_description": chemistry}
+    described = {"spatial": {name: facts}}
     table = ad.AnnData(counts, obs=obs, var=var, obsm={"spatial": xy}, uns=described)
     table = TableModel.parse(table, region=name, region_key="region", instance_key="spot_id")
     scales = {f"{name}_downscaled_{key}": Scale([f, f], axes=("y", "x")) for key, f in images.downscaled.items()}

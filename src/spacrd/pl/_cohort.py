@@ -70,7 +70,7 @@ def _draw(ax: Axes, table: pd.DataFrame) -> None:
         ax.plot(some["expected_share"], of, marker, color=color, markersize=5.5, zorder=4, label=label)
     tick: dict[str, Any] = {"color": ink(), "markersize": 10, "markeredgewidth": 1.6, "zorder": 3}
     ax.plot(table["called_share"], rows, "|", label="called share", **tick)
-    shifted = ~table["shift"].astype(str).isin(["none", "", "nan", "False"]).to_numpy()
+    shifted = table["shift"].to_numpy(bool)
     if shifted.any():
         at = np.full(int(shifted.sum()), 1.03)
         label = "unlike the training sections"

@@ -1,7 +1,8 @@
-"""Preprocessing: patches and their embeddings, cells added up to spots."""
+"""Preprocessing: images, patches and their embeddings, cells added up to spots."""
 
+from ._add_image import add_image
 from ._annotate import annotate
 from ._extract import extract_patches
 from ._pseudospots import pseudospots
 
-__all__ = ["annotate", "extract_patches", "pseudospots"]
+__all__ = ["add_image", "annotate", "extract_patches", "pseudospots"]

@@ -17,11 +17,11 @@ from .._sections import (
     Placement,
     Section,
     Selection,
+    only_section,
     outlines,
     polygons_only,
     read_annotations,
     result_record,
-    split_sections,
     write_results,
 )
 
@@ -124,7 +124,7 @@ def annotate(
         image_key=image_key,
         coordinate_system=coordinate_system,
     )
-    section = _one_section(data, selection)
+    section = only_section(data, selection, "was drawn on")
     values = _earlier(section, key_added)
     given = Path(regions) if isinstance(regions, os.PathLike) else regions
     frame, placement = read_annotations(section, given, class_key, selection)
@@ -155,15 +155,6 @@ def annotate(
         uns={name: {"sections": sections}},
         copy=copy,
     )
-
-
-def _one_section(data: AnnData | SpatialData, selection: Selection) -> Section:
-    """Return the section that was drawn on."""
-    sections = split_sections(data, selection)
-    if len(sections) > 1:
-        names = ", ".join(repr(section.element or section.name) for section in sections)
-        raise ValueError(f"There are several sections ({names}); name the one that was drawn on with `region`.")
-    return sections[0]
 
 
 def _usable(frame: GeoDataFrame) -> GeoDataFrame:

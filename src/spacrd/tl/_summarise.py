@@ -19,7 +19,6 @@ from .._sections import (
     scored_sections,
     spot_areas,
 )
-from ..model import Shift
 from ._match import LOW_COVERAGE
 
 if TYPE_CHECKING:
@@ -50,7 +49,6 @@ COLUMNS = (
     "warnings",
     "model",
 )
-NO_SHIFT, SHIFT = "none", "unusual"
 
 
 def summarise(
@@ -87,7 +85,7 @@ def summarise(
       bin for its square, a cell for its own area; :func:`spacrd.tl.regions` measures smoothed outlines instead. NaN
       where micrometres per unit are not known, or no call was recorded.
     - ``mean_likelihood`` and ``mean_uncertainty`` of the scored spots.
-    - ``shift``: ``"none"``, or ``"unusual"`` for a section unlike the training sections, with ``shift_reason``.
+    - ``shift``: whether the section is unlike the training sections, with ``shift_reason``.
     - ``calls_withheld``: whether the record says that no calls were made.
     - ``gene_coverage``, ``decision_coverage``, ``expression_distance``, ``image_distance`` and ``depth_ratio``, as in
       :class:`spacrd.model.Shift`.
@@ -136,7 +134,7 @@ def _row(scored: ScoredSection, record: Mapping[str, Any]) -> dict[str, Any]:
     report, finite = scored.report, np.isfinite(scored.likelihood)
     placement = place_with_scale(scored.section)
     called = scored.region[finite]
-    reason = str(report.get("shift_reason", "")) or "; ".join(_shift(report).complaints())
+    reason = str(report.get("shift_reason", ""))
     return {
         "section": scored.section.name,
         "platform": platform_of(scored.section, placement),
@@ -149,7 +147,7 @@ def _row(scored: ScoredSection, record: Mapping[str, Any]) -> dict[str, Any]:
         "called_area_mm2": _called_area(scored, spot_areas(scored.section, placement)),
         "mean_likelihood": _mean(scored.likelihood),
         "mean_uncertainty": _mean(scored.uncertainty),
-        "shift": str(report.get("shift", "")) or (SHIFT if reason else NO_SHIFT),
+        "shift": bool(report.get("shift", False)),
         "shift_reason": reason,
         "calls_withheld": bool(report.get("calls_withheld", False)),
         "warnings": "; ".join(_warnings(scored, record, reason)),
@@ -163,10 +161,6 @@ def _number(report: Mapping[str, Any], name: str) -> float:
         return float(report.get(name, np.nan))
     except (TypeError, ValueError):
         return float("nan")
-
-
-def _shift(report: Mapping[str, Any]) -> Shift:
-    return Shift(median_counts=_number(report, "median_counts"), **{name: _number(report, name) for name in COMPARED})
 
 
 def _mean(values: np.ndarray) -> float:
