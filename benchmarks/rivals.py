@@ -3,11 +3,11 @@
     python -m benchmarks.rivals                               # all that is not finished yet, then the table
     python -m benchmarks.rivals --rivals "svm-*" depth --tasks a c
     python -m benchmarks.rivals --seeds 0 1 2 --jobs 2
-    python -m benchmarks.rivals --table                       # only the table and its pictures
+    python -m benchmarks.rivals --table                       # only the table and its plots
 
 Tasks: (a) her2st expression, one section left out; (b) her2st image and expression, one patient left out, with two
 encoders; (c) Xenium IDC by quadrants; (d) PDAC-A in three strips; (e) fitted on her2st, scored on Xenium IDC and on
-PDAC-A; (f) the picture of Visium block A in nine blocks; (g) the spots of each her2st section that are not cancer, as a
+PDAC-A; (f) the image of Visium block A in nine blocks; (g) the spots of each her2st section that are not cancer, as a
 section of their own.
 
 Finished runs are kept in ``$SPACRD_RIVALS``, or in the folder ``spacrd_rivals`` of the temporary directory, and are

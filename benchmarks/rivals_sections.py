@@ -146,7 +146,7 @@ def pdac() -> BenchSection:
 
 
 def block_a(folder: Path) -> BenchSection:
-    """Spots of the Visium breast cancer block A: the picture's embedding alone."""
+    """Spots of the Visium breast cancer block A: the image's embedding alone."""
     from anndata import AnnData
     from PIL import Image
 
@@ -159,8 +159,8 @@ def block_a(folder: Path) -> BenchSection:
     def embed() -> np.ndarray:
         obs = pd.DataFrame({"array_row": place[2], "array_col": place[3], "in_tissue": 1}, index=label.index)
         section = AnnData(np.ones((len(label), 1), np.float32), obs=obs, obsm={"spatial": xy})
-        picture = np.asarray(Image.open(source / "brca_blockA_lowres.png").convert("RGB"))
-        section.uns["spatial"] = {"block A": {"images": {"lowres": picture}, "scalefactors": scale}}
+        image = np.asarray(Image.open(source / "brca_blockA_lowres.png").convert("RGB"))
+        section.uns["spatial"] = {"block A": {"images": {"lowres": image}, "scalefactors": scale}}
         spacrd.pp.extract_patches(section, encoder="handcrafted", key_added=IMAGE_REP)
         return section.obsm[IMAGE_REP]
 

@@ -1,4 +1,4 @@
-"""The table of rivals from the finished runs: CSV, markdown and pictures."""
+"""The table of rivals from the finished runs: CSV, markdown and plots."""
 
 from __future__ import annotations
 
@@ -189,14 +189,14 @@ def report(frame: pd.DataFrame) -> str:
         if len(lost):
             parts.append("\n".join(f"- `{row.rival}` {row.status}: {row.reason}" for row in lost.itertuples()))
         if waiting := [f"`{name}`" for name in rivals() if name not in set(of_task["rival"])]:
-            parts.append(f"Absent because not run yet, or not on all sections, for want of time: {', '.join(waiting)}.")
+            parts.append(f"Absent because not run yet, or not on all sections: {', '.join(waiting)}.")
     if len(found := margins(frame)):
         parts.append(f"### Margin over the best simple rival\n\n{markdown(found)}")
     return "\n\n".join(parts) + "\n"
 
 
 def write_table(folder: Path) -> None:
-    """CSV and markdown of all finished runs, and the pictures; without any, markdown of the stored CSV."""
+    """CSV and markdown of all finished runs, and the plots; without any, markdown of the stored CSV."""
     runs = finished(folder)
     if runs:
         check_equal_inputs(runs)
@@ -211,6 +211,6 @@ def write_table(folder: Path) -> None:
     text = report(frame)
     MARKDOWN.write_text(text)
     print(text)
-    from benchmarks.rivals_pictures import draw
+    from benchmarks.rivals_plots import draw
 
     draw(frame, runs, folder, HERE / "results")

@@ -144,7 +144,7 @@ GROUPS = {
     "c": Group(quadrant_sections, partial(leave_one_out, "c: Xenium quadrants", QUADRANTS)),
     "d": Group(strip_sections, partial(leave_one_out, "d: PDAC-A strips", STRIPS)),
     "e": Group(transfer_sections, transfer_folds),
-    "f": Group(block_sections, partial(leave_one_out, "f: block A picture", BLOCKS)),
+    "f": Group(block_sections, partial(leave_one_out, "f: block A image", BLOCKS)),
 }
 """Groups of tasks that share fits: (a) and (g) do."""
 

@@ -33,7 +33,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202
 
 
 def printable(text: str) -> str:
-    """Return a text that a terminal shows and does not obey: names in it are those of files of strangers."""
+    """Return a text that a terminal shows and does not obey: names in it come from files of others."""
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 

@@ -1,4 +1,4 @@
-"""Outputs that would replace what is read, or each other, refused before the work."""
+"""Refuse outputs that would replace an input or another output, before any work."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _within(one: Path, other: Path) -> bool:
 
 
 def _harms(path: Path, read: Path) -> bool:
-    """Tell whether writing to ``path`` changes what is read; a new file beside an instrument's own does not."""
+    """Tell whether writing to ``path`` changes an input; a new file beside an instrument's own does not."""
     if _same(path, read) or _within(read, path):
         return True
     closed = is_zarr(read) or (read / "model.safetensors").exists()

@@ -146,7 +146,7 @@ def add_inputs(parser: argparse.ArgumentParser, what: str, *, folders: bool = Fa
     """Add what says which sections are read, output folders of instruments too or not, and return its group."""
     text = f"{what}: .h5ad or .zarr (AnnData or SpatialData)"
     parser.add_argument("inputs", nargs=nargs, metavar="INPUT", help=text + FOLDERS * folders)
-    group = parser.add_argument_group("what is read")
+    group = parser.add_argument_group("input")
     if not folders:
         parser.set_defaults(fullres_image=None)
         return group

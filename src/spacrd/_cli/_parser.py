@@ -71,7 +71,7 @@ class CommandParser(argparse.ArgumentParser):
 
 def _add_talk(parser: argparse.ArgumentParser, *, top: bool) -> None:
     """Add the options of every command, before its name or after it."""
-    group = parser.add_argument_group("what is said")
+    group = parser.add_argument_group("messages")
     default: dict[str, Any] = {"default": False if top else argparse.SUPPRESS}
     loud = group.add_mutually_exclusive_group()
     loud.add_argument("--quiet", action="store_true", **default, help="say nothing but warnings and errors")

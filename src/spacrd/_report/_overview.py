@@ -23,7 +23,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: what is read, and what it is sorted by; empty where it is not known."""
+    """One cell: its text, and the value it is sorted by; empty where it is not known."""
 
     text: str
     value: str

@@ -50,7 +50,7 @@ def shares_spots(hashes: np.ndarray, facts: Mapping[str, Any]) -> bool:
     """Tell whether many spots are among those that the training facts list; False for models that list none."""
     try:
         listed = np.array([int(value, 16) for value in str(facts.get(SPOT_HASHES, "")).split()], dtype=np.uint64)
-    except (ValueError, OverflowError):  # a stranger's
+    except (ValueError, OverflowError):  # a file from somebody else
         return False
     if not len(listed):
         return False

@@ -43,7 +43,7 @@ class Reading:
         check_positive_int(self.neighbourhood, "neighbourhood")
 
     def usable(self, sections: Sequence[SectionArrays]) -> list[SectionArrays]:
-        """Sections that have what is read."""
+        """Sections that have the modality."""
         kept = [
             section
             for section in sections

@@ -60,7 +60,7 @@ def model_card(config: ModelConfig, identifier: str) -> str:
 
 
 def _plain(value: object) -> str:
-    """Escape names of classes and sections, which are text of strangers and may hold Markdown or HTML."""
+    """Escape names of classes and sections, which are text from others and may hold Markdown or HTML."""
     text = html.escape(printable(" ".join(str(value).split())).replace("`", "'"), quote=False)
     return re.sub(r"[\\*~\[\]|$@!]|(?<!\w)_|_(?!\w)|:(?=//)|(?<=www)\.", lambda match: f"\\{match[0]}", text)
 

@@ -1,4 +1,4 @@
-"""Pictures of the rivals' table: ROC curves, and the AUC of every section."""
+"""Plots of the rivals' table: ROC curves, and the AUC of every section."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.metrics import roc_curve
 
 MAIN_TASK, MAIN_GROUP = "a: her2st expression", "ag"
 SHOWN = 8
-"""Curves in a picture: the best rivals, depth and spacrd."""
+"""Curves in a plot: the best rivals, depth and spacrd."""
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
 """Okabe and Ito: told apart by all eyes."""
 
