@@ -44,6 +44,7 @@ BASE = {
     "_hub",
     "_interrupt",
     "_keys",
+    "_marker_genes",
     "_schema",
     "_settings",
     "_torch_mode",
