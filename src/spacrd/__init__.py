@@ -10,6 +10,7 @@ from ._settings import settings
 
 if TYPE_CHECKING:
     from . import datasets, encoders, features, metrics, model, pl, pp, rivals, tl, train
+    from ._legacy import get_anndata
     from ._report import report
     from .model import SpaCRD
 
@@ -22,6 +23,7 @@ __all__ = [
     "datasets",
     "encoders",
     "features",
+    "get_anndata",
     "metrics",
     "model",
     "pl",
@@ -44,6 +46,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".model", __name__).SpaCRD
     if name == "__version__":  # reading the metadata takes longer than all else here
         return importlib.import_module("importlib.metadata").version("spacrd")
+    if name == "get_anndata":
+        return importlib.import_module("._legacy", __name__).get_anndata
     if name == "report":
         return importlib.import_module("._report", __name__).report
     raise AttributeError(f"module 'spacrd' has no attribute {name!r}")

@@ -30,6 +30,7 @@ CONTAINER_FILES = {
     "spacrd._cli._outputs": "writes a table to a file",
     "spacrd.features._expression": "scanpy chooses the variable genes, and wants a table for it",
     "spacrd.pl._embedding": "scanpy computes the UMAP, and wants a table for it",
+    "spacrd.tl._markers": "scanpy scores sets of genes, and wants a table for it",
     "spacrd.pp._pseudospots": "returns a new object of spots, as a reader does",
 }
 """Modules beside those packages that import a container's library at run time, with the reason."""

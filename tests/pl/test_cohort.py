@@ -60,3 +60,13 @@ def test_what_is_no_summary_is_refused() -> None:
         pl.cohort(summary(2).head(0))
     with pytest.raises(ValueError, match="order='size' is not known"):
         pl.cohort(summary(2), order="size")
+
+
+def test_a_long_name_leaves_room_for_the_plot() -> None:
+    table = summary(3)
+    table["section"] = ["a_section_with_one_very_long_name_" * 3 + end for end in "xyz"]
+    ax = pl.cohort(table)
+    ax.figure.canvas.draw()
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert len(set(names)) == 3 and max(map(len, names)) <= 30
+    assert ax.get_position().width > 0.5

@@ -83,6 +83,14 @@ def test_spots_are_shown_before_they_are_scored(section: SpatialData) -> None:
         pl.patches(sdata, key="mine")
 
 
+def test_scores_without_their_record_are_ranked_too(section: SpatialData) -> None:
+    sdata = spacrd._sections.copy_data(section)
+    del sdata["table"].uns["spacrd"]["spacrd"]
+    axes = pl.patches(sdata, n=2)
+    assert len(axes) == 6
+    assert axes[0].get_title() == f"{sdata['table'].obs['spacrd_likelihood'].max():.2f}"
+
+
 def test_missing_patches_and_wrong_panels_are_refused(section: SpatialData) -> None:
     with pytest.raises(ValueError, match=r"spacrd\.pp\.extract_patches"):
         pl.patches(scored_adata(image=True))

@@ -82,16 +82,27 @@ def test_shows_without_complaint(file: Path, tmp_path: Path) -> None:
 def test_fetches_nothing_and_draws_everything(file: Path, tmp_path: Path) -> None:
     found = probed(file, tmp_path, "--window-size=1280,900")
     assert found["seen"] == found["fetched"] == []
-    assert found["drawn"] == found["images"] == 6
+    assert found["drawn"] == found["images"] == 7
     assert found["dark"] == 0
     assert found["page"] == "rgb(255, 255, 255)"
     assert str(found["title"]).startswith("Cancer likelihood: <script>")
 
 
+def test_a_click_on_a_heading_sorts_the_table(file: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "sorted.html"
+    click = "<script>for (let i = 0; i < 2; i++) document.querySelectorAll('.sortable button')[0].click();</script>"
+    allowed = "default-src 'none'; script-src 'unsafe-inline'"  # the first of two lists counts
+    text = file.read_text(encoding="utf-8").replace("default-src 'none'", allowed)
+    copy.write_text(text.replace("</body>", f"{click}</body>"), encoding="utf-8")
+    dom, _ = browse(copy, tmp_path)
+    order = re.findall(r'<th scope="row" data-value="([^"]*)"', dom)
+    assert order == sorted(order, key=str.casefold, reverse=True) and len(order) == 2
+
+
 def test_dark_on_a_phone(file: Path, tmp_path: Path) -> None:
     found = probed(file, tmp_path, "--window-size=390,800", "--blink-settings=preferredColorScheme=0")
     assert found["page"] == "rgb(22, 25, 29)"
-    assert found["dark"] == 4  # maps and distributions; the image is the same
+    assert found["dark"] == 5  # the overview, maps and distributions; the image is the same
     assert found["overflow"] == 0
 
 

@@ -43,9 +43,9 @@ def report(
     """Write a report of scored sections as HTML that needs nothing else, to send, keep or print.
 
     For each section: the verdict, the share of spots called, the map over the image, the distribution with the
-    threshold, how the section compares with the training sections and what that means, and warnings; then
-    parameters, model and versions. Several sections get an overview: the plot of :func:`spacrd.pl.cohort` and a table
-    that can be sorted. Light or dark as the reader's screen.
+    threshold, how the section compares with the training sections and what that means, whether marker genes fit the
+    called region, and warnings; then parameters, model and versions. Several sections get an overview: the plot of
+    :func:`spacrd.pl.cohort` and a table that can be sorted. Light or dark as the reader's screen.
 
     Parameters
     ----------
@@ -110,13 +110,15 @@ def report(
     scored = [scored_sections(one, key, Selection(table_key=table_key, library_key=library_key)) for one in objects]
     for record in records:
         _check_model(model, record)
-    from ._facts import models_facts, section_facts, versions
+    from ._facts import Markers, markers_facts, models_facts, section_facts, versions
 
-    facts = [
-        section_facts(section, record, image_key=image_key, coordinate_system=coordinate_system)
-        for record, sections in zip(records, scored, strict=True)
-        for section in sections
-    ]
+    facts = []
+    for one, record, sections in zip(objects, records, scored, strict=True):
+        markers = markers_facts(one, key, table_key, library_key) or [Markers()] * len(sections)
+        facts += [
+            section_facts(section, record, marked, image_key=image_key, coordinate_system=coordinate_system)
+            for section, marked in zip(sections, markers, strict=True)
+        ]
     names = [[section.section.name for section in sections] for sections in scored]
     pages = _Pages(facts, models_facts(records, names, model), versions(records), key)
     table = summarise(objects, key=key, table_key=table_key, library_key=library_key)

@@ -11,10 +11,13 @@ import numpy as np
 from .._keys import CANCER, MODALITY_TITLES, NORMAL, REGION_COLORS, UNCERTAIN, Keys
 from .._sections import ScoredSection, Section, Selection, recorded_embeddings, result_record
 from ..pl import view_section
+from ..tl import marker_check, marker_sentence
 from . import _figures, _words
 from ._labels import METHODS, PATCHES, RECIPES, TRAINING, worded
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..model import SpaCRD
 
 Rows = list[tuple[str, str]]
@@ -38,6 +41,14 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Markers:
+    """Known marker genes in the called regions: a sentence, and rows of set, genes found, difference and AUC."""
+
+    sentence: str = ""
+    rows: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class SectionFacts:
     """One section of the report."""
 
@@ -54,6 +65,7 @@ class SectionFacts:
     checks: list[_words.Check]
     warnings: list[str]
     figures: list[_figures.Drawn]
+    markers: Markers
     parameters: dict[str, Rows]
     """Tables by their captions."""
 
@@ -90,8 +102,31 @@ def _embeddings(section: Section) -> dict[str, Rows]:
     return tables
 
 
+def markers_facts(data: Any, key: str, table_key: str, library_key: str | None) -> list[Markers]:
+    """Compare marker genes in each section of one object; empty where the table has no expression to compare."""
+    try:
+        table = marker_check(data, key=key, table_key=table_key, library_key=library_key)
+    except (TypeError, ValueError):
+        return []
+    return [_markers(rows) for _, rows in table.groupby("section", sort=False)]
+
+
+def _markers(table: pd.DataFrame) -> Markers:
+    known = table[table["auc"].notna()]
+    rows = [
+        (row["set"], str(row["n_genes"]), f"{row['difference']:+.2f}", f"{row['auc']:.2f}")
+        for row in known.to_dict("records")
+    ]
+    return Markers(marker_sentence(table), tuple(rows))
+
+
 def section_facts(
-    scored: ScoredSection, record: Mapping[str, Any], *, image_key: str | None, coordinate_system: str | None
+    scored: ScoredSection,
+    record: Mapping[str, Any],
+    markers: Markers,
+    *,
+    image_key: str | None,
+    coordinate_system: str | None,
 ) -> SectionFacts:
     """Collect everything that the report says of one section, of an object with this record."""
     calibrated_on = int(record["calibrated_on"]) if "calibrated_on" in record else None
@@ -125,6 +160,7 @@ def section_facts(
         checks=checks,
         warnings=_words.warnings_of(report, checks, n_spots=n_spots, n_scored=n_scored, calibrated_on=calibrated_on),
         figures=figures,
+        markers=markers,
         parameters={
             "Scoring": [
                 ("scored from", MODALITY_TITLES.get(modality, modality or "not recorded")),

@@ -28,15 +28,14 @@ def render(*, style: dict[str, str], **values: Any) -> str:
     overview; each may be empty but the names.
     """
     from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
 
     # Names of sections and columns are the user's: autoescape makes them text, whatever they hold.
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     sheet = environment.from_string(_text("style.css")).render(paper=style)
     return environment.from_string(_text("report.html")).render(
         **values,
-        style=Markup(sheet),
-        script=Markup(_text("sort.js")),
+        style=sheet,
+        script=_text("sort.js"),
         script_hash=_script_hash(),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )

@@ -19,6 +19,8 @@ from ._map import draw_section as draw_section
 from ._map import draw_tissue as draw_tissue
 from ._patches import patches
 from ._view import SectionView as SectionView
+from ._view import spacing_of as spacing_of
 from ._view import view_section as view_section
+from ._view import whole_image as whole_image
 
 __all__ = ["cohort", "distribution", "embedding", "evaluation", "explain", "history", "likelihood", "patches"]

@@ -29,6 +29,8 @@ VERDICTS = {
 NEEDED = ("section", "verdict", "expected_share", "share_low", "share_high", "called_share", "shift")
 """Columns of :func:`spacrd.tl.summarise` that are drawn."""
 ORDERS = ("given", "expected_share", "called_share")
+LONGEST = 30
+"""Characters of a name that is written whole."""
 ROW = 0.21
 """Inches of a section."""
 
@@ -56,6 +58,11 @@ def _sorted(table: pd.DataFrame, order: str) -> pd.DataFrame:
     return table if order == "given" else table.sort_values(order, ascending=False, na_position="last", kind="stable")
 
 
+def _short(name: str) -> str:
+    """Cut a long name in its middle: it would leave no room for the plot, and its ends tell sections apart."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST // 2]}…{name[-LONGEST // 2 + 1 :]}"
+
+
 def _draw(ax: Axes, table: pd.DataFrame) -> None:
     rows = np.arange(len(table))
     verdicts = table["verdict"].where(table["verdict"].isin(list(VERDICTS)), NOT_RECORDED).to_numpy()
@@ -75,7 +82,7 @@ def _draw(ax: Axes, table: pd.DataFrame) -> None:
         at = np.full(int(shifted.sum()), 1.03)
         label = "unlike the training sections"
         ax.plot(at, rows[shifted], "^", color="#E69F00", markeredgecolor=ink(), markeredgewidth=0.6, label=label)
-    ax.set_yticks(rows, [plain(name) for name in table["section"]])
+    ax.set_yticks(rows, [plain(_short(str(name))) for name in table["section"]])
     ax.tick_params(axis="y", length=0, labelsize="small" if len(table) > 12 else "medium")
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.set_xlim(-0.02, 1.06)

@@ -91,7 +91,7 @@ def _groups(sections: Sequence[ScoredSection], rep: str, n: int) -> dict[str, li
     Without scores, choose spots evenly over the rows.
     """
     usable = [_usable(scored, rep) for scored in sections]
-    scores_exist = any(len(scored.report) for scored in sections)
+    scores_exist = any(len(scored.report) or np.isfinite(scored.likelihood).any() for scored in sections)
     if scores_exist:
         usable = [mask & np.isfinite(scored.likelihood) for mask, scored in zip(usable, sections, strict=True)]
     spots = np.concatenate(

@@ -128,6 +128,16 @@ def _thumbnail(pyramid: Pyramid, low: np.ndarray, high: np.ndarray) -> tuple[np.
     return image, np.linalg.inv(to_level) @ to_pixels
 
 
+def whole_image(pyramid: Pyramid) -> tuple[np.ndarray, float]:
+    """Read a whole image, at most ``MAX_PIXELS`` wide and high; return it and its pixels per full-resolution pixel."""
+    width, height = pyramid.width, pyramid.height
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]], dtype=float)
+    placed = (corners @ np.linalg.inv(pyramid.to_pixels).T)[:, :2]
+    shown = _thumbnail(pyramid, placed.min(axis=0), placed.max(axis=0))
+    assert shown is not None  # these corners lie on the image
+    return shown[0], float(1 / (pyramid.to_pixels @ shown[1])[0, 0])
+
+
 def _scaled(placement: Placement, section: Section) -> Placement:
     """Find the scale of a placement; as it is if nothing tells."""
     try:

@@ -7,15 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._checks import quote_names
+from .._marker_genes import TUMOUR_MARKERS
 from ..features import SectionArrays, match_genes
 from ._interface import MissingInputError
 from ._markers import top_markers
 
-TUMOUR_MARKERS = {
-    "breast": ("EPCAM", "KRT8", "KRT18", "KRT19", "CDH1", "ERBB2", "MUC1", "GRB7", "CCND1", "MKI67"),
-    "pancreas": ("EPCAM", "KRT7", "KRT17", "KRT19", "MUC1", "CEACAM5", "CEACAM6", "TFF1", "S100P", "MSLN"),
-}
-"""Markers of carcinoma cells by organ, as in textbooks of pathology; chosen before any section was scored."""
 TRAINING = "training"
 """Stands for the markers of the training sections."""
 

@@ -4,6 +4,8 @@ from ._adapt import adapt
 from ._cross_validate import CrossValidation, cross_validate
 from ._explain import explain
 from ._fit import fit
+from ._markers import marker_check
+from ._markers import marker_sentence as marker_sentence
 from ._match import LOW_COVERAGE as LOW_COVERAGE
 from ._regions import regions
 from ._score import score
@@ -18,6 +20,7 @@ __all__ = [
     "cross_validate",
     "explain",
     "fit",
+    "marker_check",
     "regions",
     "score",
     "suggest_spots",
