@@ -56,9 +56,8 @@ def test_one_that_fails_is_named_and_the_others_are_written(
 
 def test_if_all_fail_nothing_is_written(damaged: Path, model: Path, tmp_path: Path, cli) -> None:
     other = shutil.copy(damaged, tmp_path / "other.h5ad")
-    said = cli(
-        "score", damaged, other, "--model", model, "--out-dir", tmp_path / "out", "--csv", tmp_path / "spots.csv"
-    )
+    out, csv = tmp_path / "out", tmp_path / "spots.csv"
+    said = cli("score", damaged, other, "--model", model, "--out-dir", out, "--csv", csv)
     assert said.code == 2 and said.out == ""
     assert "2 of 2 inputs failed" in said.err and "nothing is written" in said.err
     assert not out.exists() and not csv.exists()
