@@ -11,6 +11,7 @@ from ._settings import settings
 if TYPE_CHECKING:
     from . import datasets, encoders, features, metrics, model, pl, pp, rivals, tl, train
     from ._report import report
+    from ._view import view
     from .model import SpaCRD
 
     __version__: str
@@ -31,6 +32,7 @@ __all__ = [
     "settings",
     "tl",
     "train",
+    "view",
 ]
 
 _MODULES = {"datasets", "encoders", "features", "metrics", "model", "pl", "pp", "rivals", "tl", "train"}
@@ -46,6 +48,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("importlib.metadata").version("spacrd")
     if name == "report":
         return importlib.import_module("._report", __name__).report
+    if name == "view":
+        return importlib.import_module("._view", __name__).view
     raise AttributeError(f"module 'spacrd' has no attribute {name!r}")
 
 
