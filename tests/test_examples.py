@@ -23,7 +23,7 @@ NAMES = re.findall(r"^   ([\w.]+)$", PAGE, flags=re.MULTILINE)
 MODULES = ("datasets", "encoders", "features", "metrics", "model", "pl", "pp", "rivals", "tl", "train")
 INSIDE = {"nn.NetworkConfig", "nn.SpaCRDNetwork"}
 """What a public class holds, for those who change it."""
-NOT_RUN = {"spacrd.SpaCRD.push_to_hub": "asks the network"}
+NOT_RUN = {"spacrd.SpaCRD.push_to_hub": "asks the network", "spacrd.view": "opens a window"}
 
 
 def _find(name: str) -> Any:

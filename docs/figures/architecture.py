@@ -34,7 +34,7 @@ ARROWS = {
     "explanation": {"features", "model", "nn"},
     "model": {"features", "nn"},
 }
-TOP = {"__init__", "__main__", "_cli", "_demo", "_legacy", "_report", "datasets"}
+TOP = {"__init__", "__main__", "_cli", "_demo", "_her2st_model", "_legacy", "_report", "_view", "datasets"}
 """What stands above all of it, and the toy sections beside it."""
 BASE = {
     "_checks",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from . import datasets, encoders, features, metrics, model, pl, pp, rivals, tl, train
     from ._legacy import get_anndata
     from ._report import report
+    from ._view import view
     from .model import SpaCRD
 
     __version__: str
@@ -33,6 +34,7 @@ __all__ = [
     "settings",
     "tl",
     "train",
+    "view",
 ]
 
 _MODULES = {"datasets", "encoders", "features", "metrics", "model", "pl", "pp", "rivals", "tl", "train"}
@@ -50,6 +52,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module("._legacy", __name__).get_anndata
     if name == "report":
         return importlib.import_module("._report", __name__).report
+    if name == "view":
+        return importlib.import_module("._view", __name__).view
     raise AttributeError(f"module 'spacrd' has no attribute {name!r}")
 
 

@@ -36,3 +36,24 @@ def write_study(root: Path, layout: str = "plain") -> Path:
     pixels[:, 50:] = 200
     Image.fromarray(pixels).save(root / image, quality=95)
     return root
+
+
+def write_cohort(root: Path, names: tuple[str, ...], n: int = 9) -> Path:
+    """Annotated sections of ``n`` x ``n`` spots without images; the left half is cancer, and its genes are high."""
+    for folder in ("counts", "spots", "labels"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    x, y = (a.ravel() for a in np.meshgrid(np.arange(1, n + 1), np.arange(1, n + 1)))
+    spots = [f"{a}x{b}" for a, b in zip(x, y, strict=True)]
+    cancer = x <= n // 2
+    for number, name in enumerate(names):
+        rate = np.full((n * n, 30), 4.0)
+        rate[cancer, :10] *= 3
+        counts = np.random.default_rng(number).poisson(rate)
+        table = pd.DataFrame(counts, index=spots, columns=[f"GENE{gene}" for gene in range(30)])
+        table.to_csv(root / "counts" / f"{name}.tsv.gz", sep="\t")
+        places = pd.DataFrame({"x": x, "y": y, "pixel_x": 20.0 * x, "pixel_y": 20.0 * y})
+        places.to_csv(root / "spots" / f"{name}_selection.tsv", sep="\t", index=False)
+        labels = pd.DataFrame({"x": x, "y": y, "label": np.where(cancer, "invasive cancer", "adipose tissue")})
+        labels.loc[0, "label"] = "undetermined"
+        labels.to_csv(root / "labels" / f"{name}_labeled_coordinates.tsv", sep="\t", index=False)
+    return root

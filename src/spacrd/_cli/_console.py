@@ -27,6 +27,8 @@ class Outcome:
     """For people."""
     asked: bool = False
     """Whether the text is what the command was called for, so that ``--quiet`` does not hide it."""
+    code: int = 0
+    """Exit code: not 0 if some of several inputs failed."""
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Console:
 
     Attributes
     ----------
-    quiet, verbose, as_json
+    quiet, verbose, as_json, debug
         What the user asked for.
     stdout
         For results; ``sys.stdout`` is turned to stderr while a command runs, as libraries print too.
@@ -50,6 +52,7 @@ class Console:
     as_json: bool
     stdout: TextIO
     explain: Callable[[str], str] = str
+    debug: bool = False
     warnings: list[str] = field(default_factory=list)
     _shown: set[str] = field(default_factory=set, repr=False)
 

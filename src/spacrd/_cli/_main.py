@@ -17,33 +17,16 @@ from .. import __version__
 from .._checks import printable
 from ._compare import CROSS_VALIDATE, RIVALS
 from ._console import Console, settings_of
+from ._each import INPUT_ERROR, UNEXPECTED, error_text
+from ._her2st import TRAIN
 from ._model import FIT, SCORE
 from ._options import explain_names
 from ._parser import UsageError, build_parser
 from ._prepare import ANNOTATE, PATCHES
 from ._results import DEMO, EVALUATE, REPORT
 
-COMMANDS = (DEMO, ANNOTATE, PATCHES, FIT, SCORE, EVALUATE, REPORT, CROSS_VALIDATE, RIVALS)
-UNEXPECTED, INPUT_ERROR, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
-
-
-def is_input_error(error: Exception) -> bool:
-    """Tell whether the user can mend an error: files, missing packages, and what spacrd itself refuses.
-
-    The same kinds of error raised inside another library are not meant for the user.
-    """
-    if isinstance(error, OSError | ImportError):
-        return True
-    if not isinstance(error, ValueError | KeyError | TypeError):
-        return False
-    last = list(traceback.walk_tb(error.__traceback__))[-1][0]
-    return str(last.f_globals.get("__name__", "")).split(".")[0] == "spacrd"
-
-
-def _message(error: Exception, console: Console) -> str:
-    """Return what an error says, in one line."""
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return console.explain(printable(" ".join(str(text).split())))
+COMMANDS = (DEMO, ANNOTATE, PATCHES, FIT, SCORE, EVALUATE, REPORT, CROSS_VALIDATE, RIVALS, TRAIN)
+INTERRUPTED, UNREAD, TERMINATED = 130, 141, 143
 
 
 @contextlib.contextmanager
@@ -78,7 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = settings_of(arguments)
         calls = {command.call: command.name for command in COMMANDS if command.call}
         explain = functools.partial(explain_names, arguments=settings, commands=calls)
-        console = Console(arguments.quiet, arguments.verbose, arguments.json, sys.stdout, explain)
+        console = Console(
+            arguments.quiet, arguments.verbose, arguments.json, sys.stdout, explain, debug=arguments.debug
+        )
         facts = {"spacrd": __version__, "command": arguments.command, "settings": settings}
         with _tidy_when_terminated():
             return _run(arguments, console, facts)
@@ -126,10 +111,7 @@ def _run(arguments: argparse.Namespace, console: Console, facts: dict[str, Any])
         print("spacrd: interrupted; unfinished output was removed", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        code = INPUT_ERROR if is_input_error(error) else UNEXPECTED
-        text = _message(error, console)
-        if code == UNEXPECTED:
-            text = f"unexpected {type(error).__name__}: {text}"
+        text, code = error_text(error, console)
         if arguments.debug:
             print(printable(traceback.format_exc()), end="", file=sys.stderr)
         elif code == UNEXPECTED:
@@ -138,4 +120,4 @@ def _run(arguments: argparse.Namespace, console: Console, facts: dict[str, Any])
         if console.as_json:
             console.write_json({**facts, **_error(type(error).__name__, text, code)})
         return code
-    return 0
+    return outcome.code

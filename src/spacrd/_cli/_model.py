@@ -12,6 +12,7 @@ import numpy as np
 from .._files import checked_path
 from ._apart import check_apart
 from ._console import Console, Outcome, table_text
+from ._each import for_each, outcome_of
 from ._inputs import Input, add_inputs, add_model, find_inputs, load_model, read
 from ._options import Changes, add_options, given
 from ._outputs import add_outputs, check_writable, plan_outputs, table_place, write_data, write_table
@@ -163,27 +164,31 @@ def _score(arguments: argparse.Namespace, console: Console) -> Outcome:
     model = load_model(arguments.model)
     rows: list[dict[str, Any]] = []
     tables: list[pd.DataFrame] = []
+    outputs: list[str] = []
     selection = Selection(table_key=arguments.table_key, library_key=arguments.library_key)
-    for number, source in enumerate(sources):
+
+    def score_one(number: int, source: Input) -> None:
         data = read(source, arguments, console)
         console.say(f"Scoring {source.given}")
         score(data, model, **given(arguments, SCORE.arguments))
-        for scored in scored_sections(data, arguments.key_added, selection):
-            rows.append(_section_row(source, scored))
-            if csv is not None:
-                tables.append(_spots(source, scored))
+        sections = scored_sections(data, arguments.key_added, selection)
         if targets:
             console.say(f"Writing {targets[number]}")
             write_data(data, targets[number], source, [arguments.table_key])
-    outputs = [str(target) for target in targets]
-    if csv is not None:
+            outputs.append(str(targets[number]))
+        rows.extend(_section_row(source, scored) for scored in sections)
+        if csv is not None:
+            tables.extend(_spots(source, scored) for scored in sections)
+
+    failures = for_each(sources, console, score_one)
+    if csv is not None and tables:
         import pandas as pd
 
         write_table(csv, pd.concat(tables))
         outputs.append(str(csv))
     columns = ["section", "verdict", "n_scored", "share_cancer", "share_uncertain", "expected_share", "threshold"]
     text = f"{table_text(rows, columns)}\nScores are in {', '.join(outputs)}"
-    return Outcome({"outputs": outputs, "model": model.id, "sections": rows}, text)
+    return outcome_of({"outputs": outputs, "model": model.id, "sections": rows}, text, failures, len(sources))
 
 
 def _section_row(source: Input, scored: ScoredSection) -> dict[str, Any]:
@@ -231,5 +236,6 @@ SCORE = Command(
   spacrd score patches.zarr --model model --out scored.zarr
   spacrd score patches.h5ad --model model --csv spots.csv --json
   spacrd score one.h5ad two.h5ad --model model --out-dir scored --threshold 0.5
+  spacrd score *.zarr --model model --out "scored/{name}_scored.zarr" --csv spots.csv
 """,
 )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from spatialdata import SpatialData
 
+NAME = "{name}"
+"""What stands in a pattern of outputs for the name of an input."""
 DATA = "file or store to write: .h5ad or .zarr for AnnData, .zarr for SpatialData"
 
 
@@ -26,7 +28,7 @@ def add_outputs(parser: argparse.ArgumentParser, what: str = DATA, *, required: 
     """Add the options that say where results are written, and return their group."""
     group = parser.add_argument_group("what is written")
     where = group.add_mutually_exclusive_group(required=required)
-    where.add_argument("--out", metavar="PATH", help=what)
+    where.add_argument("--out", metavar="PATH", help=f"{what}; for several inputs a pattern with {{name}}")
     where.add_argument("--out-dir", metavar="DIR", help="folder to write to, one for each input, under its name")
     group.add_argument("--overwrite", action="store_true", help="replace what is there, be it the input itself")
     return group
@@ -42,16 +44,17 @@ def plan_outputs(inputs: Sequence[Input], arguments: argparse.Namespace, suffix:
         if folder.exists() and not folder.is_dir():
             raise FileExistsError(f"{str(folder)!r} is a file; --out-dir must name a folder.")
         targets = [folder / f"{source.name}{suffix or _suffixes(source)[-1]}" for source in inputs]
-        if twice := sorted({target.name for target in targets if targets.count(target) > 1}):
-            raise ValueError(
-                f"Several inputs would be written to {quote_names(twice)}. Write them one by one with --out."
-            )
     elif arguments.out is not None:
-        if len(inputs) > 1:
-            raise ValueError(f"--out names one place for {len(inputs)} inputs. Name a folder with --out-dir.")
-        targets = [checked_path(arguments.out, "--out")]
+        if len(inputs) > 1 and NAME not in arguments.out:
+            raise ValueError(
+                f"--out names one place for {len(inputs)} inputs. Put {NAME} into it, which is replaced by the name of "
+                "each input, or name a folder with --out-dir."
+            )
+        targets = [checked_path(arguments.out.replace(NAME, source.name), "--out") for source in inputs]
     else:
         return []
+    if twice := sorted({target.name for target in targets if targets.count(target) > 1}):
+        raise ValueError(f"Several inputs would be written to {quote_names(twice)}. Write them one by one with --out.")
     for source, target in zip(inputs, targets, strict=True):
         suffixes = (suffix,) if suffix else _suffixes(source)
         if target.suffix not in suffixes:

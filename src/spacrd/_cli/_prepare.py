@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .._files import checked_path
 from ._apart import check_apart
 from ._console import Console, Outcome, table_text
+from ._each import for_each, outcome_of
 from ._inputs import Input, add_inputs, find_inputs, read
 from ._options import Changes, add_options, given
 from ._outputs import add_outputs, plan_outputs, write_data
@@ -112,35 +114,50 @@ def _patches(arguments: argparse.Namespace, console: Console) -> Outcome:
     check_apart(arguments, sources, targets, resume=resume)
     from .. import encoders
     from .._keys import Keys
-    from ..pp import extract_patches
+    from ..pp import extract_patches, warn_unequal
 
     key = arguments.key_added or Keys.embedding(encoders.get(arguments.encoder).name)
-    sections = [read(source, arguments, console) for source in sources]
-    shapes_before = [_shapes(data) for data in sections]
-    console.say(f"Embedding patches with {arguments.encoder}")
-    extract_patches(sections, **given(arguments, PATCHES.arguments))
-    rows = []
-    for source, data, target, before in zip(sources, sections, targets, shapes_before, strict=True):
-        rows += _patch_rows(source, data, arguments.table_key, key)
-        console.say(f"Writing {target}")
+    keywords = given(arguments, PATCHES.arguments)
+    rows: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
+    outputs: list[str] = []
+
+    def embed(number: int, source: Input) -> None:
+        data = read(source, arguments, console)
+        before = _shapes(data)
+        console.say(f"Embedding patches with {arguments.encoder}")
+        if resume is not None and len(sources) > 1:  # blocks of sections of one name, each in a folder of its own
+            keywords["resume"] = resume / targets[number].stem
+        extract_patches(data, **keywords)
+        console.say(f"Writing {targets[number]}")
         squares = [name for name, element in _shapes(data).items() if before.get(name) is not element]
-        write_data(data, target, source, [arguments.table_key, *squares])
+        write_data(data, targets[number], source, [arguments.table_key, *squares])
+        outputs.append(str(targets[number]))
+        records.append(_patch_record(data, arguments.table_key, key))
+        rows.extend(_patch_rows(source, records[-1]))
+
+    failures = for_each(sources, console, embed)
+    if records:
+        warn_unequal(records)
     text = table_text(rows, ["section", "n_patches", "n_off_image", "patch_um", "mpp", "image"])
-    outputs = [str(target) for target in targets]
     record = {"outputs": outputs, "embedding": key, "sections": rows}
-    return Outcome(record, f"{text}\nobsm[{key!r}] is in {', '.join(outputs)}")
+    return outcome_of(record, f"{text}\nobsm[{key!r}] is in {', '.join(outputs)}", failures, len(sources))
 
 
 def _shapes(data: Any) -> dict[str, Any]:
     return dict(getattr(data, "shapes", {}))
 
 
-def _patch_rows(source: Input, data: Any, table_key: str, key: str) -> list[dict[str, Any]]:
-    """Return what was recorded of the patches, one entry per section."""
+def _patch_record(data: Any, table_key: str, key: str) -> dict[str, Any]:
+    """Return what was recorded of the patches of an input."""
     from .._sections import get_table, result_record
 
-    sections = result_record(get_table(data, table_key), key)["sections"]
-    return [{"input": source.given, "section": name, **facts} for name, facts in sections.items()]
+    return dict(result_record(get_table(data, table_key), key))
+
+
+def _patch_rows(source: Input, record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what was recorded of the patches, one entry per section."""
+    return [{"input": source.given, "section": name, **facts} for name, facts in record["sections"].items()]
 
 
 PATCHES = Command(
@@ -154,6 +171,7 @@ PATCHES = Command(
   spacrd patches section.zarr --out patches.zarr
   spacrd patches outs --fullres-image he.tif --out section.zarr        Space Ranger
   spacrd patches one.h5ad two.h5ad --out-dir patches --patch-um 100
+  spacrd patches *.zarr --out "patches/{name}_he.zarr"
   spacrd patches hd --table-key square_016um --encoder uni --weights uni.bin --out hd.zarr
 """,
 )

@@ -42,8 +42,7 @@ def build_section(
     *,
     diameter: float,
     images: ImageElements,
-    chemistry: str,
-    facts: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any],
 ) -> SpatialData:
     """Build the SpatialData object of one section.
 
@@ -62,10 +61,8 @@ def build_section(
         Spot diameter in full-resolution pixels.
     images
         Its images.
-    chemistry
-        What the counts are, kept where the reader keeps it.
     facts
-        Further entries of ``uns["spatial"][name]``, such as its scale factors.
+        What is kept in ``uns["spatial"][name]``: metadata, scale factors.
     """
     import anndata as ad
     import pandas as pd
@@ -76,9 +73,7 @@ def build_section(
     obs = obs.copy()
     obs.insert(min(3, obs.shape[1]), "spot_id", np.arange(len(obs)))
     obs.insert(min(4, obs.shape[1]), "region", pd.Categorical([name] * len(obs)))
-    facts = dict(facts or {})
-    facts["metadata"] = {**facts.get("metadata", {}), "chemistry_description": chemistry}
-    described = {"spatial": {name: facts}}
+    described = {"spatial": {name: dict(facts)}}
     table = ad.AnnData(counts, obs=obs, var=var, obsm={"spatial": xy}, uns=described)
     table = TableModel.parse(table, region=name, region_key="region", instance_key="spot_id")
     scales = {f"{name}_downscaled_{key}": Scale([f, f], axes=("y", "x")) for key, f in images.downscaled.items()}

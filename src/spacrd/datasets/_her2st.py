@@ -175,7 +175,7 @@ def _build(folder: _Folder, section: str, labels: bool) -> SpatialData:
         xy,
         diameter=_SPOT_DIAMETER_UM / _PITCH_UM * _pitch(spots, xy),
         images=_container.ImageElements(images),
-        chemistry="Spatial Transcriptomics",
+        facts={"metadata": {"chemistry_description": "Spatial Transcriptomics"}},
     )
 
 

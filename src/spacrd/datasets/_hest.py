@@ -110,7 +110,6 @@ def hest(path: str | Path, section: str, *, cells: bool = True) -> SpatialData:
         xy,
         diameter=_diameter(xy, metadata),
         images=_container.ImageElements(images),
-        chemistry=str(metadata.get("st_technology", "")),
         facts={"metadata": metadata, "scalefactors": {} if mpp is None else {"microns_per_pixel": float(mpp)}},
     )
     if cells:

@@ -57,7 +57,8 @@ def _images(pixels: np.ndarray, name: str, *, full: bool) -> ImageElements:
     return _container.ImageElements(images, factors)
 
 
-def _check_range(argument: str, value: float, least: float, most: float) -> None:
+def check_range(argument: str, value: float, least: float, most: float) -> None:
+    """Refuse a number that is out of range."""
     if not least <= value <= most:
         raise ValueError(f"{argument}={value!r} is out of range: it must be between {least:g} and {most:g}.")
 
@@ -125,6 +126,7 @@ def toy_visium(
 
     See Also
     --------
+    spacrd.datasets.toy_xenium : Cells in place of spots.
     spacrd.datasets.her2st : Real sections.
 
     Examples
@@ -136,9 +138,9 @@ def toy_visium(
     """
     for argument, value, least in (("n_rows", n_rows, 6), ("n_cols", n_cols, 6), ("n_genes", n_genes, 1)):
         check_positive_int(value, argument, minimum=least)
-    _check_range("unlabelled", unlabelled, 0.0, 1.0)
-    _check_range("batch", batch, 0.0, np.inf)
-    _check_range("mpp", mpp, 0.25, 4.0)
+    check_range("unlabelled", unlabelled, 0.0, 1.0)
+    check_range("batch", batch, 0.0, np.inf)
+    check_range("mpp", mpp, 0.25, 4.0)
 
     import pandas as pd
 
@@ -178,5 +180,5 @@ def toy_visium(
         xy_um[in_tissue] / mpp,
         diameter=_SPOT_DIAMETER_UM / mpp,
         images=_images(pixels, library_id, full=full_image),
-        chemistry="simulated",
+        facts={"metadata": {"chemistry_description": "simulated"}},
     )

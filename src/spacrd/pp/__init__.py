@@ -4,5 +4,6 @@ from ._add_image import add_image
 from ._annotate import annotate
 from ._extract import extract_patches
 from ._pseudospots import pseudospots
+from ._record import warn_unequal as warn_unequal
 
 __all__ = ["add_image", "annotate", "extract_patches", "pseudospots"]

@@ -1,18 +1,15 @@
-"""The folders that the notebooks read: simulated tissue in the layout of real output folders."""
+"""The folders that a notebook reads: simulated tissue in the layout of real output folders."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from .files import barcodes
 from .simulated import MARGIN_UM, Simulated
-from .tissue import camera, hexagonal, photograph, squares
+from .tissue import hexagonal
 from .visium import write_visium
-from .xenium import PIXEL_UM, write_xenium
 
 SIZE_UM = 2000.0
 
@@ -32,24 +29,3 @@ def write_visium_example(folder: Path, size_um: float = SIZE_UM) -> None:
         classes = write_visium_section(folder / name, seed, size_um)
         if name != "new":
             classes.rename("class").rename_axis("barcode").to_csv(folder / name / "pathologist.csv")
-
-
-def write_xenium_example(folder: Path, size_um: float = SIZE_UM) -> None:
-    """The Visium sections, and ``xenium``: another tissue with a third of the genes, H&E turned by 4 degrees."""
-    write_visium_example(folder, size_um)
-    tissue = Simulated.grow(4, size_um, mpp=1.5)
-    n = int((size_um - 2 * MARGIN_UM) / 22.0) + 1
-    xy, array = squares(n, n, 22.0, MARGIN_UM)
-    xy = xy + np.random.default_rng(4).uniform(-5, 5, xy.shape)
-    measured = tissue.measure(xy, array, 3, depth=0.05)
-    to_pixels, *shape = camera(size_um, size_um, tissue.mpp, degrees=4)
-
-    def colour(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        rows, columns = ((np.clip(v, 0, size_um - 1e-6) / tissue.mpp).astype(int) for v in (y, x))
-        limit = len(tissue.image) - 1
-        return tissue.image[np.minimum(rows, limit), np.minimum(columns, limit)].T
-
-    he = photograph(np.linalg.inv(to_pixels), *shape, colour)
-    to_morphology = np.diag([1 / PIXEL_UM, 1 / PIXEL_UM, 1]) @ np.linalg.inv(to_pixels)
-    panel = replace(measured, counts=measured.counts[:, ::3].tocsr(), genes=measured.genes[::3])
-    write_xenium(folder / "xenium", panel, size_um, size_um, he=he, he_to_pixels=to_morphology)
