@@ -75,6 +75,17 @@ def test_parts_add_up_to_the_logit_and_genes_to_expression(made, odd):
         assert max(found.error, rough.error) < 1e-6
 
 
+@pytest.mark.parametrize("made", ["discriminants"], indirect=True)
+def test_discriminants_are_explained_without_a_step_of_integration(made, odd, monkeypatch):
+    regions = np.ones((len(odd.xy), 1), dtype=bool)
+    fine = explain_section(made, odd, regions, n_steps=256, batch_size=64)
+    monkeypatch.setattr("spacrd.explanation._explain.attention_parts", None)
+    coarse = explain_section(made, odd, regions, n_steps=1, batch_size=64)
+    for name in ("contributions", "base", "sources", "genes"):
+        np.testing.assert_array_equal(getattr(coarse, name), getattr(fine, name))
+    assert coarse.error < 1e-6
+
+
 def test_what_the_attention_does_is_told(made):
     assert attention_role(made) == ("votes" if made.networks else "none")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._contract import ExpressionContract
-from ._expression import match_genes
+from ._expression import match_genes, pick_columns
 from ._section import SectionArrays
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Composition:
         spot_counts = counts[distinct]
         start = np.arange(0, index.size + 1, index.shape[1])
         pick = csr_matrix((mask.ravel().astype(np.float64), local.ravel(), start), shape=(len(index), len(distinct)))
-        depth = pick @ np.asarray(spot_counts[:, self.depth_columns].sum(axis=1), dtype=np.float64).ravel()
+        depth = pick @ np.asarray(pick_columns(spot_counts, self.depth_columns).sum(axis=1), dtype=np.float64).ravel()
         scale = diags(np.divide(self.target, depth, out=np.zeros_like(depth), where=depth > 0))
-        scaled = csr_matrix(scale @ (pick @ spot_counts[:, self.columns]))
+        scaled = csr_matrix(scale @ (pick @ pick_columns(spot_counts, self.columns)))
         shape = (len(index), self.width)
         return csr_matrix((np.log1p(scaled.data), self.present[scaled.indices], scaled.indptr), shape=shape), depth

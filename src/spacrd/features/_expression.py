@@ -62,7 +62,7 @@ class LogNormalised:
         from scipy.sparse import csr_matrix
 
         present = self.columns >= 0
-        picked = csr_matrix(_columns(self.counts[rows], self.columns[present]))
+        picked = csr_matrix(pick_columns(self.counts[rows], self.columns[present]))
         factor = np.repeat(self.factor[rows], np.diff(picked.indptr))
         values = np.log1p(picked.data.astype(np.float64) * factor).astype(np.float32)
         shape = (picked.shape[0], len(self.columns))
@@ -72,7 +72,7 @@ class LogNormalised:
         return logged
 
 
-def _columns(counts: csr_matrix, columns: np.ndarray) -> csr_matrix:
+def pick_columns(counts: csr_matrix, columns: np.ndarray) -> csr_matrix:
     """Select columns; consecutive ones, the usual case, as a slice."""
     if len(columns) and (np.diff(columns) == 1).all():
         start, stop = int(columns[0]), int(columns[-1]) + 1
@@ -81,7 +81,7 @@ def _columns(counts: csr_matrix, columns: np.ndarray) -> csr_matrix:
 
 
 def _row_sums(counts: csr_matrix, columns: np.ndarray) -> np.ndarray:
-    return np.asarray(_columns(counts, columns).sum(axis=1), dtype=np.float64).ravel()
+    return np.asarray(pick_columns(counts, columns).sum(axis=1), dtype=np.float64).ravel()
 
 
 def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, *, flavor: str) -> np.ndarray:

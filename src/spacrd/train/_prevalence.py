@@ -76,7 +76,7 @@ def _composition(
     rows = _labelled_rows(section)
     composition = Composition(section, expression)
     values, depth = composition.rows(section.counts, inputs.neighbours[rows], inputs.mask[rows])
-    return values[depth > 0].toarray().astype(np.float32), section.target[rows][depth > 0]
+    return values[depth > 0].astype(np.float32).toarray(), section.target[rows][depth > 0]
 
 
 def _embeddings(section: SectionArrays) -> tuple[np.ndarray, np.ndarray]:
