@@ -16,10 +16,8 @@ CHANGES: Changes = {"out": {"metavar": "DIR"}, "modality": {"choices": ("express
 
 
 def _fill(parser: argparse.ArgumentParser) -> None:
-    from .._her2st_model import train_her2st
-
     parser.add_argument("data", metavar="PATH", help="folder of her2st, see spacrd.datasets.her2st")
-    add_options(parser, train_her2st, OPTIONS, CHANGES)
+    add_options(parser, "_her2st_model.train_her2st", OPTIONS, CHANGES)
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> Outcome:
