@@ -13,9 +13,9 @@ from .._keys import NO_TUMOUR, TUMOUR, UNCLEAR
 
 TOP = 0.02
 """Share of the spots that a small tumour has."""
-REST = 0.25
+REST = 0.5
 """Quantile of the spots that stands for tissue without tumour."""
-LEVEL = 0.975
+LEVEL = 0.95
 """Confidence of the prediction bounds."""
 MAX_SHARE = 0.15
 """Expected share of cancer up to which a section can be without tumour."""
@@ -26,7 +26,7 @@ Finite = Annotated[float, Interval(gt=-1e9, lt=1e9)]
 def presence_statistic(logits: np.ndarray) -> float:
     """Compute how far the spots that look most like cancer stand out; NaN for fewer than 20 spots.
 
-    Mean of the highest 2 % of the logits, less their quarter quantile: comparable between sections, whatever the share
+    Mean of the highest 2 % of the logits, less their median: comparable between sections, whatever the share
     of cancer in them.
     """
     if len(logits) < 20:
