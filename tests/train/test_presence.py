@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from spacrd._hardware import Hardware
 from spacrd.features import ExpressionContract, prepare
-from spacrd.model import profile_section
+from spacrd.model import get_recipe, profile_section
 from spacrd.train import _presence
 from spacrd.train._prevalence import LabelledSpots, fit_prevalence
 from spacrd.train._training_set import TrainingSet
+from spacrd.train._voters import Run
 from tests.making.arrays import labelled_arrays
 
 GENES = tuple(f"g{i}" for i in range(0, 20, 2))
 CONTRACT = ExpressionContract(GENES, GENES)
+RUN = Run(None, (), get_recipe("default"), 0, 6, None, Hardware())
 
 
 @pytest.fixture
@@ -30,17 +33,26 @@ def test_genes_that_are_not_read_change_no_statistic(data: TrainingSet) -> None:
     spots = [LabelledSpots.read(*pair, CONTRACT, None) for pair in zip(data.sections, data.inputs, strict=True)]
     classifier = fit_prevalence(spots, len(GENES), 0)
     section = data.sections[0]
-    alone, _ = _presence.held_out_presence(section, classifier, data, 6)
+    alone, _ = _presence.held_out_presence(section, classifier, data, RUN)
     normal = _presence.take_spots(section, np.flatnonzero(section.target == 0))
     inputs = prepare(normal, expression=CONTRACT, image=None, n_neighbors=6, max_distance_um=None)
     expected = profile_section(normal, inputs, expression=CONTRACT, use_image=False, classifier=classifier).presence
     assert alone == pytest.approx(expected, rel=1e-9)
     assert np.isfinite(alone)
     other = replace(section, counts=csr_matrix(section.counts.toarray() * (1 + 99 * (np.arange(20) % 2))))
-    assert _presence.held_out_presence(other, classifier, data, 6)[0] == pytest.approx(alone, rel=1e-9)
+    assert _presence.held_out_presence(other, classifier, data, RUN)[0] == pytest.approx(alone, rel=1e-9)
 
 
 def test_no_feature_is_scaled_for_a_statistic(data: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
     classifier = fit_prevalence(data.labelled_spots(), *data.widths)
     monkeypatch.setattr("spacrd.features._arrays.scale", None)
-    assert np.isfinite(_presence.held_out_presence(data.sections[0], classifier, data, 6)).all()
+    assert np.isfinite(_presence.held_out_presence(data.sections[0], classifier, data, RUN)).all()
+
+
+def test_neighbours_beyond_the_largest_distance_take_no_part(data: TrainingSet) -> None:
+    classifier = fit_prevalence(data.labelled_spots(), *data.widths)
+    near, far = (
+        _presence.held_out_presence(data.sections[0], classifier, data, replace(RUN, max_distance_um=limit))[0]
+        for limit in (1.0, None)
+    )
+    assert near != far

@@ -93,7 +93,7 @@ def calibrate(data: TrainingSet, run: Run, spots: Sequence[LabelledSpots]) -> Ca
         rest = data.without(group)
         voters, _ = fit_voters(rest, run.without(number), label=f"calibrate {number + 1}/{len(folds)} ")
         prevalence = fit_prevalence([x for i, x in enumerate(spots) if i not in group], *data.widths)
-        presence += [held_out_presence(data.sections[i], prevalence, data, run.n_neighbors) for i in group]
+        presence += [held_out_presence(data.sections[i], prevalence, data, run) for i in group]
         held_out += [_score(voters, data.inputs[i], run, shares) for i in group]
     held_out = [votes for votes in held_out if len(votes[shares[0]].target)]
     if not any(0 < votes[shares[0]].target.mean() < 1 for votes in held_out):

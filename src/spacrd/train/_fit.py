@@ -117,7 +117,15 @@ def fit_sections(
         n_sections=len(sections),
     )
     config = ModelConfig.from_dict(config.to_dict())  # raises before the work if it could not be saved
-    run = Run(network, discriminants, recipe, 1000 * settings.seed, settings.n_neighbors, hardware)
+    run = Run(
+        network,
+        discriminants,
+        recipe,
+        1000 * settings.seed,
+        settings.n_neighbors,
+        settings.max_distance_um,
+        hardware,
+    )
     voters, history = fit_voters(data, run, callbacks=callbacks)
     spots = data.labelled_spots() if recipe.calibrated else []
     calibrated = calibrate(data, run, spots) if recipe.calibrated else uncalibrated(run)

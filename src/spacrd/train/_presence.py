@@ -9,6 +9,7 @@ import numpy as np
 from ..features import ExpressionContract, SectionArrays, match_genes, prepare_neighbours
 from ..model import PrevalenceClassifier, profile_section
 from ._training_set import TrainingSet
+from ._voters import Run
 
 SMALL = 0.05
 """Share of cancer in a section with a small tumour."""
@@ -19,7 +20,7 @@ N_TUMOURS = 3
 
 
 def held_out_presence(
-    section: SectionArrays, classifier: PrevalenceClassifier, data: TrainingSet, n_neighbors: int
+    section: SectionArrays, classifier: PrevalenceClassifier, data: TrainingSet, run: Run
 ) -> tuple[float, float]:
     """Compute the statistic of the normal spots of a section alone, and beside a compact small tumour of it.
 
@@ -36,7 +37,11 @@ def held_out_presence(
     def statistic(rows: np.ndarray) -> float:
         part = take_spots(read, np.sort(rows))
         inputs = prepare_neighbours(
-            part, expression=data.expression, image=data.image, n_neighbors=n_neighbors, max_distance_um=None
+            part,
+            expression=data.expression,
+            image=data.image,
+            n_neighbors=run.n_neighbors,
+            max_distance_um=run.max_distance_um,
         )
         profile = profile_section(
             part, inputs, expression=data.expression, use_image=data.image is not None, classifier=classifier

@@ -27,7 +27,7 @@ class Run:
         Architecture of the networks; None without networks.
     discriminants
         Modalities that have a discriminant.
-    recipe, n_neighbors, hardware
+    recipe, n_neighbors, max_distance_um, hardware
         As for :func:`spacrd.train.fit_sections`.
     seed
         Seed of the first network; a thousand times that of the fit.
@@ -38,6 +38,7 @@ class Run:
     recipe: Recipe
     seed: int
     n_neighbors: int
+    max_distance_um: float | None
     hardware: Hardware
 
     def without(self, number: int) -> Run:
