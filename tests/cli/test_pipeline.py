@@ -124,7 +124,7 @@ def test_several_sections_into_a_folder(toys: Path, model: Path, tmp_path: Path,
     assert said.code == 0, said.err
     assert sorted(item.name for item in (tmp_path / "scored").iterdir()) == ["toy_2.zarr", "toy_3.h5ad"]
     assert pd.read_csv(tmp_path / "all.csv")["input"].nunique() == 2
-    assert any("'toy_2' is one that the model was fitted on" in text for text in said.json["warnings"])
+    assert any("'toy_2' was fitted on, or shares spots" in text for text in said.json["warnings"])
     assert all(line.startswith("spacrd: warning:") for line in said.err.splitlines())  # quiet is not deaf
     both = cli("evaluate", *sorted((tmp_path / "scored").iterdir()), *LABELS)
     assert both.out.count("toy_") == 4  # input and section of each

@@ -111,8 +111,8 @@ def test_the_band_holds_the_cuts_of_the_possible_shares() -> None:
         adata.uns["spacrd"]["spacrd"]["sections"][name].update(share_low=0.25, share_high=0.75)
     part = adata[adata.obs["library"] == "a"].copy()
     ax = pl.distribution(part)
-    (band,) = [patch for patch in ax.patches if str(patch.get_label()).startswith("cut if")]
-    assert band.get_label() == "cut if 25% to 75% are cancer"
+    (band,) = [patch for patch in ax.patches if str(patch.get_label()).startswith("thresholds if")]
+    assert band.get_label() == "thresholds if 25% to 75% are cancer"
     likelihood = part.obs["spacrd_likelihood"]
     assert (likelihood >= band.get_x()).mean() == pytest.approx(0.75, abs=0.01)
     assert (likelihood >= band.get_x() + band.get_width()).mean() == pytest.approx(0.25, abs=0.01)

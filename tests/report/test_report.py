@@ -76,7 +76,7 @@ def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
         in text
     )
     assert "Distance in the image" not in text
-    assert "1,234 Unusual. 3.5 times beyond" in text
+    assert "1,234 Unusual. A factor of 3.5 outside" in text
     for fact in (
         "model abc123",
         "recipe default (linear discriminants)",
@@ -92,7 +92,7 @@ def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
 def test_a_depth_just_beyond_is_not_called_one_time_beyond(tmp_path: Path) -> None:
     adata = scored_adata(60)
     section_of(adata).update(median_counts=1234.0, depth_ratio=1.01)
-    assert "1,234 Just beyond the range of the training sections" in read(adata, tmp_path).text()
+    assert "1,234 Just outside the range of the training sections" in read(adata, tmp_path).text()
 
 
 def test_each_model_of_several_objects_has_a_table(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_sections_unscored_without_mixture_record_or_image(tmp_path: Path) -> No
     page = read(adata, tmp_path)
     assert "No spot of this section has a likelihood" in page.text()
     assert "as no better cut was found (all likelihoods are equal)." in page.text()
-    assert "No mixture was fitted." in page.text()
+    assert "Number of spots by likelihood." in page.text()
     assert len(page.all("img")) == 3
     bare = scored_adata(60)
     del bare.uns["spacrd"], bare.obs["spacrd_region"]

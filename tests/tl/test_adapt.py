@@ -154,7 +154,7 @@ def test_other_names_of_classes_can_be_given(model):
 
 @pytest.mark.parametrize(
     ("column", "error", "message"),
-    [("none", ValueError, "labels no spot"), ("absent", KeyError, "There is no obs column 'absent'")],
+    [("none", ValueError, "has no labelled spots"), ("absent", KeyError, "There is no obs column 'absent'")],
 )
 def test_labels_must_be_there(model, column, error, message):
     made = toy(5)

@@ -120,5 +120,5 @@ def test_a_gene_without_a_name_is_left_out_of_a_fit_and_can_be_in_a_section(sect
         fitted = spacrd.tl.fit(tables, **LABELS, modality="expression")
     assert len(fitted.config.expression.genes) == tables[0].n_vars - 3
     fitted.save(tmp_path / "m")
-    with pytest.warns(spacrd.SpacrdWarning, match="is one that the model was fitted on"):
+    with pytest.warns(spacrd.SpacrdWarning, match="was fitted on, or shares spots"):
         spacrd.tl.score(tables[0], spacrd.SpaCRD.load(tmp_path / "m"))

@@ -71,7 +71,7 @@ def _fill_cross_validate(parser: argparse.ArgumentParser) -> None:
     add_options(add_inputs(parser, "annotated sections"), "tl.cross_validate", READS, CHANGES)
     add_options(parser.add_argument_group("labels"), "tl.cross_validate", LABELS, CHANGES)
     add_options(parser.add_argument_group("folds"), "tl.cross_validate", FOLDS, CHANGES)
-    group = parser.add_argument_group("what is written")
+    group = parser.add_argument_group("output")
     group.add_argument(
         "--csv",
         metavar="FILE",

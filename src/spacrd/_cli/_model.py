@@ -46,7 +46,7 @@ FIT_CHANGES: Changes = {
 def _fill_fit(parser: argparse.ArgumentParser) -> None:
     add_options(add_inputs(parser, "annotated sections"), "tl.fit", FIT_READS, FIT_CHANGES)
     add_options(parser.add_argument_group("labels"), "tl.fit", LABELS, FIT_CHANGES)
-    group = parser.add_argument_group("what is written")
+    group = parser.add_argument_group("output")
     group.add_argument("--out", required=True, metavar="DIR", help="folder of the model to write")
     group.add_argument("--overwrite", action="store_true", help="replace a model that is there")
     add_options(parser.add_argument_group("model"), "tl.fit", MODEL, FIT_CHANGES)

@@ -26,11 +26,11 @@ DATA = "file or store to write: .h5ad or .zarr for AnnData, .zarr for SpatialDat
 
 def add_outputs(parser: argparse.ArgumentParser, what: str = DATA, *, required: bool = False) -> Group:
     """Add the options that say where results are written, and return their group."""
-    group = parser.add_argument_group("what is written")
+    group = parser.add_argument_group("output")
     where = group.add_mutually_exclusive_group(required=required)
     where.add_argument("--out", metavar="PATH", help=f"{what}; for several inputs a pattern with {{name}}")
     where.add_argument("--out-dir", metavar="DIR", help="folder to write to, one for each input, under its name")
-    group.add_argument("--overwrite", action="store_true", help="replace what is there, be it the input itself")
+    group.add_argument("--overwrite", action="store_true", help="overwrite existing output, even the input")
     return group
 
 

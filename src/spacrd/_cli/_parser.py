@@ -15,7 +15,7 @@ exit codes:
   0    done
   1    unexpected error: please report it, with the traceback that --debug shows
   2    input error: the message says what was found, what was expected and what to do
-  130  interrupted (Ctrl-C); 143 terminated; 141 nobody reads the output any more
+  130  interrupted (Ctrl-C); 143 terminated; 141 broken pipe
 """
 
 
@@ -74,9 +74,12 @@ def _add_talk(parser: argparse.ArgumentParser, *, top: bool) -> None:
     group = parser.add_argument_group("messages")
     default: dict[str, Any] = {"default": False if top else argparse.SUPPRESS}
     loud = group.add_mutually_exclusive_group()
-    loud.add_argument("--quiet", action="store_true", **default, help="say nothing but warnings and errors")
+    loud.add_argument("--quiet", action="store_true", **default, help="only show warnings and errors")
     loud.add_argument(
-        "--verbose", action="store_true", **default, help="say settings and versions, progress, what libraries say"
+        "--verbose",
+        action="store_true",
+        **default,
+        help="also show settings, versions, progress and messages of libraries",
     )
     group.add_argument(
         "--json", action="store_true", **default, help="print one JSON object on stdout; all else goes to stderr"

@@ -112,7 +112,7 @@ def _report_together(sources: list[Input], arguments: argparse.Namespace, consol
 
 REPORT = Command(
     "report",
-    "show scored sections in HTML files that need nothing else",
+    "write a self-contained HTML report of scored sections",
     "report",
     REPORT_READS,
     _fill_report,

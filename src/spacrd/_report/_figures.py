@@ -117,9 +117,7 @@ def distribution_figure(scored: ScoredSection, alt: str) -> Drawn:
             figure.legend(*handles, loc="outside lower center", ncols=2, frameon=False)
 
     mixture = np.size(scored.report.get("mixture_means", [])) == 2
-    caption = "How many spots have which likelihood" + (
-        ", and how many the two components of the mixture expect." if mixture else ". No mixture was fitted."
-    )
+    caption = "Number of spots by likelihood" + (", with the two components of the mixture." if mixture else ".")
     return _on_both(draw, 3.2, alt, caption)
 
 

@@ -105,9 +105,9 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
         meaning = (
             "Within the range of the training sections."
             if depth <= 1
-            else "Just beyond the range of the training sections, which is tolerated."
+            else "Just outside the range of the training sections; not unusual."
             if depth < 1.05
-            else f"{depth:.1f} times beyond the range of the training sections{'' if far else ', which is tolerated'}."
+            else f"A factor of {depth:.1f} outside the range of the training sections{'' if far else '; not unusual'}."
         )
         comparisons.append(Check("Counts per spot (median)", f"{median:,.0f}", meaning, far))
     return comparisons
@@ -140,7 +140,7 @@ def warnings_of(
         return ["No spot of this section has a likelihood: it was not scored, or held neither genes nor image."]
     if report.get("in_training"):
         warnings.append(
-            "The model was fitted on this very section, or on spots of it: its likelihoods say nothing of how good the "
+            "The model was fitted on this very section, or on spots of it: its likelihoods do not show how good the "
             "model is."
         )
     if calibrated_on is not None and calibrated_on < MIN_CALIBRATED:

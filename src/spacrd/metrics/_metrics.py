@@ -93,7 +93,7 @@ def scores(
     ``n``, ``n_positive``, ``prevalence``; ``auc`` (ROC), ``ap`` (average precision) and ``ks`` (largest distance of
     the two cumulative distributions), NaN with a warning if only one class is present; ``f1``, ``precision``,
     ``recall`` of ``called``, NaN where undefined; ``brier`` (mean squared error) and ``ece``
-    (:func:`expected_calibration_error`, 10 bins); ``called`` and ``uncertain``, the shares of such spots;
+    (:func:`expected_calibration_error`, 10 bins); ``called`` cancer and ``uncertain``, the shares of such spots;
     ``f1_certain``, where uncertain spots count as not called; ``error_certain`` and ``error_uncertain``, the shares of
     wrong calls among spots that are certain and among those that are not.
 
@@ -170,7 +170,7 @@ def _certainty(labels: np.ndarray, called: np.ndarray, uncertain: np.ndarray) ->
     """Compute how often calls are wrong, of spots that are certain and of those that are not."""
     wrong = called != labels
     return {
-        "called": float(called.mean()),
+        "called": float((called & ~uncertain).mean()),
         "uncertain": float(uncertain.mean()),
         "f1_certain": _agreement(labels, called & ~uncertain)["f1"],
         "error_certain": float(wrong[~uncertain].mean()) if not uncertain.all() else float("nan"),

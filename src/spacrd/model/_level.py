@@ -99,7 +99,7 @@ def check_share(share: float | None, *, calibrated: bool) -> None:
     if isinstance(share, bool) or not isinstance(share, int | float | np.number):
         raise TypeError(f"expected_share must be a number between 0 and 1, got {share!r}.")
     if not 0 < share < 1:
-        raise ValueError(f"expected_share={share} is no share of cancer: it must lie between 0 and 1.")
+        raise ValueError(f"expected_share must be between 0 and 1, got {share}.")
     if not calibrated:
         raise ValueError(
             "expected_share needs a calibrated model, which takes two annotated training sections. Leave it out, or "

@@ -87,7 +87,7 @@ def _draw(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_ylim(len(table) - 0.4, -0.6)
     ax.set_xlim(-0.02, 1.06)
     ax.set_xticks(np.linspace(0, 1, 6))
-    ax.set_xlabel("share of cancer: expected, with interval of 80 %, and called")
+    ax.set_xlabel("share of cancer (marker: expected, bar: 80% interval, tick: called)")
     open_spines(ax)
     ax.spines["left"].set_visible(False)
 

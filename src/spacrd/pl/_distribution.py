@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 
-BAND = "cut if"
+BAND = "thresholds if"
 BARS = "#B8B8B8"
 """Grey that is seen on white and on black."""
 

@@ -111,12 +111,15 @@ class ClassLabels:
             warn_of_doubtful(stored, self.label_key, self.named)
         target = np.concatenate([self.target(section) for section in sections])
         if not np.isfinite(target).any():
-            raise ValueError(f"obs[{self.label_key!r}] labels no spot. Label some, of cancer and of other tissue.")
+            raise ValueError(
+                f"obs[{self.label_key!r}] has no labelled spots. Label some spots of cancer and some others."
+            )
         if not (target == 1).any():
             names = sorted({name for section in sections for name in self.read(section).dropna().unique()})
             warn(
                 f"No spot is labelled {quote_names(self.positive)}: all {int((target == 0).sum())} labelled spots "
-                f"count as not cancer. obs[{self.label_key!r}] has {quote_names(names)}."
+                f"count as not cancer. obs[{self.label_key!r}] has {quote_names(names)}; if one of these is cancer, name "
+                "it with `positive`."
             )
 
     def _check_apart(self) -> None:

@@ -17,8 +17,8 @@ from ._mixture import check_method
 
 LESS_CERTAIN = "Its likelihoods are less certain than they say; check some spots by eye."
 WITHHELD = (
-    "Its spots are ranked, and every call is 'uncertain'. For calls, say how much is cancer with `expected_share`, or "
-    "pass on_shift='warn'; better, annotate some of its spots and use `spacrd.tl.adapt`."
+    "Its spots are ranked, and every call is 'uncertain'. To get calls, annotate some spots and use "
+    "`spacrd.tl.adapt` (recommended), or pass `expected_share=` or on_shift='warn'."
 )
 
 
@@ -76,9 +76,8 @@ def score_section(
     )
     if prediction.in_training:
         warn(
-            f"Section {section.name!r} is one that the model was fitted on, or shares spots with one: its likelihoods "
-            "say nothing of how good the model is. Score another one, or hold out each in turn with "
-            "`spacrd.tl.cross_validate`."
+            f"Section {section.name!r} was fitted on, or shares spots with a training section, so its likelihoods do "
+            "not show how well the model works. Score another section, or use `spacrd.tl.cross_validate`."
         )
     if reasons:
         warn(f"{_unlike(section.name, reasons)}. {WITHHELD if call.withheld else LESS_CERTAIN}")

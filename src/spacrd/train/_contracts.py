@@ -39,7 +39,7 @@ def image_contract(sections: Sequence[SectionArrays], recipe: Recipe) -> ImageCo
     if without_image:
         key = with_image[0].embedding.key
         what = f"{key!r} in obsm" if key else "patch embedding"
-        warn(f"{quote_names(without_image)} have no {what} and take part with expression alone.")
+        warn(f"No {what} for {quote_names(without_image)}: only their expression is used.")
     dim, record = with_image[0].image.shape[1], with_image[0].embedding
     for section in with_image[1:]:
         if section.image.shape[1] != dim:
