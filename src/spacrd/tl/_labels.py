@@ -118,8 +118,8 @@ class ClassLabels:
             names = sorted({name for section in sections for name in self.read(section).dropna().unique()})
             warn(
                 f"No spot is labelled {quote_names(self.positive)}: all {int((target == 0).sum())} labelled spots "
-                f"count as not cancer. obs[{self.label_key!r}] has {quote_names(names)}; if one of these is cancer, name "
-                "it with `positive`."
+                f"count as not cancer. obs[{self.label_key!r}] has {quote_names(names)}; if one of these is "
+                "cancer, name it with `positive`."
             )
 
     def _check_apart(self) -> None:
