@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +95,9 @@ def get_anndata(
         whole = _with_all_rows(section)
         centres[whole.rows], spatial[section.name] = _placed(whole, selection)
     copied = copy_data(table)
-    stored = copied.uns.get(Keys.SPATIAL, {})
+    stored = copied.uns.get(Keys.SPATIAL)
+    stored = stored if isinstance(stored, Mapping) else {}
+    stored = {name: entry for name, entry in stored.items() if isinstance(entry, Mapping)}
     copied.obsm[Keys.SPATIAL] = centres
     copied.uns[Keys.SPATIAL] = {name: {**stored.get(name, {}), **entry} for name, entry in spatial.items()}
     return copied

@@ -60,3 +60,11 @@ def test_cross_validation_has_it_too(tmp_path):
     assert np.isnan(baseline["expected_share"]) and baseline["verdict"] == "" and not baseline["shift"]
     again = spacrd.tl.cross_validate(toys, "pathologist", **options).metrics
     assert first.drop(columns="model").equals(again.drop(columns="model"))
+
+
+@pytest.mark.parametrize("wrong", [["cancer", "normal"], [0.1, 0.9], [-1, 2], [np.nan, 1]])
+@pytest.mark.parametrize("argument", ["called", "uncertain"])
+def test_flags_are_true_or_false(wrong, argument):
+    options = {"called": [True, False], argument: wrong}
+    with pytest.raises(ValueError, match=f"{argument} must be booleans, or 0 and 1"):
+        spacrd.metrics.scores([1, 0], [0.9, 0.2], **options)

@@ -9,6 +9,7 @@ import pytest
 import spatialdata
 
 import spacrd
+from spacrd.image import open_image_file
 from tests.making.image_sections import make_adata, make_sdata
 from tests.making.slides import bare, pixels_of, write_plain, write_svs
 
@@ -129,3 +130,17 @@ def test_one_of_several_sections_is_named(tmp_path: Path) -> None:
         spacrd.pp.add_image(both, file)
     spacrd.pp.add_image(both, file, region=regions[1])
     assert list(both.images) == [f"{regions[1]}_full_image"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_an_image_that_was_not_copied_whole_is_refused(tmp_path: Path, suffix: str) -> None:
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 255, (600, 600, 3)).astype(np.uint8)
+    whole = tmp_path / f"whole.{suffix}"
+    Image.fromarray(pixels).save(whole)
+    part = tmp_path / f"part.{suffix}"
+    part.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    open_image_file(whole)
+    with pytest.raises(ValueError, match=f"part.{suffix}' is damaged: its end is missing"):
+        open_image_file(part)

@@ -146,7 +146,7 @@ def test_other_names_of_classes_can_be_given(model):
     made = toy(5)
     made.obs["few"] = pd.Series(np.where(made.obs["pathologist"] == CANCER, "Tumor", "Rest"), made.obs_names)
     made.obs.loc[made.obs_names[30:], "few"] = np.nan
-    with pytest.warns(spacrd.SpacrdWarning, match="No spot is labelled 'invasive cancer': all 30 labelled"):
+    with pytest.warns(spacrd.SpacrdWarning, match="no spot is labelled 'invasive cancer', so all 30 labelled"):
         spacrd.tl.adapt(made, model, "few", copy=True)
     spacrd.tl.adapt(made, model, "few", positive="Tumor")
     assert report(made)["n_labelled"] == 30

@@ -112,3 +112,23 @@ def test_the_report_shows_the_comparison_or_nothing(tmp_path) -> None:
     without = tissue()
     without.obs["spacrd_region"] = "normal"
     assert "Marker genes" not in spacrd.report(without, tmp_path / "n.html").read_text()
+
+
+def test_names_may_come_from_a_generator_and_must_be_names() -> None:
+    adata = scored_adata(200)
+    genes = list(adata.var_names[:4])
+    listed, made = (spacrd.tl.marker_check(adata, markers={"s": names}) for names in (genes, (gene for gene in genes)))
+    pd.testing.assert_frame_equal(listed, made)
+    for wrong in (None, 5, "EPCAM", [1, 2]):
+        with pytest.raises(TypeError, match="must be a list of names of genes"):
+            spacrd.tl.marker_check(adata, markers={"s": wrong})
+
+
+@pytest.mark.parametrize("value", [np.nan, -1.0])
+def test_expression_that_cannot_be_is_refused(value: float) -> None:
+    adata = scored_adata(200)
+    matrix = np.asarray(adata.X.todense() if hasattr(adata.X, "todense") else adata.X, dtype=np.float32).copy()
+    matrix[0, 0] = value
+    adata.X = matrix
+    with pytest.raises(ValueError, match="negative or missing values|not finite|negative"):
+        spacrd.tl.marker_check(adata)

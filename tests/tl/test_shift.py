@@ -57,7 +57,8 @@ def test_spots_are_called_on_demand(model, other, options):
 
 def test_calls_can_be_made_afterwards(model, other):
     found = score(other, model)
-    spacrd.tl.threshold(found)
+    with pytest.warns(spacrd.SpacrdWarning, match="`score` withheld its calls: its expression is different"):
+        spacrd.tl.threshold(found)
     assert "cancer" in set(found.obs["spacrd_region"])
     assert not report(found)["calls_withheld"] and report(found)["shift"]
 

@@ -100,7 +100,11 @@ def _kind_of_file(path: Path) -> Kind:
     if not h5py.is_hdf5(path):
         what = "is named .h5ad but is no HDF5 file: damaged, or not copied whole?" if path.suffix == ".h5ad" else ""
         raise ValueError(f"{str(path)!r} {what or 'is a file of unknown kind.'} {EXPECTED}")
-    with h5py.File(path, "r") as file:
+    try:
+        opened = h5py.File(path, "r")
+    except OSError as error:
+        raise ValueError(f"{str(path)!r} is damaged, or was not copied whole: {error}.") from error
+    with opened as file:
         if file.attrs.get("encoding-type") == "anndata" or {"X", "obs", "var"} <= set(file):
             return Kind.H5AD
         content = quote_names(sorted(file), 8)

@@ -202,7 +202,10 @@ def _diameter(xy: np.ndarray, metadata: dict[str, Any]) -> float:
     from ..image import nearest_step
 
     share = _SHARES.get(str(metadata.get("st_technology", "")).lower(), 1.0)
-    return share * float(nearest_step(xy, np.median))
+    step = float(nearest_step(xy, np.median)) if len(xy) > 1 else np.inf
+    if not 0 < step < np.inf:
+        raise ValueError(f"The section has {len(xy)} spots at {len(np.unique(xy, axis=0))} places: a file is damaged.")
+    return share * step
 
 
 def _open_image(file: Path, section: str, xy: np.ndarray) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from ._expression import log_normalise as log_normalise
 from ._expression import match_genes as match_genes
 from ._expression import select_genes as select_genes
 from ._gene_shares import GeneShares as GeneShares
+from ._gene_shares import is_gene_name as is_gene_name
 from ._gene_shares import sum_counts as sum_counts
 from ._neighbours import neighbourhoods as neighbourhoods
 from ._scaling import SCALINGS as SCALINGS

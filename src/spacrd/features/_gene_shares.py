@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._checks import quote_names
+from .._schema import LENGTH
 from ._blocks import blocks
 from ._expression import match_genes
 from ._scaling import Matrix
@@ -46,6 +47,7 @@ class GeneShares:
             return cls()
         unknown = totals.copy()
         unknown[columns[has_gene]] = 0
+        unknown[[number for number in np.flatnonzero(unknown) if not is_gene_name(str(genes[number]))]] = 0
         highest = np.argsort(-unknown, kind="stable")[:N_NAMED]
         return cls(
             shares / shares.sum(),
@@ -53,6 +55,11 @@ class GeneShares:
             float(unknown.sum() / totals.sum()),
             quote_names(genes[highest[unknown[highest] > 0]]) if unknown.any() else "",
         )
+
+
+def is_gene_name(name: str) -> bool:
+    """Tell whether a name can be stored; genes with others are left out."""
+    return len(name.strip()) > 0 and len(name) <= LENGTH
 
 
 def sum_counts(counts: Matrix) -> tuple[np.ndarray, np.ndarray]:

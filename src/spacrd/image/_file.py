@@ -18,6 +18,8 @@ from ._tiff import open_levels, stated_mpp
 
 KINDS = "Expected TIFF (also OME-TIFF, SVS, NDPI and other TIFFs of slide scanners), PNG or JPEG."
 _CHUNK = 1024
+_TAIL = 1 << 16
+"""Last bytes of a file, in which the end mark lies; some programs append notes."""
 _MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "RGBA": "RGBA"}
 """Modes of Pillow of 8 bits, and what their pixels are converted to."""
 _decoding = threading.Lock()
@@ -84,6 +86,7 @@ def _open_whole(file: Path) -> Any:
         raise ValueError(f"{str(file)!r} is too large for a PNG or JPEG: {error}. Convert it to tiled TIFF.") from error
     except UnidentifiedImageError as error:
         raise ValueError(f"{str(file)!r} is no image that can be read. {KINDS}") from error
+    _check_end(file)
     if mode not in _MODES:
         raise ValueError(
             f"{str(file)!r} has pixels of the kind {mode!r}; a PNG or JPEG must have 8 bits a channel. Convert it "
@@ -94,6 +97,15 @@ def _open_whole(file: Path) -> Any:
     shape = (height, width, len(_MODES[mode]))
     whole = da.from_delayed(pixels, shape=shape, dtype=np.uint8, name=f"image-file-{token}")
     return whole.transpose(2, 0, 1).rechunk((shape[2], _CHUNK, _CHUNK))
+
+
+def _check_end(file: Path) -> None:
+    """Raise ValueError for a PNG or JPEG that was not copied whole: its end mark is missing."""
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - _TAIL))
+        tail = stream.read()
+    if b"IEND" not in tail and b"\xff\xd9" not in tail:
+        raise ValueError(f"{str(file)!r} is damaged: its end is missing. Copy the file again.")
 
 
 def _decode(file: str, token: str) -> np.ndarray:

@@ -29,6 +29,14 @@ def _checked(y: ArrayLike, p: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return labels.astype(bool), likelihood
 
 
+def _flags(values: ArrayLike, argument: str) -> np.ndarray:
+    """Return booleans; raise ValueError for anything else."""
+    flags = np.asarray(values)
+    if flags.size and not (flags.dtype.kind in "biuf" and np.isin(flags, (0, 1)).all()):
+        raise ValueError(f"{argument} must be booleans, or 0 and 1, got {flags.dtype} such as {flags.ravel()[0]!r}.")
+    return flags.astype(bool)
+
+
 def expected_calibration_error(y: ArrayLike, p: ArrayLike, *, n_bins: int = 10) -> float:
     """Compute the gap between predicted likelihood and observed frequency, averaged over spots.
 
@@ -133,11 +141,11 @@ def scores(
         present = "no labelled spot" if n == 0 else f"{n} spots, all {'positive' if n_positive else 'negative'}"
         warn(f"AUC, AP and KS need both classes, found {present}: they are NaN.")
     if called is not None:
-        cut = np.asarray(called, dtype=bool)
+        cut = _flags(called, "called")
         if cut.shape != labels.shape:
             raise ValueError(f"called {cut.shape} and labels {labels.shape} must have the same length.")
         if n:
-            unsure = np.zeros(n, dtype=bool) if uncertain is None else np.asarray(uncertain, dtype=bool)
+            unsure = np.zeros(n, dtype=bool) if uncertain is None else _flags(uncertain, "uncertain")
             if unsure.shape != labels.shape:
                 raise ValueError(f"uncertain {unsure.shape} and labels {labels.shape} must have the same length.")
             result |= _agreement(labels, cut) | _certainty(labels, cut, unsure)

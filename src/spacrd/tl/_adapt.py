@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from .._checks import check_result_key
@@ -103,5 +104,6 @@ def adapt(
         threshold=threshold, on_mismatch=on_mismatch, batch_size=batch_size, device=device, precision=precision
     )
     labels = ClassLabels.resolve(label_key, model.config.positive if positive is None else positive, negative)
+    labels = replace(labels, asked=positive is not None)
     selection = Selection(table_key=table_key, library_key=library_key, layer=layer)
     return score_objects(data, model, selection, options, key_added=key_added, copy=copy, labels=labels)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+MAX_FRACTIONS = 10
+"""Most different fractions in a column of classes."""
+
+
 @dataclass(frozen=True)
 class ClassLabels:
     """Hold the classes of a label column that are cancer and those that are not.
@@ -28,11 +32,14 @@ class ClassLabels:
         Classes that are cancer.
     negative
         Classes that are not cancer, all others being unlabelled; None if all others are not cancer.
+    asked
+        Whether the caller named the positive classes, rather than the model.
     """
 
     label_key: str
     positive: tuple[str, ...]
     negative: tuple[str, ...] | None = None
+    asked: bool = True
 
     @classmethod
     def resolve(cls, label_key: str, positive: Any, negative: Any) -> ClassLabels:
@@ -58,7 +65,9 @@ class ClassLabels:
 
     def read(self, section: Section) -> pd.Series:
         """Read the class of each spot, NaN where it is unlabelled."""
-        return class_names(labels(section, self.label_key), self.named)
+        column = labels(section, self.label_key)
+        _check_no_measurement(column, self.label_key)
+        return class_names(column, self.named)
 
     def target(self, section: Section) -> np.ndarray:
         """Read 1 for cancer, 0 for what is not, and NaN for unlabelled spots, (n,) float32."""
@@ -109,18 +118,38 @@ class ClassLabels:
         warn_of_missing_text(stored, self.label_key, self.named)
         if self.negative is None:
             warn_of_doubtful(stored, self.label_key, self.named)
+        classes = [self.read(section) for section in sections]
+        warn_of_spellings(list(zip((section.name for section in sections), classes, strict=True)), self.label_key)
+        self._warn_of_absent(classes)
         target = np.concatenate([self.target(section) for section in sections])
         if not np.isfinite(target).any():
             raise ValueError(
                 f"obs[{self.label_key!r}] has no labelled spots. Label some spots of cancer and some others."
             )
-        if not (target == 1).any():
-            names = sorted({name for section in sections for name in self.read(section).dropna().unique()})
-            warn(
-                f"No spot is labelled {quote_names(self.positive)}: all {int((target == 0).sum())} labelled spots "
-                f"count as not cancer. obs[{self.label_key!r}] has {quote_names(names)}; if one of these is "
-                "cancer, name it with `positive`."
+        for section, column in zip(sections, classes, strict=True):
+            own = self.target(section)
+            if np.isfinite(own).any() and not (own == 1).any():
+                warn(
+                    f"Section {section.name!r}: no spot is labelled {quote_names(self.positive)}, so all "
+                    f"{int((own == 0).sum())} labelled spots count as not cancer. obs[{self.label_key!r}] has "
+                    f"{quote_names(sorted(column.dropna().unique()))}; if one of these is cancer, name it with "
+                    "`positive`."
+                )
+
+    def _warn_of_absent(self, classes: Sequence[pd.Series]) -> None:
+        """Warn of classes that the user named and no section has; raise if no class of ``negative`` occurs."""
+        present = {name for column in classes for name in column.dropna().unique()}
+        for kind, names in (("positive", self.positive if self.asked else ()), ("negative", self.negative or ())):
+            absent = [name for name in names if name not in present]
+            if not absent:
+                continue
+            text = (
+                f"{kind} class {quote_names(absent)} does not occur in obs[{self.label_key!r}]. It has "
+                f"{quote_names(sorted(present))}."
             )
+            if kind == "negative" and len(absent) == len(names):
+                raise ValueError(text)
+            warn(text)
 
     def _check_apart(self) -> None:
         if both := set(self.positive) & set(self.negative or ()):
@@ -145,6 +174,19 @@ class ClassLabels:
                 f"Section {quote_names(without)} has labels but no spot of {quote_names(self.positive)}: all its "
                 "labelled spots count as not cancer. If it holds cancer, check how its classes are spelled."
             )
+
+
+def _check_no_measurement(column: pd.Series, label_key: str) -> None:
+    """Raise ValueError for many fractions: they are a measurement, not classes."""
+    if column.dtype.kind != "f":
+        return
+    values = column.to_numpy()
+    fractions = np.unique(values[np.isfinite(values) & (values != np.round(values))])
+    if len(fractions) > MAX_FRACTIONS:
+        raise ValueError(
+            f"obs[{label_key!r}] holds numbers such as {fractions[0]:.4g}, not classes. Name a column of classes, or "
+            "cut the numbers into classes first."
+        )
 
 
 def _listed(value: Any, argument: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -118,9 +118,10 @@ def _sets(markers: Mapping[str, Sequence[str]] | None, organ: str | None) -> dic
     if not isinstance(markers, Mapping):
         raise TypeError(f"markers must be a dictionary, names of sets to genes, got {type(markers).__name__}.")
     for name, genes in markers.items():
-        if isinstance(genes, str) or not all(isinstance(gene, str) for gene in genes):
+        listed = list(genes) if isinstance(genes, Iterable) and not isinstance(genes, str) else None
+        if listed is None or not all(isinstance(gene, str) for gene in listed):
             raise TypeError(f"markers[{name!r}] must be a list of names of genes, got {genes!r}.")
-        sets[str(name)] = tuple(dict.fromkeys(genes))
+        sets[str(name)] = tuple(dict.fromkeys(listed))
     return sets
 
 
@@ -158,6 +159,11 @@ def _expression(scored: ScoredSection, rows: np.ndarray, names: np.ndarray, laye
     from anndata import AnnData
 
     matrix = counts(scored.section, layer)[rows].astype(np.float32)
+    if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
+        raise ValueError(
+            f"Section {scored.section.name!r}: the expression holds negative or missing values. Pass counts, or "
+            "log-normalised expression, with `layer`."
+        )
     is_counts = bool((matrix.data >= 0).all() and (matrix.data == np.round(matrix.data)).all())
     twice = pd.Series(names).duplicated()
     index = pd.Index(pd.Series(names).where(~twice, pd.Series(names) + [f"-{i}" for i in range(len(names))]))

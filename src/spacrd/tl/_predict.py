@@ -64,6 +64,8 @@ def score_section(
     )
     if target is not None:
         prediction = adapt_to(prediction, target)
+        if np.isfinite(target).any() and not prediction.n_labelled:
+            warn(f"Section {section.name!r}: no labelled spot can be scored, so it is not adapted.")
     reasons = prediction.shift.reasons()
     if reasons and options.on_shift == "error":
         raise ValueError(f"{_unlike(section.name, reasons)}. To score it all the same, pass on_shift='warn'.")

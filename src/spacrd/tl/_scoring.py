@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._checks import quote_names
 from .._interrupt import uninterrupted
-from .._keys import Keys
+from .._keys import REGION_COLORS, Keys
 from .._sections import (
     Scores,
     Selection,
@@ -42,6 +43,15 @@ def score_objects(
 ) -> AnnData | SpatialData | list[AnnData | SpatialData] | None:
     """Score every section, adapted to its labels if there are any, and write what :func:`spacrd.tl.score` says."""
     items = as_list(data)
+    if labels is not None and labels.label_key in (
+        Keys.likelihood(key_added),
+        Keys.uncertainty(key_added),
+        Keys.region(key_added),
+    ):
+        raise ValueError(
+            f"label_key={labels.label_key!r} would be replaced by the result. Copy the labels to another column, or "
+            "choose another `key_added`."
+        )
     for item in items:
         _check_free(get_table(item, selection.table_key), key_added)
     targets = [{} for _ in items] if labels is None else _targets(items, selection, labels)
@@ -127,7 +137,19 @@ def _model_record(model: SpaCRD) -> dict[str, Any]:
 
 
 def _check_free(table: AnnData, key: str) -> None:
-    """Raise ValueError for a result name that would replace what ``extract_patches`` wrote."""
+    """Raise ValueError for a result name that would replace what ``extract_patches`` or the user wrote."""
+    region = Keys.region(key)
+    if region in table.obs and (others := set(map(str, table.obs[region].dropna().unique())) - set(REGION_COLORS)):
+        raise ValueError(
+            f"obs[{region!r}] holds {quote_names(sorted(others), 3)}, which spacrd did not write. Choose another "
+            "`key_added`, or rename that column."
+        )
+    for name in (Keys.likelihood(key), Keys.uncertainty(key)):
+        if name in table.obs and table.obs[name].dtype.kind != "f":
+            raise ValueError(
+                f"obs[{name!r}] holds {table.obs[name].dtype}, which spacrd did not write. Choose another `key_added`, "
+                "or rename that column."
+            )
     recorded = table.uns.get(Keys.UNS, {})
     for slot in (key, Keys.latent(key)):
         if slot in table.obsm and isinstance(recorded, Mapping) and slot in recorded and slot.startswith("X_"):

@@ -66,6 +66,7 @@ def suggest_spots(
     15
     """
     check_positive_int(n, "n")
+    check_positive_int(seed, "seed", minimum=0)
     random = np.random.default_rng(seed)
     rows = []
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from .._checks import warn
 from .._keys import UNCLEAR, Keys
 from .._sections import Scores, Selection, get_table, result_record, scored_sections, write_scores
 from ._call import call_section, recorded_level
@@ -76,6 +77,11 @@ def threshold(
             scored.likelihood, recorded_level(scored.report), str(scored.report.get("verdict", UNCLEAR)), method
         )
         region[scored.section.rows] = call.region
+        if scored.report.get("calls_withheld") and isinstance(method, str):
+            warn(
+                f"Section {scored.section.name!r} is unlike the training sections, and `score` withheld its calls: "
+                f"{scored.report.get('shift_reason', '')}. It is called now; check some spots by eye."
+            )
         sections[Keys.section(scored.section.name)] = {**scored.report, **call.record()}
     record = dict(result_record(table, key))
     if library_key is not None:

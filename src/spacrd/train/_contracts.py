@@ -16,6 +16,7 @@ from ..features import (
     ExpressionContract,
     ImageContract,
     SectionArrays,
+    is_gene_name,
     log_normalise,
     match_genes,
     select_genes,
@@ -104,12 +105,7 @@ def _known_genes(sections: Sequence[SectionArrays]) -> dict[str, None]:
     for section in sections:
         _, totals = sum_counts(section.counts)
         known.update(dict.fromkeys(str(gene) for gene in np.asarray(section.genes)[totals > 0]))
-    return {gene: None for gene in known if _usable(gene)}
-
-
-def _usable(gene: str) -> bool:
-    """Tell whether the name of a gene can be stored."""
-    return len(gene.strip()) > 0 and len(gene) <= LENGTH
+    return {gene: None for gene in known if is_gene_name(gene)}
 
 
 def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
@@ -124,7 +120,7 @@ def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
                 f"{section.name!r} has {quote_names(np.asarray(section.genes), 3)}. Use the same kind of gene names."
             )
         shared = common
-    usable = np.array([_usable(gene) for gene in shared], dtype=bool)
+    usable = np.array([is_gene_name(gene) for gene in shared], dtype=bool)
     if not usable.all():
         warn(f"{int((~usable).sum())} genes have no name, or one of more than {LENGTH:,} characters, and are left out.")
     return shared[usable]

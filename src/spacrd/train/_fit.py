@@ -117,15 +117,8 @@ def fit_sections(
         n_sections=len(sections),
     )
     config = ModelConfig.from_dict(config.to_dict())  # raises before the work if it could not be saved
-    run = Run(
-        network,
-        discriminants,
-        recipe,
-        1000 * settings.seed,
-        settings.n_neighbors,
-        settings.max_distance_um,
-        hardware,
-    )
+    nearest = settings.n_neighbors, settings.max_distance_um
+    run = Run(network, discriminants, recipe, 1000 * settings.seed, *nearest, hardware)
     voters, history = fit_voters(data, run, callbacks=callbacks)
     spots = data.labelled_spots() if recipe.calibrated else []
     calibrated = calibrate(data, run, spots) if recipe.calibrated else uncalibrated(run)
