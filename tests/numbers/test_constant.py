@@ -32,7 +32,6 @@ def constant(table, what):
 WHAT = ["some genes", "all genes", "some image features", "all image features", "some of both", "all of both"]
 
 
-@pytest.mark.filterwarnings("ignore:.*lies outside")
 @pytest.mark.parametrize("what", WHAT)
 def test_a_section_of_constant_features_is_scored(both_model, what):
     target = constant(make_section(3), what)

@@ -71,7 +71,7 @@ def test_a_table_is_made_of_runs_and_reasons(group: str, tmp_path: Path) -> None
     text = report(frame)
     assert "`broken` failed: RuntimeError: no luck" in text
     assert "`logistic image` absent: No training section has image." in text
-    assert "Absent because not run yet, or not on all sections, for want of time: `signature`" in text
+    assert "Absent because not run yet, or not on all sections: `signature`" in text
     assert text.index("| logistic own genes |") < text.index("| depth |")
     found = margins(frame.assign(rival=frame["rival"].replace("logistic own genes", "spacrd")))
     assert found.loc["t: toys", "best simple rival"] == "depth" and found.loc["t: toys", "from"] > 0

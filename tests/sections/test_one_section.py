@@ -177,7 +177,7 @@ def three(xy, z):
     return np.column_stack([xy, np.broadcast_to(z, len(xy))])
 
 
-@pytest.mark.filterwarnings("ignore:.*shares spots with one:spacrd.SpacrdWarning")
+@pytest.mark.filterwarnings("ignore:.*shares spots with a training section:spacrd.SpacrdWarning")
 @pytest.mark.parametrize("form", ["array", "frame"])
 def test_a_third_coordinate_that_varies_is_refused(gene_model, form):
     section = visium(1, array=False)

@@ -21,7 +21,6 @@ LEARNED = [name for name in BASELINES if name != "depth"]
 """Those that labels can teach anything."""
 
 # Of three sections one always lies outside the two others.
-pytestmark = pytest.mark.filterwarnings("ignore:Section .* lies outside")
 
 
 @pytest.fixture(scope="module")

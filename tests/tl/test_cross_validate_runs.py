@@ -18,7 +18,6 @@ from tests.making.recipes import small_recipe
 from tests.making.validation import CHEAP, fake_spacrd, sections, validate
 
 # Of three sections one always lies outside the two others.
-pytestmark = pytest.mark.filterwarnings("ignore:Section .* lies outside")
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from tests.making.sections import POSITIVE
 from tests.making.validation import ad_with, fake_spacrd, likelihoods, section, sections, validate
 
 # Of three sections one always lies outside the two others.
-pytestmark = pytest.mark.filterwarnings("ignore:Section .* lies outside")
 
 
 def test_group_key_puts_both_sections_of_a_patient_on_one_side(monkeypatch):

@@ -57,7 +57,6 @@ def test_classes_that_may_mean_no_annotation_are_asked_about(text):
     assert counts(model) == (60, 180)
 
 
-@pytest.mark.filterwarnings("ignore:Section .* lies outside")  # of three sections one always does
 @pytest.mark.parametrize(
     ("one", "other", "positive"),
     [

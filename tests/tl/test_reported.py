@@ -26,7 +26,7 @@ def test_recorded_and_reported_with_the_model(
     facts = both_model.config
     assert f"model {both_model.id}" in text
     assert f"genes {len(facts.expression.genes)}" in text
-    assert f"n labelled {facts.training['n_labelled']}" in text
+    assert f"labelled training spots {facts.training['n_labelled']}" in text
     assert "section_hashes" not in text and "section hashes" not in text
     assert ", ".join(facts.positive) in text
     with pytest.raises(ValueError, match=f"scored by model '{both_model.id}', but model='{gene_model.id}'"):

@@ -58,7 +58,6 @@ def test_the_toy_section_scores_alike_in_every_direction():
 
 
 @pytest.mark.real_data
-@pytest.mark.filterwarnings("ignore:Section .* lies outside")
 def test_real_sections_score_alike_in_every_direction(real_data: Path):
     sections = [spacrd.datasets.her2st(real_data / "her2st", name).tables["table"] for name in ("B1", "G2", "C1", "E1")]
     model = spacrd.tl.fit(
