@@ -110,10 +110,14 @@ def check_micrometres(value: Any, argument: str) -> float:
     return number
 
 
+OURS = ("spacrd", "contextlib")
+"""Modules in which a warning does not point at the caller; context managers decorate some of our functions."""
+
+
 def warn(text: str) -> None:
     """Warn whoever called spacrd."""
     frame: FrameType | None = sys._getframe(1)
     level = 2
-    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == "spacrd":
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] in OURS:
         frame, level = frame.f_back, level + 1
     warnings.warn(printable(text), SpacrdWarning, stacklevel=level)

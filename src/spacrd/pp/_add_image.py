@@ -125,6 +125,7 @@ def add_image(
         )
     if alignment is not None and landmarks is not None:
         raise ValueError("Both `alignment` and `landmarks` are given. Pass one.")
+    file = open_image_file(image)
     selection = Selection(table_key=table_key, library_key=library_key, region=region)
     section = only_section(sdata, selection, "the image shows")
     name = name_image(section, key, overwrite=overwrite)
@@ -133,7 +134,6 @@ def add_image(
         placed = full_resolution(section, coordinate_system)
     else:
         placed = affine(_matrix(section, alignment, landmarks, system), system)
-    file = open_image_file(image)
     element = image_element(file.levels, placed)
     _check_place(section, placed_on(section, element, name, system), file)
     if name in sdata.images:
