@@ -130,5 +130,5 @@ def test_expression_that_cannot_be_is_refused(value: float) -> None:
     matrix = np.asarray(adata.X.todense() if hasattr(adata.X, "todense") else adata.X, dtype=np.float32).copy()
     matrix[0, 0] = value
     adata.X = matrix
-    with pytest.raises(ValueError, match="negative or missing values|not finite|negative"):
+    with pytest.raises(ValueError, match="negative or missing values"):
         spacrd.tl.marker_check(adata)

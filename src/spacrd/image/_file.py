@@ -20,6 +20,8 @@ KINDS = "Expected TIFF (also OME-TIFF, SVS, NDPI and other TIFFs of slide scanne
 _CHUNK = 1024
 _TAIL = 1 << 16
 """Last bytes of a file, in which the end mark lies; some programs append notes."""
+_ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
+"""What the content of each format ends with; the mark of JPEG may occur anywhere in a PNG."""
 _MODES = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LA": "RGBA", "RGBA": "RGBA"}
 """Modes of Pillow of 8 bits, and what their pixels are converted to."""
 _decoding = threading.Lock()
@@ -81,12 +83,12 @@ def _open_whole(file: Path) -> Any:
 
     try:
         with Image.open(file, formats=("PNG", "JPEG")) as image:
-            (width, height), mode = image.size, image.mode
+            (width, height), mode, kind = image.size, image.mode, str(image.format)
     except Image.DecompressionBombError as error:
         raise ValueError(f"{str(file)!r} is too large for a PNG or JPEG: {error}. Convert it to tiled TIFF.") from error
     except UnidentifiedImageError as error:
         raise ValueError(f"{str(file)!r} is no image that can be read. {KINDS}") from error
-    _check_end(file)
+    _check_end(file, _ENDS[kind])
     if mode not in _MODES:
         raise ValueError(
             f"{str(file)!r} has pixels of the kind {mode!r}; a PNG or JPEG must have 8 bits a channel. Convert it "
@@ -99,12 +101,12 @@ def _open_whole(file: Path) -> Any:
     return whole.transpose(2, 0, 1).rechunk((shape[2], _CHUNK, _CHUNK))
 
 
-def _check_end(file: Path) -> None:
+def _check_end(file: Path, end: bytes) -> None:
     """Raise ValueError for a PNG or JPEG that was not copied whole: its end mark is missing."""
     with file.open("rb") as stream:
         stream.seek(max(0, file.stat().st_size - _TAIL))
         tail = stream.read()
-    if b"IEND" not in tail and b"\xff\xd9" not in tail:
+    if end not in tail:
         raise ValueError(f"{str(file)!r} is damaged: its end is missing. Copy the file again.")
 
 

@@ -89,17 +89,7 @@ class ClassLabels:
         stored = [labels(section, self.label_key) for section in sections]
         warn_of_missing_text(stored, self.label_key, self.named)
         classes = [self.read(section) for section in sections]
-        present = sorted({name for column in classes for name in column.dropna().unique()})
-        for kind, names in (("positive", self.positive), ("negative", self.negative or ())):
-            absent = [name for name in names if name not in present]
-            text = (
-                f"{kind} class {quote_names(absent)} does not occur in obs[{self.label_key!r}]. It has "
-                f"{quote_names(present)}."
-            )
-            if absent and len(absent) == len(names):
-                raise ValueError(text)
-            if absent:  # sections often lack one of several classes, but it may also be a misspelling
-                warn(text)
+        self._check_present(classes, {"positive": self.positive, "negative": self.negative or ()})
         if self.negative is None:
             warn_of_doubtful(stored, self.label_key, self.named)
         warn_of_spellings(list(zip((section.name for section in sections), classes, strict=True)), self.label_key)
@@ -120,7 +110,10 @@ class ClassLabels:
             warn_of_doubtful(stored, self.label_key, self.named)
         classes = [self.read(section) for section in sections]
         warn_of_spellings(list(zip((section.name for section in sections), classes, strict=True)), self.label_key)
-        self._warn_of_absent(classes)
+        text, n_absent = self._absent("positive", self.positive, classes)
+        if self.asked and n_absent:
+            warn(text)
+        self._check_present(classes, {"negative": self.negative or ()})
         target = np.concatenate([self.target(section) for section in sections])
         if not np.isfinite(target).any():
             raise ValueError(
@@ -136,20 +129,21 @@ class ClassLabels:
                     "`positive`."
                 )
 
-    def _warn_of_absent(self, classes: Sequence[pd.Series]) -> None:
-        """Warn of classes that the user named and no section has; raise if no class of ``negative`` occurs."""
-        present = {name for column in classes for name in column.dropna().unique()}
-        for kind, names in (("positive", self.positive if self.asked else ()), ("negative", self.negative or ())):
-            absent = [name for name in names if name not in present]
-            if not absent:
-                continue
-            text = (
-                f"{kind} class {quote_names(absent)} does not occur in obs[{self.label_key!r}]. It has "
-                f"{quote_names(sorted(present))}."
-            )
-            if kind == "negative" and len(absent) == len(names):
+    def _check_present(self, classes: Sequence[pd.Series], kinds: Mapping[str, Sequence[str]]) -> None:
+        """Raise if no class of a kind occurs in any section, and warn of single ones."""
+        for kind, names in kinds.items():
+            text, n_absent = self._absent(kind, names, classes)
+            if n_absent and n_absent == len(names):
                 raise ValueError(text)
-            warn(text)
+            if n_absent:  # sections often lack one of several classes, but it may also be a misspelling
+                warn(text)
+
+    def _absent(self, kind: str, names: Sequence[str], classes: Sequence[pd.Series]) -> tuple[str, int]:
+        """Describe and count the classes of a kind that no section has."""
+        present = sorted({name for column in classes for name in column.dropna().unique()})
+        absent = [name for name in names if name not in present]
+        text = f"{kind} class {quote_names(absent)} does not occur in obs[{self.label_key!r}]. It has"
+        return f"{text} {quote_names(present)}.", len(absent)
 
     def _check_apart(self) -> None:
         if both := set(self.positive) & set(self.negative or ()):
