@@ -220,6 +220,17 @@ def test_pushing_writes_the_four_files_and_tells_no_token(model, monkeypatch, ca
         model.push_to_hub("lab/new", token="a-token-of-no-known-form")
 
 
+def test_a_card_of_ones_own_is_uploaded_in_place_of_the_short_one(model, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *_, **__: None)
+    monkeypatch.setattr(
+        huggingface_hub.HfApi,
+        "upload_folder",
+        lambda _, *, repo_id, folder_path: Path(folder_path, "README.md").read_text(encoding="utf-8"),
+    )
+    assert model.push_to_hub("lab/new", card="# Ä card") == "# Ä card"
+    assert "For research use only" in model.push_to_hub("lab/new")
+
+
 def test_a_model_that_could_not_be_loaded_makes_no_repository(model, monkeypatch):
     from dataclasses import replace
 

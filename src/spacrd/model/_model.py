@@ -19,6 +19,7 @@ from ._config import ModelConfig
 from ._fingerprints import shares_spots, spot_hashes
 from ._infer import Scores, propagated
 from ._io._folder import read_folder, write_folder
+from ._io._hub_models import download, upload
 from ._io._weights import weights_id
 from ._known import is_known
 from ._level import Level, check_share, section_level
@@ -257,15 +258,15 @@ class SpaCRD:
             name = os.fspath(path)
             if len(ids := name.split("/")) != 2 or not all(ids) or name.startswith((".", "~")) or "\\" in name:
                 raise FileNotFoundError(f"There is no model folder {name!r}.")
-            from ._io._hub_models import download
-
             folder, commit = download(name, revision=revision, token=token)
             source = f"{name}@{commit}"
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder} is a file; a spacrd model is a folder.")
         return cls(*read_folder(folder), source=source)
 
-    def push_to_hub(self, repo_id: str, *, private: bool = True, token: str | None = None) -> str:
+    def push_to_hub(
+        self, repo_id: str, *, private: bool = True, token: str | None = None, card: str | None = None
+    ) -> str:
         """Upload the model folder to the Hugging Face hub.
 
         Parameters
@@ -276,6 +277,8 @@ class SpaCRD:
             Whether a newly made repository is private.
         token
             Hub token; the stored login if None. It is never shown in a message.
+        card
+            Markdown of ``README.md``; the card that :meth:`save` writes if None.
 
         Returns
         -------
@@ -294,6 +297,4 @@ class SpaCRD:
         --------
         >>> model.push_to_hub("lab/model")  # doctest: +SKIP
         """
-        from ._io._hub_models import upload
-
-        return upload(self.save, repo_id, private=private, token=token)
+        return upload(self.save, repo_id, private=private, token=token, card=card)

@@ -69,8 +69,10 @@ def _check_listing(where: str, files: dict[str, Any]) -> None:
             )
 
 
-def upload(save: Callable[[Path], None], repo_id: str, *, private: bool, token: str | None) -> str:
-    """Create the repository if needed and upload the folder."""
+def upload(
+    save: Callable[[Path], None], repo_id: str, *, private: bool, token: str | None, card: str | None = None
+) -> str:
+    """Create the repository if needed and upload the folder, with ``card`` as its README.md if given."""
     from huggingface_hub import HfApi
 
     api = HfApi(token=token)
@@ -78,6 +80,8 @@ def upload(save: Callable[[Path], None], repo_id: str, *, private: bool, token: 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
         save(folder)
+        if card is not None:
+            (folder / "README.md").write_text(card, encoding="utf-8")
         answer(partial(api.create_repo, repo_id, private=private, exist_ok=True), explain)
         return str(answer(partial(api.upload_folder, repo_id=repo_id, folder_path=folder), explain))
 
