@@ -68,6 +68,20 @@ def _close_figures() -> Iterator[None]:
         pyplot.close("all")
 
 
+@pytest.fixture(scope="session")
+def _painted_once() -> Callable[..., Any]:
+    from spacrd.datasets import _toy_image
+    from tests.making.painted import painted_once
+
+    return painted_once(_toy_image.paint)
+
+
+@pytest.fixture(autouse=True)
+def _paint_once(_painted_once: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paint each toy section once; painting takes most of the time of making one."""
+    monkeypatch.setattr("spacrd.datasets._toy_image.paint", _painted_once)
+
+
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeHub]:
     """A hub in memory, reached by the hub's own client."""

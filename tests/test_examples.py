@@ -33,14 +33,16 @@ def _find(name: str) -> Any:
     return found
 
 
+STUDIES = {"her2st": write_study, "hest": write_hest}
+"""Real sections in miniature, by the name of their folder."""
+
+
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run in a folder with real sections in miniature; leave no encoder behind."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run in a folder of its own; leave no encoder behind."""
     from spacrd import encoders, rivals
 
     monkeypatch.chdir(tmp_path)
-    write_study(tmp_path / "her2st")
-    write_hest(tmp_path / "hest")
     yield
     encoders._registry._registered.clear()
     rivals._registry._registered.clear()
@@ -55,13 +57,17 @@ def test_every_public_name_is_on_the_page() -> None:
     assert len(NAMES) == len(set(NAMES))
 
 
-@pytest.mark.usefixtures("study")
+@pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("name", NAMES)
 def test_example_runs(name: str) -> None:
     thing = type(_find(name)) if name == "settings" else _find(name)
     finder = doctest.DocTestFinder(exclude_empty=False)
     found = [test for test in finder.find(thing, f"spacrd.{name}", module=False, globs={}) if test.examples]
     assert any(test.name == f"spacrd.{name}" for test in found), "there is no example"
+    source = "".join(example.source for test in found for example in test.examples)
+    for study, write in STUDIES.items():
+        if f'"{study}"' in source:
+            write(Path(study))
     report: list[str] = []
     for test in found:
         skipped = [example.source for example in test.examples if doctest.SKIP in example.options]

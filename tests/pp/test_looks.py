@@ -8,7 +8,10 @@ from spatialdata.models import Image2DModel
 from spatialdata.transformations import get_transformation
 
 import spacrd
-from spacrd.image import as_rgb
+from spacrd._sections import Placement
+from spacrd._sections._images import SectionImage
+from spacrd.image import Pyramid, as_rgb
+from spacrd.pp._looks import check_looks
 from tests.making.image_sections import SIZE, make_adata, make_sdata, render
 from tests.making.messages import messages_of
 
@@ -105,3 +108,24 @@ def test_spots_where_half_of_an_image_is_nan_are_counted():
 def test_stained_tissue_is_not_questioned():
     assert not messages_of(lambda: extract(make_adata()))
     assert not messages_of(lambda: extract(make_sdata(scale=2.0, scale_factors=[2])))
+
+
+def test_a_level_that_is_computed_from_the_whole_image_is_not_looked_at():
+    import dask.array as da
+
+    read = []
+
+    def chunk(block_info):
+        place = block_info[None]["chunk-location"]
+        read.append(place)
+        return np.full((3, 64, 64), 200, np.uint8)
+
+    finest = da.map_blocks(
+        chunk, chunks=((3,), (64,) * 60, (64,) * 60), dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8)
+    )
+    levels = (finest, da.coarsen(np.max, finest, {1: 60, 2: 60}).rechunk((3, 64, 64)))
+    image = SectionImage("lazy", Pyramid(levels, np.eye(3)))
+    placement = Placement(np.full((40, 2), 32.0) + np.arange(40)[:, None] * 64, None, image=image)
+    with pytest.warns(spacrd.SpacrdWarning, match="one colour"):
+        check_looks(placement, np.ones(40, bool))
+    assert 0 < len(read) < 3600 / 4

@@ -7,7 +7,7 @@ from ._lattice import ST_PITCH, ST_SPOT, VISIUM_PITCH, fit_similarity, misplacem
 from ._patches import Cutter, Pyramid, patch_positions
 from ._scale import Scale, find_scale
 from ._tiles import as_rgb, check_image
-from ._windows import held_on_cluster, read_window, window_reader
+from ._windows import held_on_cluster, is_cheap, read_window, window_reader
 
 __all__ = [
     "ST_PITCH",
@@ -25,6 +25,7 @@ __all__ = [
     "find_scale",
     "fit_similarity",
     "held_on_cluster",
+    "is_cheap",
     "misplacement",
     "nearest_step",
     "off_array",

@@ -9,6 +9,8 @@ import numpy as np
 
 WindowReader = Callable[[int, int, int, int], np.ndarray]
 """(y0, y1, x0, x1) -> (channels, h, w)."""
+MAX_TASKS = 16
+"""Tasks of dask for a chunk that is read rather than computed."""
 
 
 def window_reader(array: Any) -> WindowReader:
@@ -42,6 +44,12 @@ def held_on_cluster(array: Any) -> bool:
     """Whether some chunks of a dask array are results on a cluster, which only its scheduler can fetch."""
     graph: Mapping[Any, Any] = getattr(array, "__dask_graph__", dict)()
     return any(type(value).__module__.startswith("distributed.") for value in graph.values())
+
+
+def is_cheap(array: Any) -> bool:
+    """Whether few tasks give a chunk of ``array``; levels that readers derive are computed from a larger one."""
+    graph: Mapping[Any, Any] = getattr(array, "__dask_graph__", dict)()
+    return len(graph) <= MAX_TASKS * getattr(array, "npartitions", 1)
 
 
 def _dask_reader(array: Any) -> WindowReader:

@@ -6,12 +6,16 @@ import numpy as np
 
 from .._checks import warn
 from .._sections import Placement
-from ..image import as_rgb, held_on_cluster, read_window, window_reader
+from ..image import as_rgb, held_on_cluster, is_cheap, read_window, window_reader
 
 SPOTS = 16
 """Spots that are looked at."""
 SIDE = 16
 """Side of what is looked at, in pixels of the coarsest level."""
+MAX_STEP = 16
+"""Steps in a finer level, in pixels, are at most so large: windows stay within a few chunks."""
+WHOLE = 2**24
+"""Values of a level that is read whole."""
 GREY = 8
 """Difference of red, green and blue up to which a pixel is grey, as compression leaves it."""
 WHITE = 250
@@ -57,17 +61,22 @@ def check_looks(placement: Placement, inside: np.ndarray) -> None:
 
 
 def _windows(placement: Placement, inside: np.ndarray) -> list[np.ndarray]:
-    """Read a few pixels of the coarsest level at some spots, (channels, h, w) each."""
-    pyramid, level = placement.pyramid, len(placement.pyramid.levels) - 1
-    array, rows = pyramid.levels[level], np.flatnonzero(inside)
-    if not len(rows) or held_on_cluster(array):
+    """Read a few pixels at some spots, (channels, h, w) each, of the coarsest level that is cheap to read."""
+    pyramid, rows = placement.pyramid, np.flatnonzero(inside)
+    if not len(rows) or any(map(held_on_cluster, pyramid.levels)):
         return []
     rows = rows[np.unique(np.linspace(0, len(rows) - 1, SPOTS).astype(int))]
-    matrix, read = pyramid.to_level(level), window_reader(array)
-    centres = placement.xy[rows] @ matrix[:2, :2].T + matrix[:2, 2]
+    level = max(i for i, array in enumerate(pyramid.levels) if i == 0 or is_cheap(array))
+    array, matrix = pyramid.levels[level], pyramid.to_level(level)
     size = np.array([array.shape[2], array.shape[1]])
-    lows = np.clip(np.floor(centres).astype(int) - SIDE // 2, 0, size - 1)
-    highs = np.minimum(lows + SIDE, size)
-    return [
-        read_window(read, int(y0), int(y1), int(x0), int(x1)) for (x0, y0), (x1, y1) in zip(lows, highs, strict=True)
-    ]
+    step = min(max(1, round(array.shape[1] / pyramid.levels[-1].shape[1])), MAX_STEP)
+    centres = placement.xy[rows] @ matrix[:2, :2].T + matrix[:2, 2]
+    lows = np.clip(np.floor(centres).astype(int) - SIDE * step // 2, 0, size - 1)
+    highs = np.minimum(lows + SIDE * step, size)
+    read = window_reader(array)
+    if array.size <= WHOLE:
+        # Its few chunks would be read again for every spot.
+        whole = read_window(read, 0, int(size[1]), 0, int(size[0]))
+        return [whole[:, y0:y1:step, x0:x1:step] for (x0, y0), (x1, y1) in zip(lows, highs, strict=True)]
+    corners = [(int(y0), int(y1), int(x0), int(x1)) for (x0, y0), (x1, y1) in zip(lows, highs, strict=True)]
+    return [read_window(read, *corner)[:, ::step, ::step] for corner in corners]
