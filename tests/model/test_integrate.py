@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.sparse import csr_matrix
 
+from spacrd.explanation import _integrate
 from spacrd.explanation._integrate import attention_parts
 from spacrd.features._arrays import prepare
 from spacrd.features._contract import ExpressionContract, ImageContract
@@ -48,7 +49,7 @@ def section():
     )
 
 
-def parts_of(networks, section, *, n_steps=64, batch_size=7, weights=None):
+def parts_of(networks, section, *, n_steps=512, batch_size=7, weights=None):
     c = networks[0].config
     arrays = prepare(
         section,
@@ -57,13 +58,12 @@ def parts_of(networks, section, *, n_steps=64, batch_size=7, weights=None):
         n_neighbors=6,
         max_distance_um=300,
     ).load()
-    means = {name: part.mean() for name, part in arrays.features.items()}
     weights = np.random.default_rng(1).normal(size=(41, 3)) if weights is None else weights
     found = attention_parts(
         networks,
         arrays,
-        means,
         weights,
+        vote=score_voters(Voters(tuple(networks)), arrays, []).votes[:, 0],
         n_steps=n_steps,
         batch_size=batch_size,
         device="cpu",
@@ -112,3 +112,24 @@ def test_size_of_blocks_does_not_matter(networks, section):
     np.testing.assert_allclose(one.base, two.base, atol=1e-6)
     if one.genes is not None:
         np.testing.assert_allclose(one.genes, two.genes, atol=1e-5)
+
+
+def test_points_are_added_until_the_parts_add_up(networks, section, monkeypatch):
+    used = []
+
+    def integrated(*arguments, n_steps, **options):
+        used.append(n_steps)
+        return real(*arguments, n_steps=n_steps, **options)
+
+    real = _integrate._integrated
+    monkeypatch.setattr(_integrate, "_integrated", integrated)
+    found, arrays, _ = parts_of(networks, section, n_steps=1000)
+    assert used == [8 * 2**i for i in range(len(used))] and used[-1] < 512
+    vote = score_voters(Voters(tuple(networks)), arrays, []).votes[:, 0]
+    gap = vote - found.base - sum(part.sum(axis=1) for part in found.parts.values())
+    assert np.abs(gap).max() <= 0.01 * np.ptp(vote)
+    monkeypatch.setattr(_integrate, "TOLERANCE", 0.0)
+    exact, _, _ = parts_of(networks, section, n_steps=256)
+    assert used[-1] == 256
+    for name, part in exact.parts.items():
+        assert np.abs(found.parts[name] - part).max() <= 0.01 * np.ptp(part)

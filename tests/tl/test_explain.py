@@ -48,7 +48,7 @@ def likelihood_of(contrast, table, model):
 @pytest.mark.parametrize("name", MODELS)
 def test_parts_add_up_to_the_logit(models, name):
     model = models[name]
-    table = explained(model, n_steps=128)
+    table = explained(model, n_steps=256)
     total = table.obsm["spacrd_contributions"].sum(axis=1).to_numpy(np.float64)
     found = table.obs["spacrd_likelihood"].to_numpy(np.float64)
     assert np.ptp(found) > (1e-4 if name == "published" else 0.2)

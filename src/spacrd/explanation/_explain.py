@@ -111,8 +111,8 @@ def explain_section(
         attention = attention_parts(
             model.networks,
             inputs,
-            means,
             path.adjoint(regions, 0),
+            vote=np.where(scores.counted[:, 0], scores.votes[:, 0], np.nan),
             n_steps=n_steps,
             batch_size=batch_size,
             device=device,

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.polynomial.legendre import leggauss
 from torch import Tensor
 from torch.nn import functional as F
 
 from .._settings import settings
 from ..features import NetworkInputs
 from ..nn import SpaCRDNetwork
+
+FIRST_STEPS = 8
+"""Points of the first integral; each further one has twice as many."""
+TOLERANCE = 0.01
+"""Largest difference between a vote and the sum of its parts, as a share of the range of the votes, that is enough."""
 
 
 @dataclass(frozen=True)
@@ -37,32 +43,60 @@ class AttentionParts:
 def attention_parts(
     networks: Sequence[SpaCRDNetwork],
     inputs: NetworkInputs,
+    weights: np.ndarray,
+    *,
+    vote: np.ndarray,
+    n_steps: int,
+    batch_size: int,
+    device: str,
+    description: str,
+) -> AttentionParts:
+    """Divide the attention's vote among its inputs, with as few points of the integral as add up.
+
+    Parameters
+    ----------
+    networks, inputs
+        Fitted networks, and one section.
+    weights
+        Weight of each spot in the sums over genes, (n, r).
+    vote
+        The vote that is divided, (n,); NaN where it does not count.
+    n_steps, batch_size
+        Most points of the integral (Gauss-Legendre), and neighbourhoods per block.
+    device, description
+        Torch device, and text of the progress bar.
+    """
+    means = {name: features.mean() for name, features in inputs.features.items()}
+    steps = min(FIRST_STEPS, n_steps)
+    while True:
+        found = _integrated(
+            networks, inputs, means, weights, n_steps=steps, batch_size=batch_size, device=device, title=description
+        )
+        gap = np.abs(vote - found.base - sum(part.sum(axis=1) for part in found.parts.values()))
+        if (
+            np.nanmax(gap, initial=0.0) <= TOLERANCE * np.nanmax(vote - np.nanmin(vote), initial=0.0)
+            or 2 * steps > n_steps
+        ):
+            return found
+        steps *= 2
+
+
+def _integrated(
+    networks: Sequence[SpaCRDNetwork],
+    inputs: NetworkInputs,
     means: Mapping[str, np.ndarray],
     weights: np.ndarray,
     *,
     n_steps: int,
     batch_size: int,
     device: str,
-    description: str,
+    title: str,
 ) -> AttentionParts:
-    """Divide the attention's vote among its inputs.
+    """Divide the attention's vote by an integral of ``n_steps`` points; arguments as in :func:`attention_parts`.
 
     The path goes from the section's mean input, for all spots of a neighbourhood at once, to their inputs. The first
     layer of an encoder is linear, so gradients are taken at its output, which is much narrower than the genes. A
     modality that a spot lacks is missing along the whole path.
-
-    Parameters
-    ----------
-    networks, inputs
-        Fitted networks, and one section.
-    means
-        Mean input of each modality, (width,).
-    weights
-        Weight of each spot in the sums over genes, (n, r).
-    n_steps, batch_size
-        Points of the integral (midpoint rule), and neighbourhoods per block.
-    device, description
-        Torch device, and text of the progress bar.
     """
     n = len(inputs.target)
     reads = networks[0].modalities
@@ -71,7 +105,7 @@ def attention_parts(
     genes = np.zeros((networks[0].config.n_genes, weights.shape[1])) if "expression" in reads else None
     blocks = [np.arange(start, min(n, start + batch_size)) for start in range(0, n, batch_size)]
     jobs = [(network, rows) for network in networks for rows in blocks]
-    for network, rows in settings.track(jobs, total=len(jobs), description=description, unit="block"):
+    for network, rows in settings.track(jobs, total=len(jobs), description=title, unit="block"):
         network = network.to(device).eval()
         block = _Block(network, inputs, means, rows, torch.device(device))
         base[rows] += block.base() / len(networks)
@@ -135,16 +169,15 @@ class _Block:
     def mean_gradient(self, n_steps: int) -> dict[str, Tensor]:
         """Average the gradient of each vote at the first layers' outputs over the path, (b, t, hidden)."""
         total = {name: torch.zeros_like(start[self.index]) for name, start in self.start.items()}
-        for number in range(n_steps):
-            position = (number + 0.5) / n_steps
+        for position, weight in zip(*leggauss(n_steps), strict=True):  # on -1 to 1, with weights that sum to 2
             hidden = {
-                name: (start + position * self.step[name])[self.index].requires_grad_()
+                name: (start + float(position + 1) / 2 * self.step[name])[self.index].requires_grad_()
                 for name, start in self.start.items()
             }
             with torch.enable_grad():
                 gradients = torch.autograd.grad(self._vote(hidden).sum(), list(hidden.values()))
             for name, gradient in zip(hidden, gradients, strict=True):
-                total[name] += gradient / n_steps
+                total[name] += gradient * float(weight) / 2
         return total
 
     def features(self, name: str, gradient: Tensor, weights: np.ndarray) -> np.ndarray:
