@@ -145,6 +145,22 @@ def quadrants() -> Iterator[Row]:
         yield {"section": held_out, **measure(made, model)}
 
 
+def pseudospots(made: AnnData) -> AnnData:
+    """Add up the cells of a section to pseudo-spots of 55 um, each with the majority of their labels."""
+    return spacrd.pp.pseudospots(made, diameter_um=55.0, pitch_um=55.0, label_key="cancer", mpp=1.0)
+
+
+def several_platforms(prepare: Callable[[AnnData], AnnData]) -> Iterator[Row]:
+    """Score each quadrant of the Xenium section by models of the five sections and another quadrant of it."""
+    whole = table("Xenium")
+    names = sorted(map(str, whole.obs["quadrant"].unique()))
+    parts = {name: prepare(whole[whole.obs["quadrant"] == name].copy()) for name in names}
+    models = {name: fit([*(table(section) for section in SECTIONS), part]) for name, part in parts.items()}
+    for held_out, made in parts.items():
+        for model in (models[name] for name in names if name != held_out):
+            yield {"section": held_out, **measure(made, model)}
+
+
 def toys(n_training: int) -> Iterator[Row]:
     """Score toys with and without tumour by a model of some toys with tumour; each seed is of other toys."""
     for seed in TOY_SEEDS:
@@ -160,6 +176,8 @@ TASKS: dict[str, Callable[[], Iterator[Row]]] = {
     "her2st with image, one patient out": one_patient_out,
     "fitted on her2st": other_platforms,
     "Xenium, three quadrants": quadrants,
+    "her2st and a quadrant of Xenium, cells": partial(several_platforms, AnnData.copy),
+    "her2st and a quadrant of Xenium, pseudo-spots": partial(several_platforms, pseudospots),
     **{f"toy, {n} training sections": partial(toys, n) for n in TOY_TRAINING},
 }
 
