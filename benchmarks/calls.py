@@ -155,10 +155,22 @@ def several_platforms(prepare: Callable[[AnnData], AnnData]) -> Iterator[Row]:
     whole = table("Xenium")
     names = sorted(map(str, whole.obs["quadrant"].unique()))
     parts = {name: prepare(whole[whole.obs["quadrant"] == name].copy()) for name in names}
-    models = {name: fit([*(table(section) for section in SECTIONS), part]) for name, part in parts.items()}
+    alone = [table(section) for section in SECTIONS]
+    models = {name: fit([*alone, part]) for name, part in parts.items()}
+    without = fit(alone)
     for held_out, made in parts.items():
+        yield {"section": f"{held_out}, by her2st alone", **measure(made, without)}
         for model in (models[name] for name in names if name != held_out):
             yield {"section": held_out, **measure(made, model)}
+
+
+def one_section_out_of_both() -> Iterator[Row]:
+    """Score each section by a model of the other four and a quadrant of Xenium, which has fewer genes."""
+    whole = table("Xenium")
+    part = whole[whole.obs["quadrant"] == "q00"].copy()
+    for held_out in SECTIONS:
+        model = fit([*(table(name) for name in SECTIONS if name != held_out), part])
+        yield {"section": held_out, **measure(table(held_out), model)}
 
 
 def toys(n_training: int) -> Iterator[Row]:
@@ -178,6 +190,7 @@ TASKS: dict[str, Callable[[], Iterator[Row]]] = {
     "Xenium, three quadrants": quadrants,
     "her2st and a quadrant of Xenium, cells": partial(several_platforms, AnnData.copy),
     "her2st and a quadrant of Xenium, pseudo-spots": partial(several_platforms, pseudospots),
+    "her2st and a quadrant of Xenium, one section out": one_section_out_of_both,
     **{f"toy, {n} training sections": partial(toys, n) for n in TOY_TRAINING},
 }
 

@@ -20,7 +20,7 @@ BOUNDS = Presence(tumour_above=3.0, no_tumour_below=1.5)
         (4.2, 0.3, {}, "tumour", "stand out by 4.2, sections without tumour up to 3.0"),
         (1.0, 0.05, {}, "no tumour", "by 1.0, sections with a small tumour from 1.5 on, and about 5% of the section"),
         (2.0, 0.05, {}, "unclear", "by 2.0, sections with a small tumour from 1.5 on, sections without tumour up to"),
-        (1.0, 0.40, {}, "unclear", "from 1.5 on, but about 40% of the section looks like cancer (no tumour: up to 15%)"),
+        (1.0, 0.40, {}, "unclear", "1.5 on, but about 40% of the section looks like cancer (no tumour: up to 15%)"),
         (1.0, 0.05, {"has_tumour": True}, "unclear", "but you expect cancer"),
         (float("nan"), 0.05, {}, "unclear", "takes 20 spots"),
         (4.2, 0.3, {"shifted": True}, "unclear", "unlike the training sections"),
