@@ -80,9 +80,10 @@ def fit(tables: list[AnnData], modality: str | None = "expression") -> spacrd.Sp
     return spacrd.tl.fit(tables, "cancer", positive="cancer", modality=modality)
 
 
-def measure(made: AnnData, model: spacrd.SpaCRD) -> Row:
+def measure(made: AnnData, model: spacrd.SpaCRD, expected_share: float | None = None) -> Row:
     """Score one section and compare its calls with its labels."""
-    return compare(spacrd.tl.score(made, model, copy=True, on_mismatch="warn", on_shift="warn"))
+    options = {"on_mismatch": "warn", "on_shift": "warn", "expected_share": expected_share}
+    return compare(spacrd.tl.score(made, model, copy=True, **options))
 
 
 def compare(scored: AnnData) -> Row:
@@ -102,6 +103,8 @@ def compare(scored: AnnData) -> Row:
         "uncertain": uncertain.mean(),
         "error_uncertain": wrong[uncertain].mean() if uncertain.any() else np.nan,
         "error_called": wrong[~uncertain].mean() if not uncertain.all() else np.nan,
+        "threshold": report["threshold"],
+        "cancer_at_0.7": target[(likelihood >= 0.6) & (likelihood < 0.8)].mean(),
         "brier": np.mean((likelihood - target) ** 2),
         "share": share,
         "share_low": report["share_low"],
@@ -113,10 +116,11 @@ def compare(scored: AnnData) -> Row:
 
 
 def one_section_out() -> Iterator[Row]:
-    """Score each section, and its normal spots as a section of their own, by a model of the other four."""
+    """Score each section by a model of the other four; again with its true share; and its normal spots alone."""
     for held_out in SECTIONS:
         model, made = fit([table(name) for name in SECTIONS if name != held_out]), table(held_out)
-        yield {"section": held_out, **measure(made, model)}
+        yield (row := {"section": held_out, **measure(made, model)})
+        yield {"section": f"{held_out}, its share given (uses labels)", **measure(made, model, row["share"])}
         normal = made[made.obs["cancer"].isin(["other", "undetermined"]).to_numpy()].copy()
         yield {"section": f"{held_out}, normal spots", **measure(normal, model)}
 
