@@ -102,6 +102,8 @@ def test_score_and_evaluate_give_what_the_calls_give(name: str, toys: Path, mode
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", spacrd.SpacrdWarning)
         spacrd.tl.score(direct, spacrd.SpaCRD.load(model))
+    record = table.uns["spacrd"]["spacrd"]
+    assert (record["n_training"], record["training_platforms"]) == (2, "2 Visium")
     expected = (direct if isinstance(direct, ad.AnnData) else direct.tables["table"]).obs
     np.testing.assert_array_equal(table.obs["spacrd_likelihood"], expected["spacrd_likelihood"])
     assert section["share_cancer"] == pytest.approx((expected["spacrd_region"] == "cancer").mean())
