@@ -80,9 +80,10 @@ def fit(tables: list[AnnData], modality: str | None = "expression") -> spacrd.Sp
     return spacrd.tl.fit(tables, "cancer", positive="cancer", modality=modality)
 
 
-def measure(made: AnnData, model: spacrd.SpaCRD) -> Row:
+def measure(made: AnnData, model: spacrd.SpaCRD, expected_share: float | None = None) -> Row:
     """Score one section and compare its calls with its labels."""
-    return compare(spacrd.tl.score(made, model, copy=True, on_mismatch="warn", on_shift="warn"))
+    options = {"on_mismatch": "warn", "on_shift": "warn", "expected_share": expected_share}
+    return compare(spacrd.tl.score(made, model, copy=True, **options))
 
 
 def compare(scored: AnnData) -> Row:
@@ -102,6 +103,8 @@ def compare(scored: AnnData) -> Row:
         "uncertain": uncertain.mean(),
         "error_uncertain": wrong[uncertain].mean() if uncertain.any() else np.nan,
         "error_called": wrong[~uncertain].mean() if not uncertain.all() else np.nan,
+        "threshold": report["threshold"],
+        "cancer_at_0.7": target[(likelihood >= 0.6) & (likelihood < 0.8)].mean(),
         "brier": np.mean((likelihood - target) ** 2),
         "share": share,
         "share_low": report["share_low"],
@@ -113,10 +116,11 @@ def compare(scored: AnnData) -> Row:
 
 
 def one_section_out() -> Iterator[Row]:
-    """Score each section, and its normal spots as a section of their own, by a model of the other four."""
+    """Score each section by a model of the other four; again with its true share; and its normal spots alone."""
     for held_out in SECTIONS:
         model, made = fit([table(name) for name in SECTIONS if name != held_out]), table(held_out)
-        yield {"section": held_out, **measure(made, model)}
+        yield (row := {"section": held_out, **measure(made, model)})
+        yield {"section": f"{held_out}, its share given (uses labels)", **measure(made, model, row["share"])}
         normal = made[made.obs["cancer"].isin(["other", "undetermined"]).to_numpy()].copy()
         yield {"section": f"{held_out}, normal spots", **measure(normal, model)}
 
@@ -145,6 +149,34 @@ def quadrants() -> Iterator[Row]:
         yield {"section": held_out, **measure(made, model)}
 
 
+def pseudospots(made: AnnData) -> AnnData:
+    """Add up the cells of a section to pseudo-spots of 55 um, each with the majority of their labels."""
+    return spacrd.pp.pseudospots(made, diameter_um=55.0, pitch_um=55.0, label_key="cancer", mpp=1.0)
+
+
+def several_platforms(prepare: Callable[[AnnData], AnnData]) -> Iterator[Row]:
+    """Score each quadrant of the Xenium section by models of the five sections and another quadrant of it."""
+    whole = table("Xenium")
+    names = sorted(map(str, whole.obs["quadrant"].unique()))
+    parts = {name: prepare(whole[whole.obs["quadrant"] == name].copy()) for name in names}
+    alone = [table(section) for section in SECTIONS]
+    models = {name: fit([*alone, part]) for name, part in parts.items()}
+    without = fit(alone)
+    for held_out, made in parts.items():
+        yield {"section": f"{held_out}, by her2st alone", **measure(made, without)}
+        for model in (models[name] for name in names if name != held_out):
+            yield {"section": held_out, **measure(made, model)}
+
+
+def one_section_out_of_both() -> Iterator[Row]:
+    """Score each section by a model of the other four and a quadrant of Xenium, which has fewer genes."""
+    whole = table("Xenium")
+    part = whole[whole.obs["quadrant"] == "q00"].copy()
+    for held_out in SECTIONS:
+        model = fit([*(table(name) for name in SECTIONS if name != held_out), part])
+        yield {"section": held_out, **measure(table(held_out), model)}
+
+
 def toys(n_training: int) -> Iterator[Row]:
     """Score toys with and without tumour by a model of some toys with tumour; each seed is of other toys."""
     for seed in TOY_SEEDS:
@@ -160,6 +192,9 @@ TASKS: dict[str, Callable[[], Iterator[Row]]] = {
     "her2st with image, one patient out": one_patient_out,
     "fitted on her2st": other_platforms,
     "Xenium, three quadrants": quadrants,
+    "her2st and a quadrant of Xenium, cells": partial(several_platforms, AnnData.copy),
+    "her2st and a quadrant of Xenium, pseudo-spots": partial(several_platforms, pseudospots),
+    "her2st and a quadrant of Xenium, one section out": one_section_out_of_both,
     **{f"toy, {n} training sections": partial(toys, n) for n in TOY_TRAINING},
 }
 

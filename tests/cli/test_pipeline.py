@@ -102,6 +102,8 @@ def test_score_and_evaluate_give_what_the_calls_give(name: str, toys: Path, mode
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", spacrd.SpacrdWarning)
         spacrd.tl.score(direct, spacrd.SpaCRD.load(model))
+    record = table.uns["spacrd"]["spacrd"]
+    assert (record["n_training"], record["training_platforms"]) == (2, "2 Visium")
     expected = (direct if isinstance(direct, ad.AnnData) else direct.tables["table"]).obs
     np.testing.assert_array_equal(table.obs["spacrd_likelihood"], expected["spacrd_likelihood"])
     assert section["share_cancer"] == pytest.approx((expected["spacrd_region"] == "cancer").mean())
@@ -166,3 +168,22 @@ def test_several_sections_make_one_report(toys: Path, model: Path, tmp_path: Pat
     assert said.code == 2 and "over or into" in said.err
     assert cli("report", *inputs, "--out", tmp_path / "all.html").code == 0
     assert (tmp_path / "all.html").read_text().count("<article") == 2
+
+
+def test_adapt_gives_what_the_call_gives(toys: Path, model: Path, tmp_path: Path, cli) -> None:
+    direct = ad.read_h5ad(toys / "toy_3.h5ad")
+    direct.obs["few"] = direct.obs["pathologist"].where(np.arange(direct.n_obs) % 5 == 0)
+    direct.write_h5ad(tmp_path / "few.h5ad")
+    words = ["adapt", tmp_path / "few.h5ad", "--model", model, "--label-key", "few", "--out", tmp_path / "out.h5ad"]
+    said = cli(*words, "--json")
+    assert said.code == 0, said.err
+    spacrd.tl.adapt(direct, spacrd.SpaCRD.load(model), "few")
+    written = ad.read_h5ad(tmp_path / "out.h5ad")
+    np.testing.assert_array_equal(written.obs["spacrd_likelihood"], direct.obs["spacrd_likelihood"])
+    (section,) = said.json["sections"]
+    assert section["n_labelled"] == direct.obs["few"].notna().sum() and section["verdict"] == "tumour"
+    shown = cli(*words, "--overwrite", "--positive", "stroma")
+    assert shown.code == 0 and "n_labelled" in shown.out and "Adapting to the labels of" in shown.err
+    words[words.index("few")] = "absent"
+    refused = cli(*words, "--overwrite")
+    assert refused.code == 2 and "absent" in refused.err

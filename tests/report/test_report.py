@@ -61,10 +61,14 @@ def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
     section_of(adata).update(
         verdict="tumour", expected_share=0.4321, gene_coverage=0.31, expression_distance=0.5, expression_limit=0.53
     )
-    section_of(adata).update(median_counts=1234.0, depth_ratio=3.5, image_distance=float("nan"))
+    section_of(adata).update(median_counts=1234.0, depth_ratio=3.5, image_distance=float("nan"), verdict_reason="why")
     record = adata.uns["spacrd"]["spacrd"]
     record.update(model="abc123", recipe="default", calibrated_on=4, positive=["invasive", "in situ"], version="0.0.9")
+    record.update(n_training=5, training_platforms="4 legacy ST, 1 Xenium", verdict_rates="with 5, often")
     text = read(adata, tmp_path).text()
+    said = "The model was fitted on 5 sections (4 legacy ST, 1 Xenium). How often verdicts are right: with 5, often."
+    assert f"Reason: why. {said}" in text
+    assert "Treat with caution Genes" in text and "Counts per spot (median): " not in text
     n = int((adata.obs["spacrd_region"] == "cancer").sum())
     assert f"cancer {n} {n / 2:.1f} %" in text
     assert "Verdict: tumour Enough spots look like" in text
@@ -76,7 +80,7 @@ def test_numbers_are_those_of_the_object(tmp_path: Path) -> None:
         in text
     )
     assert "Distance in the image" not in text
-    assert "1,234 Unusual. A factor of 3.5 outside" in text
+    assert "1,234 A factor of 3.5 outside" in text
     for fact in (
         "model abc123",
         "recipe default (linear discriminants)",

@@ -45,11 +45,17 @@ def test_recut_calls_the_same(model):
     assert target.obs["spacrd_region"].equals(first)
 
 
-def test_an_uncalibrated_model_has_no_uncertainty():
+def test_a_model_of_one_section_claims_neither_level_nor_verdict():
     with pytest.warns(UserWarning, match="not calibrated"):
         one = spacrd.tl.fit(make_section(1), "pathologist", positive=POSITIVE, recipe=small_recipe(members=1))
     target = make_section(3)
-    spacrd.tl.score(target, one)
+    with pytest.warns(spacrd.SpacrdWarning, match="fitted on one section") as caught:
+        spacrd.tl.score([target, make_section(5)], one)
+    assert len(caught) == 1
+    found = report(target)
+    assert np.isnan([found[name] for name in ("level", "share_low", "share_high", "expected_share")]).all()
+    assert found["verdict"] == "unclear" and "no bounds" in found["verdict_reason"]
+    assert target.uns["spacrd"]["spacrd"]["verdict_rates"] == ""
     assert target.obs["spacrd_uncertainty"].isna().all()
     assert set(target.obs["spacrd_region"]) <= {"normal", "cancer"}
 

@@ -25,10 +25,12 @@ def test_numbers_are_those_of_the_object_and_its_record():
     adata.obs.iloc[:10, adata.obs.columns.get_loc("spacrd_likelihood")] = np.nan
     section_of(adata).update(verdict="tumour", expected_share=0.4, share_low=0.2, share_high=0.6)
     section_of(adata).update(decision_coverage=0.7, expression_distance=0.5)
-    adata.uns["spacrd"]["spacrd"].update(model="abc", calibrated_on=4)
+    section_of(adata).update(verdict_reason="why")
+    adata.uns["spacrd"]["spacrd"].update(model="abc", calibrated_on=4, n_training=5)
     before = adata.copy()
     (row,) = spacrd.tl.summarise(adata).to_dict("records")
     assert (row["verdict"], row["model"], row["n_spots"], row["n_scored"]) == ("tumour", "abc", 200, 190)
+    assert (row["verdict_reason"], row["n_training"]) == ("why", 5)
     assert [row[name] for name in ("expected_share", "share_low", "share_high")] == [0.4, 0.2, 0.6]
     assert row["called_share"] == pytest.approx(40 / 190)
     assert row["uncertain_share"] == pytest.approx(50 / 190)

@@ -7,10 +7,11 @@ import argparse
 from ._apart import check_apart
 from ._console import Console, Outcome, table_text
 from ._inputs import add_inputs, find_inputs, read
-from ._model import FIT_CHANGES, MODEL, TRAINING, read_genes, threshold_of
+from ._model import FIT_CHANGES, MODEL, TRAINING, read_genes
 from ._options import Changes, add_options, given
 from ._outputs import table_place, write_table
 from ._parser import Command
+from ._score import threshold_of
 
 COLUMNS = ("rival", "title", "kind", "modality", "labels", "licence")
 """Columns of the table for people; ``--json`` has all."""

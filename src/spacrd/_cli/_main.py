@@ -19,13 +19,14 @@ from ._compare import CROSS_VALIDATE, RIVALS
 from ._console import Console, settings_of
 from ._each import INPUT_ERROR, UNEXPECTED, error_text
 from ._her2st import TRAIN
-from ._model import FIT, SCORE
+from ._model import FIT
 from ._options import explain_names
 from ._parser import UsageError, build_parser
 from ._prepare import ANNOTATE, PATCHES
 from ._results import DEMO, EVALUATE, REPORT
+from ._score import ADAPT, SCORE
 
-COMMANDS = (DEMO, ANNOTATE, PATCHES, FIT, SCORE, EVALUATE, REPORT, CROSS_VALIDATE, RIVALS, TRAIN)
+COMMANDS = (DEMO, ANNOTATE, PATCHES, FIT, SCORE, ADAPT, EVALUATE, REPORT, CROSS_VALIDATE, RIVALS, TRAIN)
 INTERRUPTED, UNREAD, TERMINATED = 130, 141, 143
 
 

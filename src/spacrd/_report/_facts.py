@@ -55,6 +55,7 @@ class SectionFacts:
     name: str
     verdict: str
     meaning: str
+    evidence: list[str]
     n_spots: int
     n_scored: int
     shares: list[Share]
@@ -151,6 +152,7 @@ def section_facts(
         name=name,
         verdict=verdict or ("not recorded" if n_scored else "not scored"),
         meaning=_words.VERDICTS.get(verdict, _words.NO_VERDICT if n_scored else ""),
+        evidence=_words.evidence(report, record) if n_scored else [],
         n_spots=n_spots,
         n_scored=n_scored,
         shares=shares,

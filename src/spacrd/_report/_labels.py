@@ -26,6 +26,7 @@ PATCHES = {
 """What :func:`spacrd.pp.extract_patches` records."""
 TRAINING = {
     "sections": "training sections",
+    "platforms": "platforms of the training sections",
     "n_spots": "training spots",
     "n_labelled": "labelled training spots",
     "n_positive": "training spots labelled cancer",

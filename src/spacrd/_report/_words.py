@@ -50,6 +50,18 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share in (0, 1) else f"{100 * share:.1f} %"
 
 
+def evidence(report: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
+    """Say what the verdict rests on: its reason, the training sections, and how often such verdicts were right."""
+    reason, rates = str(report.get("verdict_reason", "")), str(record.get("verdict_rates", ""))
+    sentences = [f"Reason: {reason}."] if reason else []
+    n = number(record, "n_training")
+    if n >= 1:
+        platforms = str(record.get("training_platforms", ""))
+        known = f" ({platforms})" if platforms and platforms != f"{n:.0f} unknown" else ""
+        sentences.append(f"The model was fitted on {n:.0f} section{'s' if n > 1 else ''}{known}.")
+    return sentences + ([f"How often verdicts are right: {rates}."] if rates else [])
+
+
 def interval(report: Mapping[str, Any]) -> str:
     """Write the interval for the share of cancer; empty if none was recorded."""
     low, high = number(report, "share_low"), number(report, "share_high")
@@ -58,7 +70,7 @@ def interval(report: Mapping[str, Any]) -> str:
 
 def checks(report: Mapping[str, Any]) -> list[Check]:
     """Compare a section with the training sections; what was not recorded is left out."""
-    from ..model import MAX_UNKNOWN, UNUSUAL_DEPTH
+    from ..model import MAX_UNKNOWN
     from ..tl import LOW_COVERAGE
 
     comparisons = []
@@ -101,15 +113,14 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
         comparisons.append(Check("Counts in unknown genes", percent(unknown), meaning, far))
     depth, median = number(report, "depth_ratio"), number(report, "median_counts")
     if math.isfinite(depth) and math.isfinite(median):
-        far = depth > UNUSUAL_DEPTH
         meaning = (
             "Within the range of the training sections."
             if depth <= 1
-            else "Just outside the range of the training sections; not unusual."
+            else "Just outside the range of the training sections."
             if depth < 1.05
-            else f"A factor of {depth:.1f} outside the range of the training sections{'' if far else '; not unusual'}."
+            else f"A factor of {depth:.1f} outside the range of the training sections."
         )
-        comparisons.append(Check("Counts per spot (median)", f"{median:,.0f}", meaning, far))
+        comparisons.append(Check("Counts per spot (median)", f"{median:,.0f}", meaning))
     return comparisons
 
 

@@ -86,6 +86,8 @@ class SectionArrays:
         1 cancer, 0 not, NaN unlabelled.
     embedding
         How ``image`` was made, as far as it is known.
+    platform
+        What measured the section, such as ``"Visium"``; empty if unknown.
 
     Examples
     --------
@@ -112,3 +114,4 @@ class SectionArrays:
     image: Any  # a Matrix, or None
     target: np.ndarray
     embedding: EmbeddingRecord = field(default_factory=EmbeddingRecord)
+    platform: str = ""

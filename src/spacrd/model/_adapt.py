@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from .._keys import TUMOUR
 from ._level import LEAST_SHARE, Level, offset_to
 from ._prediction import Prediction
+from ._verdict import LABELLED
 
 N_COMPONENTS = 10
 """Principal components of the latent code along which spots are moved."""
@@ -55,6 +56,7 @@ def adapt_to(prediction: Prediction, target: np.ndarray) -> Prediction:
     gradient = (probability * (1 - probability)) @ design[scored] / len(probability) / (share * (1 - share))
     level = Level(share, max(LEAST_SPREAD, float(np.sqrt(gradient @ covariance @ gradient))))
     likelihood, uncertainty = level.likelihoods(contrast)
+    has_tumour = bool((target[labelled] == 1).any())
     return replace(
         prediction,
         contrast=contrast,
@@ -62,7 +64,8 @@ def adapt_to(prediction: Prediction, target: np.ndarray) -> Prediction:
         logit=logit(likelihood),
         uncertainty=uncertainty.astype(np.float32),
         level=level,
-        verdict=TUMOUR if (target[labelled] == 1).any() else prediction.verdict,
+        verdict=TUMOUR if has_tumour else prediction.verdict,
+        verdict_reason=LABELLED if has_tumour else prediction.verdict_reason,
         n_labelled=int(labelled.sum()),
     )
 

@@ -10,6 +10,8 @@ import numpy as np
 
 from ._profile import SectionProfile
 
+PLATFORMS = "platforms"
+"""Entry of the training facts that says what measured the training sections, and how many each."""
 SECTION_HASHES = "section_hashes"
 """Entry of the training facts that lists the hashes of the training sections, separated by spaces."""
 MIN_SPOTS = 10

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 from .._checks import check_positive_int, printable
 from .._files import checked_path
 from .._hardware import Hardware
-from .._keys import NO_TUMOUR, UNCLEAR
+from .._keys import NO_TUMOUR
 from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
 from ..nn import SpaCRDNetwork
@@ -27,6 +27,7 @@ from ._parts import ModelParts
 from ._prediction import Prediction
 from ._profile import SectionProfile, profile_section
 from ._shift import Shift
+from ._verdict import give_verdict
 from ._voters import score_voters
 
 
@@ -153,9 +154,8 @@ class SpaCRD:
         )
         contrast = np.where(unscored, np.nan, c.calibration.apply(scores.votes, scores.counted))
         shift = self._shift(section, inputs, profile)
-        verdict = UNCLEAR
-        if c.presence is not None and not shift.reasons():
-            verdict = c.presence.judge(profile.presence, profile.share, has_tumour=expected_share is not None)
+        known = {"shifted": bool(shift.reasons()), "has_tumour": expected_share is not None}
+        verdict, reason = give_verdict(c.presence, profile.presence, profile.share, **known)
         level, likelihood, uncertainty = Level(), expit(contrast), np.full(len(contrast), np.nan)
         if c.calibration.n_sections:
             usual = None if verdict == NO_TUMOUR else c.training_share
@@ -168,6 +168,7 @@ class SpaCRD:
             uncertainty=uncertainty.astype(np.float32),
             level=level,
             verdict=verdict,
+            verdict_reason=reason,
             latent=np.where(unscored[:, None], np.float32(np.nan), scores.latent),
             modality="+".join(available),
             shift=shift,

@@ -39,6 +39,8 @@ class Prediction:
         Whether the model was fitted on this section, or on many of its spots.
     n_labelled
         Annotated spots that the prediction was adapted to.
+    verdict_reason
+        What the verdict rests on.
 
     Examples
     --------
@@ -72,3 +74,4 @@ class Prediction:
     shift: Shift
     in_training: bool = False
     n_labelled: int = 0
+    verdict_reason: str = ""

@@ -11,9 +11,6 @@ import numpy as np
 from ._profile import SectionProfile
 from ._shift import EXPRESSION_LIMIT, IMAGE_LIMIT, TOLERANCE
 
-UNUSUAL_DEPTH = 3.0
-"""Ratio of depths, to every training section, above which the report marks the depth."""
-
 
 @dataclass(frozen=True)
 class Reference:

@@ -22,6 +22,8 @@ from .._sections import (
     embedding,
     embedding_record,
     gene_names,
+    place_with_scale,
+    platform_of,
     recorded_embeddings,
     split_each,
     um_per_unit,
@@ -73,9 +75,10 @@ def read_training(
         scale=scale,
         genes=list(gene_names(sections[0].table)[0]) if genes is None and modality != "image" else genes,
     )
+    platforms = [platform_of(section, place_with_scale(section)) for section in sections]
     arrays = [
-        replace(read_section(section, request, name), target=target)
-        for section, target, name in zip(sections, targets, names, strict=True)
+        replace(read_section(section, request, name), target=target, platform=platform)
+        for section, target, name, platform in zip(sections, targets, names, platforms, strict=True)
     ]
     if modality != "expression" and all(section.image is None for section in arrays):
         _report_no_embedding(sections, rep, modality)

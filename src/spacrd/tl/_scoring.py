@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import quote_names
+from .._checks import quote_names, warn
 from .._interrupt import uninterrupted
 from .._keys import REGION_COLORS, Keys
 from .._sections import (
@@ -20,7 +20,7 @@ from .._sections import (
     warn_other_features,
     write_scores,
 )
-from ..model import Prediction, SpaCRD
+from ..model import PLATFORMS, Prediction, SpaCRD, verdict_rates
 from ._call import Call
 from ._labels import ClassLabels
 from ._predict import ScoreOptions, score_section
@@ -58,6 +58,12 @@ def score_objects(
     results = [
         _score_table(item, model, selection, options, target) for item, target in zip(items, targets, strict=True)
     ]
+    if model.config.n_sections == 1 and labels is None:
+        warn(
+            "The model was fitted on one section, so its likelihoods are not calibrated: they rank the spots. There is "
+            "no verdict, no expected share of cancer and no uncertainty. Fit on two annotated sections or more, or "
+            "annotate some spots of this one and use `spacrd.tl.adapt`."
+        )
     with uninterrupted():
         copies = [
             write_scores(item, key_added, table_key=selection.table_key, scores=scores, record=record, copy=copy)
@@ -109,6 +115,7 @@ def section_report(prediction: Prediction, call: Call) -> dict[str, Any]:
     """Describe the scoring of one section for ``.uns``."""
     return {
         **call.record(),
+        "verdict_reason": prediction.verdict_reason,
         "n_scored": int(np.isfinite(prediction.likelihood).sum()),
         "modality": prediction.modality,
         "in_training": prediction.in_training,
@@ -126,13 +133,17 @@ def section_report(prediction: Prediction, call: Call) -> dict[str, Any]:
 
 def _model_record(model: SpaCRD) -> dict[str, Any]:
     """Describe the model for ``.uns``."""
+    config = model.config
     return {
         "model": model.id,
         "model_source": model.source,
-        "recipe": model.config.recipe,
-        "positive": list(model.config.positive),
+        "recipe": config.recipe,
+        "positive": list(config.positive),
         "version": version("spacrd"),
-        "calibrated_on": model.config.calibration.n_sections,
+        "calibrated_on": config.calibration.n_sections,
+        "n_training": config.n_sections,
+        "training_platforms": str(config.training.get(PLATFORMS, "")),
+        "verdict_rates": verdict_rates(config.n_sections) if config.presence else "",
     }
 
 

@@ -36,6 +36,7 @@ COLUMNS = (
     "n_spots",
     "n_scored",
     "verdict",
+    "verdict_reason",
     *COPIED,
     "called_share",
     "uncertain_share",
@@ -47,6 +48,7 @@ COLUMNS = (
     "calls_withheld",
     *COMPARED,
     "warnings",
+    "n_training",
     "model",
 )
 
@@ -79,7 +81,8 @@ def summarise(
 
     - ``section``, ``platform`` (``"Visium"``, ``"Visium HD"``, ``"Xenium"``, ``"legacy ST"``, ``"pseudo-spots"``, or
       ``""`` where the data do not say it), ``n_spots``, ``n_scored`` (spots with a likelihood).
-    - ``verdict``; ``expected_share`` of cancer with its interval of 80 %, ``share_low`` to ``share_high``.
+    - ``verdict`` with its reason, ``verdict_reason``; ``expected_share`` of cancer with its interval of 80 %,
+      ``share_low`` to ``share_high``.
     - ``called_share`` and ``uncertain_share`` of the scored spots.
     - ``called_area_mm2``: tissue of the spots called cancer. A spot on a lattice stands for its part of the lattice, a
       bin for its square, a cell for its own area; :func:`spacrd.tl.regions` measures smoothed outlines instead. NaN
@@ -90,7 +93,7 @@ def summarise(
     - ``gene_coverage``, ``decision_coverage``, ``expression_distance``, ``image_distance`` and ``depth_ratio``, as in
       :class:`spacrd.model.Shift`.
     - ``warnings``: text, separated by semicolons; empty if there are none.
-    - ``model``: identifier of the model that scored.
+    - ``n_training``: sections that the model was fitted on; ``model``: its identifier.
 
     What was not recorded is NaN, ``""`` or False.
 
@@ -141,6 +144,7 @@ def _row(scored: ScoredSection, record: Mapping[str, Any]) -> dict[str, Any]:
         "n_spots": len(finite),
         "n_scored": int(finite.sum()),
         "verdict": str(report.get("verdict", "")),
+        "verdict_reason": str(report.get("verdict_reason", "")),
         **{name: _number(report, name) for name in (*COPIED, *COMPARED)},
         "called_share": _share(called, CANCER),
         "uncertain_share": _share(called, UNCERTAIN),
@@ -151,6 +155,7 @@ def _row(scored: ScoredSection, record: Mapping[str, Any]) -> dict[str, Any]:
         "shift_reason": reason,
         "calls_withheld": bool(report.get("calls_withheld", False)),
         "warnings": "; ".join(_warnings(scored, record, reason)),
+        "n_training": _number(record, "n_training"),
         "model": str(record.get("model", "")),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -16,6 +17,7 @@ from .._hardware import Hardware
 from .._torch_mode import plain_torch
 from ..features import SectionArrays, prepare
 from ..model import (
+    PLATFORMS,
     SECTION_HASHES,
     SPOT_HASHES,
     ModelConfig,
@@ -201,8 +203,10 @@ def _warn_of_duplicates(
 def _training_facts(data: TrainingSet, profiles: Sequence[SectionProfile]) -> dict[str, Any]:
     """Describe the training for the model card."""
     target = np.concatenate([inputs.target for inputs in data.inputs])
+    platforms = Counter(section.platform for section in data.sections)
     return {
         "sections": ", ".join(section.name for section in data.sections),
+        PLATFORMS: ", ".join(f"{n} {name or 'unknown'}" for name, n in platforms.items()),
         "n_spots": len(target),
         "n_labelled": int(np.isfinite(target).sum()),
         "n_positive": int((target == 1).sum()),

@@ -1,0 +1,60 @@
+"""The verdict on a section, its reason, and how often verdicts were right where that was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._keys import NO_TUMOUR, TUMOUR, UNCLEAR
+from ._presence import MAX_SHARE, Presence
+
+N_TOYS = 20
+"""Simulated sections with tumour, and as many without, for each number of training sections."""
+MEASURED = {2: (9, 0, 0, 3), 3: (14, 0, 0, 7), 5: (17, 0, 0, 16)}
+"""By the number of training sections: with tumour, those with the verdict ``tumour`` and with ``no tumour``; without
+tumour, the same. ``python -m benchmarks.calls --tasks "toy*"``."""
+LABELLED = "a spot is annotated as cancer"
+
+
+def give_verdict(
+    presence: Presence | None, statistic: float, share: float, *, shifted: bool, has_tumour: bool
+) -> tuple[str, str]:
+    """Return the verdict on a section and its reason.
+
+    ``presence`` are the bounds, ``statistic`` and ``share`` describe the section as in :meth:`Presence.judge`;
+    ``shifted`` tells whether it is unlike the training sections.
+    """
+    if presence is None:
+        return UNCLEAR, "the model has no bounds for it, which takes two annotated training sections with enough spots"
+    if shifted:
+        return UNCLEAR, "the section is unlike the training sections"
+    if not np.isfinite(statistic):
+        return UNCLEAR, "a verdict takes 20 spots that can be scored"
+    verdict = presence.judge(statistic, share, has_tumour=has_tumour)
+    parts = [f"the spots most like cancer stand out by {statistic:.1f}"]
+    if verdict != TUMOUR:
+        parts.append(f"sections with a small tumour from {presence.no_tumour_below:.1f} on")
+    if verdict == TUMOUR or statistic >= presence.no_tumour_below:
+        parts.append(f"sections without tumour up to {presence.tumour_above:.1f}")
+    elif has_tumour:
+        parts.append("but you expect cancer")
+    else:
+        bound = "but" if share > MAX_SHARE else "and"
+        parts.append(f"{bound} about {share:.0%} of the section looks like cancer (no tumour: up to {MAX_SHARE:.0%})")
+    return verdict, ", ".join(parts)
+
+
+def verdict_rates(n_sections: int) -> str:
+    """Say how often verdicts of models of so many training sections were right; empty if that was not measured.
+
+    The largest number that was measured, up to that of the model, counts.
+    """
+    measured = [n for n in MEASURED if n <= n_sections]
+    if not measured:
+        return ""
+    n = max(measured)
+    found, missed, false, right = MEASURED[n]
+    return (
+        f"with {n} training sections, of {N_TOYS} simulated sections with tumour {found} got {TUMOUR!r} and {missed} "
+        f"{NO_TUMOUR!r}, of {N_TOYS} without {false} got {TUMOUR!r} and {right} {NO_TUMOUR!r}; the others "
+        f"were {UNCLEAR!r}"
+    )
