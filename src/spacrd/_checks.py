@@ -28,12 +28,14 @@ class SpacrdWarning(UserWarning):
 
 SHORTEST_UM, LONGEST_UM = 1e-3, 1e10
 """Lengths in micrometres that are computed with; sections have millimetres."""
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Characters that a terminal obeys: escape sequences, and those that turn the direction of writing."""
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+"""Characters that a terminal obeys, among them escape sequences, or that HTML, SVG and UTF-8 do not hold."""
 
 
 def printable(text: str) -> str:
-    """Return a text that a terminal shows and does not obey: names in it come from files of others."""
+    """Return a text that terminals show and do not obey, and files hold: names in it come from files of others."""
     return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 

@@ -1,4 +1,4 @@
-"""Handling of Ctrl-C while results are written and while Lightning trains."""
+"""Handling of Ctrl-C while results are written and while Lightning trains, and of SIGTERM while files are read."""
 
 from __future__ import annotations
 
@@ -36,3 +36,16 @@ def keyboard_interrupt() -> Iterator[None]:
             raise
         signal.signal(signal.SIGINT, before)
         raise KeyboardInterrupt from None
+
+
+@contextlib.contextmanager
+def killable() -> Iterator[None]:
+    """Let SIGTERM end the process at once: HDF5 never comes back from some damaged files, and Python has no turn."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) is None:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

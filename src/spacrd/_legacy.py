@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._keys import Keys
+from ._checks import quote_names
+from ._keys import Keys, is_storable
 from ._sections import (
     NoImageError,
     Section,
@@ -71,7 +72,7 @@ def get_anndata(
     KeyError
         If the table, the column, the image or the coordinate system does not exist.
     ValueError
-        If there are several images and none is named.
+        If there are several images and none is named, or a name of a section cannot be kept in a file.
 
     Examples
     --------
@@ -91,7 +92,13 @@ def get_anndata(
     )
     centres = np.full((table.n_obs, 2), np.nan)
     spatial: dict[str, Any] = {}
-    for section in split_silently(sdata, selection):
+    sections = split_silently(sdata, selection)
+    if unstorable := [section.name for section in sections if not is_storable(section.name)]:
+        raise ValueError(
+            f"Sections {quote_names(unstorable, 4)} cannot name entries of uns['spatial']: AnnData would lose them in "
+            "files. Rename them to letters, digits, '_', '.' and '-'."
+        )
+    for section in sections:
         whole = _with_all_rows(section)
         centres[whole.rows], spatial[section.name] = _placed(whole, selection)
     copied = copy_data(table)

@@ -161,6 +161,16 @@ def test_sigterm_ends_with_143_and_leaves_no_half_output(
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_sigterm_ends_a_reader_that_never_comes_back(toys: Path, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    import anndata as ad
+
+    handlers = []
+    monkeypatch.setattr(ad, "read_h5ad", lambda path: handlers.append(signal.getsignal(signal.SIGTERM)))
+    before = signal.getsignal(signal.SIGTERM)
+    cli("report", toys / "toy_3.h5ad", "--out", "never.html")
+    assert handlers == [signal.SIG_DFL] and signal.getsignal(signal.SIGTERM) is before
+
+
 @pytest.mark.parametrize("words", [["--version"], ["fit"]], ids=" ".join)
 def test_the_program_ends_with_its_exit_code_when_nobody_reads_it(words: list[str]) -> None:
     """Nobody reads the version; an error has its code."""

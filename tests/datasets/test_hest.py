@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
+import shapely
 import spatialdata
 
 import spacrd
@@ -100,6 +103,49 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
     (root / "st" / "TENX1.h5ad").write_bytes(b"\x89HDF")
     with pytest.raises(ValueError, match=r"TENX1\.h5ad' cannot be read"):
         hest(root, "TENX1")
+
+
+@pytest.mark.parametrize("column", ["in_tissue", "array_row", "array_col"])
+@pytest.mark.parametrize("value", [float("nan"), "yes", 0.5])
+def test_a_column_that_holds_no_whole_numbers_is_named(tmp_path: Path, column: str, value: object) -> None:
+    file = write_hest(tmp_path) / "st" / "TENX1.h5ad"
+    table = ad.read_h5ad(file)
+    table.obs[column] = value
+    table.write_h5ad(file)
+    with pytest.raises(ValueError, match=rf"TENX1\.h5ad': obs\['{column}'\] must hold whole numbers, got '{value}'"):
+        hest(tmp_path, "TENX1")
+
+
+@pytest.mark.parametrize("spatial", [np.full((36, 2), np.nan), np.ones((36, 1)), np.full((36, 2), "a")])
+def test_places_that_are_none_are_named(tmp_path: Path, spatial: np.ndarray) -> None:
+    file = write_hest(tmp_path) / "st" / "TENX1.h5ad"
+    table = ad.read_h5ad(file)
+    table.obsm["spatial"] = spatial
+    table.write_h5ad(file)
+    with pytest.raises(ValueError, match=r"TENX1\.h5ad': obsm\['spatial'\] must hold finite x and y"):
+        hest(tmp_path, "TENX1")
+
+
+def test_a_file_without_counts_or_cells_is_named(tmp_path: Path) -> None:
+    file = write_hest(tmp_path) / "st" / "TENX1.h5ad"
+    cells = tmp_path / "xenium_seg" / "TENX1_xenium_cell_seg.parquet"
+    pd.DataFrame({"geometry": shapely.to_wkb([shapely.Point(1, 1)])}).to_parquet(cells)
+    with pytest.raises(ValueError, match="holds no outline of a cell"):
+        hest(tmp_path, "TENX1")
+    table = ad.read_h5ad(file)
+    table.X = None
+    table.write_h5ad(file)
+    with pytest.raises(ValueError, match="holds no counts: 36 spots, 3 genes"):
+        hest(tmp_path, "TENX1")
+
+
+def test_metadata_that_no_file_can_hold_are_left_out(tmp_path: Path) -> None:
+    file = write_hest(tmp_path) / "metadata" / "TENX1.json"
+    odd = {"a/b": 1, "": 1, "large": 10**30, "nul": "a\0b"}
+    file.write_text(json.dumps({**json.loads(file.read_text()), **odd}))
+    sdata = hest(tmp_path, "TENX1")
+    assert not set(odd) & set(sdata["table"].uns["spatial"]["TENX1"]["metadata"])
+    sdata["table"].write_h5ad(tmp_path / "table.h5ad")
 
 
 def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:

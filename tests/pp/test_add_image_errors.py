@@ -11,7 +11,7 @@ import spatialdata
 import spacrd
 from spacrd.image import open_image_file
 from tests.making.image_sections import make_adata, make_sdata
-from tests.making.slides import bare, pixels_of, write_plain, write_svs
+from tests.making.slides import LOSSLESS, bare, pixels_of, write_plain, write_svs
 
 
 @pytest.mark.parametrize(("stated", "warns"), [(1.667, False), (1.8, False), (0.25, True), (4.0, True)])
@@ -49,6 +49,16 @@ def test_an_alignment_that_cannot_be_is_refused(tmp_path: Path, alignment, messa
     assert not sdata.images
     with pytest.raises(TypeError, match="3 x 3 matrix of numbers"):
         spacrd.pp.add_image(sdata, file, alignment=[["a"] * 3] * 3)
+
+
+@pytest.mark.parametrize("keep", [0.2, 0.6, 0.9])
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_a_file_that_was_not_copied_whole_is_refused_before_it_is_read(tmp_path: Path, name: str, keep: float) -> None:
+    file = LOSSLESS[name](tmp_path / name, pixels_of()[0])
+    content = file.read_bytes()
+    file.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(ValueError, match="its end is missing"):
+        spacrd.pp.add_image(bare(), file)
 
 
 @pytest.mark.parametrize("text", ["1,0,0\n0,1,0\n", "1,0,0\n0,1,0\n0,0,x\n", "", "a;b\n", "\x89PNG\r\n"])

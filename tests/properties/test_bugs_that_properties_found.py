@@ -5,10 +5,12 @@ from __future__ import annotations
 import anndata as ad
 import numpy as np
 import pytest
+import shapely
 from matplotlib import pyplot
 
 import spacrd
-from tests.making.image_sections import make_adata
+from tests.making.annotations import feature
+from tests.making.image_sections import make_adata, make_sdata
 from tests.making.recipes import small_recipe
 from tests.making.registry import register_encoder
 from tests.making.scored import scored_adata
@@ -68,6 +70,14 @@ def test_corners_that_are_not_finite_are_refused(corner):
     }
     with pytest.raises(ValueError, match="a ring with corners that are no numbers"):
         spacrd.pp.annotate(make_adata(), feature, key_added="drawn")
+
+
+def test_regions_of_a_section_without_places_are_refused():
+    sdata = make_sdata()
+    sdata["one"] = sdata["one"].set_geometry([shapely.Point(np.nan, np.nan)] * len(sdata["one"]))
+    del sdata["table"].obsm["spatial"]
+    with pytest.raises(ValueError, match="no spot has finite coordinates"):
+        spacrd.pp.annotate(sdata, feature(shapely.box(0, 0, 90, 90), "Tumor"), key_added="drawn")
 
 
 def test_spots_without_coordinates_do_not_stop_a_map():

@@ -81,6 +81,13 @@ def test_several_sections_have_an_image_each():
     assert np.isfinite(adata.obsm["spatial"]).all()
 
 
+@pytest.mark.parametrize("name", ["a/1", "", "..", "x" * 300])
+def test_a_name_that_files_would_lose_is_refused(section, name):
+    section["table"].obs["slide"] = name
+    with pytest.raises(ValueError, match="AnnData would lose them in files"):
+        spacrd.get_anndata(section, library_key="slide")
+
+
 def test_cells_of_xenium_are_drawn(xenium_folder):
     adata = spacrd.get_anndata(read_xenium(xenium_folder().path, **LIGHT))
     (name,) = adata.uns["spatial"]

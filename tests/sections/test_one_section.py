@@ -227,6 +227,20 @@ def test_one_lattice_with_gaps_and_jitter_is_not_questioned(kind, jitter, share)
         assert not messages_of(lambda table=table: check(table))
 
 
+@pytest.mark.parametrize("seed", [3, 13])
+def test_half_of_the_spots_of_a_small_section_are_not_questioned(seed):
+    row, column = np.divmod(np.arange(64), 8)
+    kept = np.random.default_rng(seed).random(64) < 0.5
+    xy = np.column_stack([column + row % 2 / 2, row * 3**0.5 / 2])[kept]
+    assert not messages_of(lambda: check(ad.AnnData(np.zeros((len(xy), 1), np.float32), obsm={"spatial": xy})))
+
+
+def test_an_index_named_like_a_column_of_numbers_is_read():
+    section = visium(1)
+    section.obs.index.name = 0
+    assert not messages_of(lambda: check(section))
+
+
 @pytest.mark.parametrize("n", [3, 30, 3000])
 def test_scattered_cells_are_not_questioned(n):
     rng = np.random.default_rng(0)

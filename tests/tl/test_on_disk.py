@@ -156,3 +156,17 @@ def test_out_of_memory_halves_the_batch(both_model, table, monkeypatch):
     monkeypatch.setattr(_infer.SpaCRDNetwork, "forward", no_device)
     with pytest.raises(torch.OutOfMemoryError, match="no room at all"):
         likelihood(table, both_model, batch_size=4)
+
+
+def test_a_lazy_table_is_refused_with_what_to_do(model, table, tmp_path):
+    pytest.importorskip("xarray")
+    table.write_h5ad(tmp_path / "x.h5ad")
+    lazy = ad.experimental.read_lazy(tmp_path / "x.h5ad")
+    for call in (
+        lambda: spacrd.tl.score(lazy, model),
+        lambda: spacrd.tl.fit([lazy], "pathologist", positive="invasive cancer"),
+        lambda: spacrd.pp.extract_patches(lazy),
+        lambda: spacrd.metrics.evaluate(lazy, "pathologist", positive="invasive cancer"),
+    ):
+        with pytest.raises(TypeError, match=r"read_lazy.*to_memory\(\)"):
+            call()

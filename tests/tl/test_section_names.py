@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import spatialdata
 from matplotlib.text import Text
 
 import spacrd
@@ -96,6 +97,17 @@ def test_names_that_spatialdata_does_not_tell_apart_are_refused_before_any_work(
         with pytest.raises(ValueError, match="two sections"):
             call(sdata, library_key="slide", **arguments)
     assert (set(table.obs), set(sdata.shapes)) == before
+
+
+def test_elements_that_spatialdata_does_not_read_back_are_refused_before_any_work(gene_model):
+    sections = [spacrd.datasets.toy_visium(n_rows=6, n_cols=6, n_genes=5, library_id=name) for name in ("ONE", "one")]
+    sections[1]["table"].obs_names += "-2"
+    sdata = spatialdata.concatenate(sections, concatenate_tables=True)
+    table = sdata["table"]
+    for call in (spacrd.pp.extract_patches, lambda data: spacrd.tl.score(data, gene_model), spacrd.get_anndata):
+        with pytest.raises(ValueError, match="Elements 'ONE', 'one' differ in capital letters alone"):
+            call(sdata)
+    assert "spacrd" not in table.uns
 
 
 def test_sections_that_differ_in_case_alone_are_two_and_warned_of(gene_model):

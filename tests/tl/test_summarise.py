@@ -69,6 +69,18 @@ def test_what_was_not_recorded_is_not_made_up():
     assert np.isnan([row[name] for name in ("expected_share", "called_share", "called_area_mm2")]).all()
 
 
+def test_a_section_without_a_likelihood_has_no_verdict_and_no_shares():
+    adata = scored_adata(libraries=("a", "b"))
+    rows = (adata.obs["library"] == "b").to_numpy()
+    section_of(adata, "b").update(verdict="tumour", expected_share=0.4, share_low=0.2, share_high=0.6)
+    adata.obs.loc[rows, "spacrd_likelihood"] = np.nan
+    _, row = spacrd.tl.summarise(adata).to_dict("records")
+    shares = ("expected_share", "share_low", "share_high", "called_share", "uncertain_share", "mean_likelihood")
+    assert row["n_scored"] == 0 and row["verdict"] == "" and np.isnan([row[name] for name in shares]).all()
+    assert row["warnings"] == f"{rows.sum()} of {rows.sum()} spots have no likelihood"
+    spacrd.pl.cohort(adata, order="expected_share", show=False)
+
+
 def test_the_area_of_a_square_lattice_and_of_scattered_spots():
     adata = scored_adata(image=True)  # spots of 12 units, taken as 65 um, 20 units apart
     n = int((adata.obs["spacrd_region"] == "cancer").sum())

@@ -59,15 +59,11 @@ def test_the_toy_section_scores_alike_in_every_direction():
 
 @pytest.mark.real_data
 def test_real_sections_score_alike_in_every_direction(real_data: Path):
-    sections = [spacrd.datasets.her2st(real_data / "her2st", name).tables["table"] for name in ("B1", "G2", "C1", "E1")]
-    model = spacrd.tl.fit(
-        sections[:2],
-        "pathologist",
-        positive=["invasive cancer", "cancer in situ"],
-        modality="expression",
-        n_top_genes=500,
-        recipe=small_recipe(),
-    )
+    """With the default recipe, and pixels of a two hundredth of the spacing or finer."""
+    names = ("B1", "G2", "C1", "E1")
+    sections = [spacrd.datasets.her2st(real_data / "her2st", name).tables["table"] for name in names]
+    positive = ["invasive cancer", "cancer in situ"]
+    model = spacrd.tl.fit(sections[:2], "pathologist", positive=positive, modality="expression")
     for section in sections[2:]:
         alike = shares(section, model)
         print({name: f"{share:.4f}" for name, share in alike.items()})

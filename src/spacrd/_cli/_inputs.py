@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .._checks import quote_names
 from .._files import checked_path
 from .._hub import HUB_PREFIX
+from .._interrupt import killable
 
 if TYPE_CHECKING:
     from ..model import SpaCRD
@@ -104,7 +105,7 @@ def _kind_of_file(path: Path) -> Kind:
         opened = h5py.File(path, "r")
     except OSError as error:
         raise ValueError(f"{str(path)!r} is damaged, or was not copied whole: {error}.") from error
-    with opened as file:
+    with killable(), opened as file:
         if file.attrs.get("encoding-type") == "anndata" or {"X", "obs", "var"} <= set(file):
             return Kind.H5AD
         content = quote_names(sorted(file), 8)
@@ -186,7 +187,8 @@ def read(source: Input, arguments: argparse.Namespace, console: Console) -> Any:
     if source.kind is Kind.XENIUM:
         console.say("Transcripts stay behind: convert the folder with spatialdata_io to keep them")
     try:
-        return _call_reader(source, image, size)
+        with killable():
+            return _call_reader(source, image, size)
     except MemoryError:
         raise
     except Exception as error:  # each reader fails in ways of its own on damaged input

@@ -9,6 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from .._checks import printable
+
 
 @cache
 def _text(name: str) -> str:
@@ -21,6 +23,11 @@ def _script_hash() -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(_text("sort.js").encode()).digest()).decode()
 
 
+def _shown(value: Any) -> Any:
+    """Escape characters that HTML does not hold; what is marked as safe is our own."""
+    return value if hasattr(value, "__html__") else printable(str(value))
+
+
 def render(*, style: dict[str, str], **values: Any) -> str:
     """Fill the template of a page.
 
@@ -30,7 +37,9 @@ def render(*, style: dict[str, str], **values: Any) -> str:
     from jinja2 import Environment, StrictUndefined
 
     # Names of sections and columns are the user's: autoescape makes them text, whatever they hold.
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
     sheet = environment.from_string(_text("style.css")).render(paper=style)
     return environment.from_string(_text("report.html")).render(
         **values,

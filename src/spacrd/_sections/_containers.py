@@ -37,12 +37,17 @@ def get_table(data: Any, table_key: str = "table") -> AnnData:
     """Return the table of ``data``: the AnnData itself, or ``sdata.tables[table_key]``."""
     from anndata import AnnData
 
-    if isinstance(data, AnnData):
-        return data
     if is_spatialdata(data):
         check_key(table_key, data.tables, "table", hint="Name it with `table_key`.")
-        return data.tables[table_key]
-    raise TypeError(f"Expected an AnnData or a SpatialData, got {type(data).__name__}.{_advice(data)}")
+        data = data.tables[table_key]
+    if not isinstance(data, AnnData):
+        raise TypeError(f"Expected an AnnData or a SpatialData, got {type(data).__name__}.{_advice(data)}")
+    if type(data.obs).__name__ == "Dataset2D":
+        raise TypeError(
+            "The table was opened by `anndata.experimental.read_lazy`, which cannot take results. Load it with "
+            "`adata = adata.to_memory()`, or open it with `anndata.read_h5ad(path, backed='r')`."
+        )
+    return data
 
 
 def _advice(data: Any) -> str:

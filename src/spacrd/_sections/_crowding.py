@@ -80,15 +80,22 @@ def lattices_on_each_other(xy: np.ndarray) -> bool:
 
 
 def _goes_on(steps: np.ndarray, short: np.ndarray, length: float) -> bool:
-    """Whether the commonest of the short steps, (m, k) bool, is also made twice: then it is one lattice with gaps."""
+    """Whether the commonest short steps, (m, k) bool, are also made twice: then it is one lattice with gaps."""
     from scipy.spatial import cKDTree
 
-    candidates = steps[short]
-    number = cKDTree(candidates).query_ball_point(candidates, 0.05 * length, return_length=True)
-    commonest = candidates[number.argmax()]
-    reach = min(0.05 * length, 0.25 * float(np.linalg.norm(commonest)))
-    once, twice = ((np.linalg.norm(steps - times * commonest, axis=2) < reach).sum() for times in (1, 2))
-    return bool(once > 0.1 * len(steps) and twice > 0.5 * once)
+    tree, candidates, reach = cKDTree(steps.reshape(-1, 2)), steps[short], 0.05 * length
+    number = tree.query_ball_point(candidates, reach, return_length=True)
+    once = twice = 0
+    # All of them together: of a small section with gaps, one direction alone may be made twice by few spots.
+    while len(candidates) and number.max() > 0.1 * len(steps):
+        apart = np.linalg.norm(candidates - candidates[number.argmax()], axis=1)
+        step = candidates[apart < reach].mean(axis=0)
+        near = min(reach, 0.25 * float(np.linalg.norm(step)))
+        once, twice = (
+            total + len(tree.query_ball_point(times * step, near)) for times, total in ((1, once), (2, twice))
+        )
+        candidates, number = candidates[apart > 2 * reach], number[apart > 2 * reach]
+    return twice > 0.5 * once
 
 
 def several_spacings(xy: np.ndarray) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key, warn
+from .._checks import check_key, printable, warn
 from .._files import checked_path, replacing
 from ._class_names import class_name
 from ._geojson_file import parse, read_file
@@ -175,7 +175,7 @@ def write_geojson(path: str | os.PathLike[str], regions: GeoDataFrame, name: str
     features = [
         {
             "type": "Feature",
-            "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{section}/{number}")),
+            "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{printable(section)}/{number}")),
             "geometry": mapping(orient(geometry)),  # RFC 7946: outer rings counterclockwise
             "properties": {
                 "objectType": "annotation",

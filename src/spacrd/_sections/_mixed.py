@@ -26,7 +26,8 @@ _SECTION_NAMES = re.compile(
     re.IGNORECASE,
 )
 """Columns of ``obs`` that people name sections in."""
-_ARRAY = {"array_row", "array_col", "in_tissue"}
+_GRID = ["array_row", "array_col"]
+_ARRAY = {*_GRID, "in_tissue"}
 """Columns of ``obs`` that say where a spot lies on its slide, and name no section."""
 _NUMBER = r"-(\d{1,3})$"
 """Number of the sample at the end of a barcode, as Cell Ranger and `anndata.concat(index_unique="-")` append it."""
@@ -61,7 +62,8 @@ def check_one_section(section: Section, xy: np.ndarray) -> None:
     _refuse_crowd(section, xy, crowded(keys["places"]))
     repeated = {name: key for name, key in keys.items() if _many(repeats(key))}
     distinct = xy[~keys["places"].duplicated().to_numpy()]
-    on_each_other = "places" in repeated or lattices_on_each_other(distinct)
+    one_array = "array" in keys and "array" not in repeated and not off_array(xy, *(obs[name] for name in _GRID)).any()
+    on_each_other = "places" in repeated or (not one_array and lattices_on_each_other(distinct))
     mingled = next((column for column in _candidates(obs, named=True) if _mingle(obs[column].astype(str), xy)), None)
     numbers = _mingle(obs.index.to_series().astype(str).str.extract(_NUMBER, expand=False), xy)
     column = _column(obs, repeated) or mingled
@@ -74,8 +76,8 @@ def check_one_section(section: Section, xy: np.ndarray) -> None:
 
 def _warn_units(section: Section, obs: pd.DataFrame, xy: np.ndarray, distinct: np.ndarray) -> None:
     """Warn of coordinates that contradict the array, or are spaced as no one section is."""
-    if {"array_row", "array_col"} <= set(obs.columns):
-        off = off_array(xy, obs["array_row"], obs["array_col"])
+    if {*_GRID} <= set(obs.columns):
+        off = off_array(xy, *(obs[name] for name in _GRID))
         if _many(off):
             which = "the spots" if off.all() else f"{int(off.sum())} of {len(off)} spots"
             warn(
@@ -94,12 +96,13 @@ def _keys(obs: pd.DataFrame, xy: np.ndarray) -> dict[str, Any]:
     """Collect what no two spots of a section share."""
     extent = np.ptp(np.quantile(xy, [0.05, 0.95], axis=0), axis=0).max()
     grain = SAME_PLACE * extent / np.sqrt(len(xy))
-    keys: dict[str, Any] = {"places": pd.DataFrame(np.round(xy / grain) if grain > 0 else xy, index=obs.index)}
-    if {"array_row", "array_col"} <= set(obs.columns):
-        array = obs[["array_row", "array_col"]]
+    # Without its index, which may have the name of one of these columns.
+    keys: dict[str, Any] = {"places": pd.DataFrame(np.round(xy / grain) if grain > 0 else xy)}
+    if {*_GRID} <= set(obs.columns):
+        array = obs[_GRID].reset_index(drop=True)
         if len(array.drop_duplicates()) > 1:
             keys["array"] = array
-    barcodes = pd.Series(obs.index.astype(str), index=obs.index).str.findall(_BARCODE).str.join("+")
+    barcodes = pd.Series(obs.index.astype(str)).str.findall(_BARCODE).str.join("+")
     keys["barcodes"] = barcodes.mask(barcodes == "")
     return keys
 

@@ -127,10 +127,22 @@ def split_silently(data: Any, selection: Selection) -> list[Section]:
     else:
         rows_of = {_single_name(table): np.arange(table.n_obs)}
     sections = [_section(data, table, name, rows.astype(np.int64), attrs) for name, rows in rows_of.items()]
+    _check_elements(sections)
     if selection.region is None:
         return sections
     check_key(selection.region, [section.element or section.name for section in sections], "region")
     return [section for section in sections if (section.element or section.name) == selection.region]
+
+
+def _check_elements(sections: list[Section]) -> None:
+    """Refuse elements that SpatialData writes to a store and does not read back."""
+    names = pd.Series([section.element for section in sections if section.element is not None]).drop_duplicates()
+    alike = names[names.str.lower().duplicated(keep=False)]
+    if len(alike):
+        raise ValueError(
+            f"Elements {quote_names(alike, 4)} differ in capital letters alone: SpatialData writes them, but does not "
+            "read the store again. Rename one of them, and its region in the table."
+        )
 
 
 def _check_apart(names: pd.Series, texts: np.ndarray, column: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from .._checks import quote_names, warn
 from .._files import checked_path
+from .._keys import is_storable
 from .._settings import logger
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def hest(path: str | Path, section: str, *, cells: bool = True) -> SpatialData:
     counts_file = _find(root, section)
     metadata = _read_metadata(root / "metadata" / f"{section}.json")
     table = _read_counts(counts_file)
-    xy = np.ascontiguousarray(np.asarray(table.obsm["spatial"], np.float64)[:, :2])
+    xy = _places(table, counts_file)
     images = _open_image(root / "wsis" / f"{section}.tif", section, xy)
     mpp = next((value for name in _PIXEL_SIZES if _is_size(value := metadata.get(name))), None)
     if mpp is None:
@@ -105,7 +105,7 @@ def hest(path: str | Path, section: str, *, cells: bool = True) -> SpatialData:
     sdata = _container.build_section(
         section,
         _sparse(table.X),
-        _obs(table, metadata),
+        _obs(table, metadata, counts_file),
         _var(table),
         xy,
         diameter=_diameter(xy, metadata),
@@ -133,7 +133,7 @@ def _find(root: Path, section: str) -> Path:
 
 
 def _read_metadata(file: Path) -> dict[str, Any]:
-    """Read the metadata of a section: texts and finite numbers, the others are left out."""
+    """Read the metadata of a section: texts and finite numbers that a file can hold, the others are left out."""
     if not file.is_file():
         raise FileNotFoundError(f"There are no metadata {str(file)!r}, which say how large pixels are. {_WHERE}")
     try:
@@ -145,7 +145,8 @@ def _read_metadata(file: Path) -> dict[str, Any]:
     return {
         str(name): value
         for name, value in metadata.items()
-        if isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+        if is_storable(name)
+        and ((isinstance(value, str) and "\0" not in value) or (isinstance(value, int | float) and abs(value) < 2**63))
     }
 
 
@@ -158,6 +159,8 @@ def _read_counts(file: Path) -> AnnData:
         raise
     except Exception as error:  # h5py and anndata fail in ways of their own on damaged files
         raise ValueError(f"{str(file)!r} cannot be read ({error}). Copy it again.") from error
+    if table.X is None or not table.n_obs or not table.n_vars:
+        raise ValueError(f"{str(file)!r} holds no counts: {table.n_obs} spots, {table.n_vars} genes. Copy it again.")
     if "spatial" not in table.obsm:
         raise ValueError(f"{str(file)!r} has no obsm['spatial'], so the spots have no place. Is it a file of HEST-1k?")
     return table
@@ -180,16 +183,36 @@ def _var(table: AnnData) -> pd.DataFrame:
     return genes.join(table.var.set_axis(genes.index).drop(columns="feature_types", errors="ignore"))
 
 
-def _obs(table: AnnData, metadata: dict[str, Any]) -> pd.DataFrame:
+def _places(table: AnnData, file: Path) -> np.ndarray:
+    """Return the centres of the spots, float64 (n, 2)."""
+    try:
+        xy = np.ascontiguousarray(np.asarray(table.obsm["spatial"], np.float64)[:, :2])
+    except (TypeError, ValueError):
+        xy = np.empty((0, 0))
+    if xy.shape != (table.n_obs, 2) or not np.isfinite(xy).all():
+        raise ValueError(f"{str(file)!r}: obsm['spatial'] must hold finite x and y of every spot. Copy it again.")
+    return xy
+
+
+def _whole_numbers(values: pd.Series, file: Path) -> pd.Series:
+    import pandas as pd
+
+    numbers = pd.to_numeric(values.astype(str).replace({"True": "1", "False": "0"}), errors="coerce")
+    if not (numbers % 1 == 0).all():
+        wrong = quote_names(values[numbers % 1 != 0].unique(), 3)
+        raise ValueError(f"{str(file)!r}: obs[{values.name!r}] must hold whole numbers, got {wrong}. Copy it again.")
+    return numbers.astype(np.int64)
+
+
+def _obs(table: AnnData, metadata: dict[str, Any], file: Path) -> pd.DataFrame:
     """Return the columns of spots, those of their places first."""
     obs = table.obs.drop(columns=["spot_id", "region"], errors="ignore").copy()
     obs.index = obs.index.astype(str)
     if "in_tissue" not in obs:
         obs["in_tissue"] = 1
-    obs["in_tissue"] = obs["in_tissue"].astype(np.int64)
-    for column in ("array_row", "array_col"):
+    for column in _PLACES:
         if column in obs:
-            obs[column] = obs[column].astype(np.int64)
+            obs[column] = _whole_numbers(obs[column], file)
     if metadata.get("patient") and "patient" not in obs:
         obs["patient"] = str(metadata["patient"])
         obs["patient"] = obs["patient"].astype("category")
@@ -239,6 +262,8 @@ def _outlines(file: Path, section: str) -> GeoDataFrame:
         raise ValueError(f"{str(file)!r} holds no outlines of cells ({error}). Copy it again.") from error
     cells = geopandas.GeoDataFrame(geometry=geometry, index=frame.index.rename(None))
     areas = cells.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy() & (cells.area > 0).to_numpy()
+    if not areas.any():
+        raise ValueError(f"{str(file)!r} holds no outline of a cell that has an area. Copy it again.")
     if not areas.all():
         logger.info(
             "hest %s: left out %d of %d outlines without area in %s.", section, (~areas).sum(), len(cells), file

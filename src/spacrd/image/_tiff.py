@@ -71,6 +71,7 @@ def open_levels(file: Path, tiff: TiffFile) -> tuple[Any, ...]:
     if not tiff.series:
         raise ValueError(f"{str(file)!r} is a TIFF without an image.")
     series = tiff.series[0]
+    _check_whole(file, series)
     _check_colours(file, series.keyframe)
     token = tokenize(str(file), file.stat().st_size, file.stat().st_mtime_ns)
     levels: list[Any] = []
@@ -79,6 +80,16 @@ def open_levels(file: Path, tiff: TiffFile) -> tuple[Any, ...]:
         if not levels or _is_smaller(array, levels):
             levels.append(array)
     return tuple(levels)
+
+
+def _check_whole(file: Path, series: TiffPageSeries) -> None:
+    """Raise ValueError for a TIFF that was not copied whole: tiles or levels would lie behind its end."""
+    pages = [page for level in series.levels for page in level.pages if page is not None]
+    extents = (zip(page.dataoffsets, page.databytecounts, strict=False) for page in pages)
+    last = max((offset + n for extent in extents for offset, n in extent), default=0)
+    levels = max((offset for page in pages for offset in page.subifds or ()), default=0)
+    if max(last, levels) > file.stat().st_size:
+        raise ValueError(f"{str(file)!r} is damaged: its end is missing. Copy the file again.")
 
 
 def _check_colours(file: Path, page: TiffPage) -> None:

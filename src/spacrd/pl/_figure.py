@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._checks import printable
 from .._files import replacing
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def ink() -> str:
 
 
 def plain(text: object) -> str:
-    """Escape a user's name: matplotlib would set what is between dollars as mathematics."""
-    return str(text).replace("$", r"\$")
+    """Escape a user's name: matplotlib sets text between dollars as mathematics, and SVG has no control characters."""
+    return printable(str(text)).replace("$", r"\$")
 
 
 def line_style(number: int) -> dict[str, Any]:

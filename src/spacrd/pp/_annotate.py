@@ -211,7 +211,9 @@ def _earlier(section: Section, key: str) -> np.ndarray:
 
 
 def _check_overlap(frame: GeoDataFrame, xy: np.ndarray, name: str) -> None:
-    """Raise ValueError if all polygons lie beside the spots."""
+    """Raise ValueError if all polygons lie beside the spots, or no spot has a place."""
+    if not np.isfinite(xy).all(axis=1).any():
+        raise ValueError(f"Section {name!r}: no spot has finite coordinates, so none lies in a region. Repair them.")
     low, high = np.nanmin(xy, axis=0), np.nanmax(xy, axis=0)
     left, top, right, bottom = frame.total_bounds
     if right < low[0] or left > high[0] or bottom < low[1] or top > high[1]:

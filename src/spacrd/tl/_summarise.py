@@ -134,7 +134,9 @@ def summarise(
 
 def _row(scored: ScoredSection, record: Mapping[str, Any]) -> dict[str, Any]:
     """Describe one section."""
-    report, finite = scored.report, np.isfinite(scored.likelihood)
+    report, finite = dict(scored.report), np.isfinite(scored.likelihood)
+    if not finite.any():  # what was recorded is not of these likelihoods
+        report.update(dict.fromkeys(COPIED, np.nan), verdict="")
     placement = place_with_scale(scored.section)
     called = scored.region[finite]
     reason = str(report.get("shift_reason", ""))
