@@ -98,7 +98,7 @@ class SpaCRD:
         device: str | None = None,
         precision: str = "32-true",
     ) -> Prediction:
-        """Score one section given as arrays.
+        """Score one section given as arrays; :func:`spacrd.tl.score` does it for AnnData and SpatialData.
 
         Parameters
         ----------
@@ -123,10 +123,6 @@ class SpaCRD:
             If ``batch_size`` or ``expected_share`` is not a number.
         ValueError
             If an argument is out of bounds, the section has nothing that the model reads, or scores are not finite.
-
-        See Also
-        --------
-        spacrd.tl.score : The same for AnnData and SpatialData.
         """
         c = self.config
         check_positive_int(batch_size, "batch_size")
