@@ -27,7 +27,8 @@ def draw(frame: pd.DataFrame, runs: list[dict[str, Any]], folder: Path, out: Pat
         return
     sections(frame).savefig(out / "rivals_sections.png", dpi=120)
     shown = best(frame, MAIN_TASK)
-    if any(run["group"] == MAIN_GROUP for run in runs) and shown:
+    kept = {run["rival"] for run in runs if run["group"] == MAIN_GROUP and run["status"] == "ok"}
+    if shown and kept.issuperset(shown):
         roc(shown, runs, folder).savefig(out / "rivals_roc.png", dpi=120)
 
 
