@@ -173,13 +173,17 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def not_run(frame: pd.DataFrame, rival: str, task: str) -> str:
-    """Why a rival has no row: what it would cost, from its cost on other tasks."""
+def cost(frame: pd.DataFrame, rival: str, task: str) -> str:
+    """CPU minutes that a rival would take, from its cost on other tasks; nothing if it ran nowhere."""
     spots = frame[frame["task"] == task].groupby(["rival", "section"])["spots"].max().groupby("rival").sum().max()
     rate = frame.loc[(frame["rival"] == rival) & (frame["status"] == "ok"), "cpu_s_per_1000_spots"].median()
-    if not np.isfinite(rate * spots):
-        return "not run on all sections, cost unknown"
-    return f"not run: about {max(rate * spots / 60000, 0.1):.2g} CPU minutes, from its cost on other tasks"
+    return f"about {max(rate * spots / 60000, 0.1):.2g} CPU minutes" if np.isfinite(rate * spots) else ""
+
+
+def not_run(frame: pd.DataFrame, rival: str, task: str) -> str:
+    """Why a rival has no row."""
+    needed = cost(frame, rival, task)
+    return f"not run: {needed}, from its cost on other tasks" if needed else "not run on all sections, cost unknown"
 
 
 def report(frame: pd.DataFrame) -> str:
