@@ -216,7 +216,7 @@ def with_stored(frame: pd.DataFrame, csv: Path) -> pd.DataFrame:
     folds = [fold for group in GROUPS.values() for fold in group.folds()]
     tasks = list(dict.fromkeys(task for fold in folds for task in fold.held_out.values()))
     order = {name: number for number, name in enumerate(rivals())}
-    frame = frame[frame["rival"].isin(order)]
+    frame = frame[frame["rival"].isin(order)].reset_index(drop=True)
     place = pd.DataFrame({"task": frame["task"].map(tasks.index), "rival": frame["rival"].map(order)})
     return frame.loc[place.sort_values(["task", "rival"], kind="stable").index].reset_index(drop=True)
 

@@ -151,7 +151,7 @@ def test_stored_rows_stay_beside_new_ones(group: str, tmp_path: Path) -> None:
     frame = pd.DataFrame(keys, columns=rivals_table.KEY).assign(status="ok", auc=0.75, spots=100)
     csv = tmp_path / "rivals.csv"
     frame.assign(auc=0.25).to_csv(csv, index=False)
-    new = with_stored(frame[frame["rival"] == "top-markers"], csv)
+    new = with_stored(frame[frame["rival"] == "top-markers"].reset_index(drop=True), csv)
     assert new["rival"].tolist() == ["depth"] * 3 + ["top-markers"] * 3
     assert new["auc"].tolist() == [0.25] * 3 + [0.75] * 3
 
