@@ -230,7 +230,7 @@ def write_table(folder: Path) -> pd.DataFrame:
     frame = with_stored(rows_of(runs, folder) if runs else pd.DataFrame(), CSV)
     CSV.parent.mkdir(exist_ok=True)
     frame.to_csv(CSV, index=False, float_format="%.4g")
-    frame = complete(frame)
+    frame = complete(pd.read_csv(CSV))  # with the digits that are kept, so that the table is that of the csv
     text = report(frame)
     MARKDOWN.write_text(text)
     print(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import anndata as ad
@@ -26,13 +25,8 @@ def colour_at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def render(to_pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """The image as a camera sees it through ``to_pixels``: (3, height, width) uint8, averaged over each pixel."""
-    return _rendered(tuple(map(float, np.ravel(to_pixels))), height, width).copy()
-
-
-@functools.lru_cache(64)
-def _rendered(to_pixels: tuple[float, ...], height: int, width: int) -> np.ndarray:
     total = np.zeros((3, height, width))
-    inverse = np.linalg.inv(np.reshape(to_pixels, (3, 3)))
+    inverse = np.linalg.inv(to_pixels)
     for dy in (0.25, 0.75):
         for dx in (0.25, 0.75):
             py, px = np.mgrid[0:height, 0:width]
