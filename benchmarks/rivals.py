@@ -11,7 +11,9 @@ PDAC-A; (f) the image of Visium block A in nine blocks; (g) the spots of each he
 section of their own.
 
 Finished runs are kept in ``$SPACRD_RIVALS``, or in the folder ``spacrd_rivals`` of the temporary directory, and are
-read the next time; ``--again`` runs them anew. The table goes to ``benchmarks/results/rivals.csv`` and ``rivals.md``.
+read the next time; ``--again`` runs them anew. The table goes to ``benchmarks/results/rivals.csv`` and ``rivals.md``;
+rows of the csv that have no finished run there stay as they are. Tables of README.md, benchmarks/README.md and docs
+that are made from it are written anew.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import argparse
 from fnmatch import fnmatch
 from pathlib import Path
 
+from benchmarks.rivals_pages import write_pages
 from benchmarks.rivals_rows import file_of, rivals, run, units
 from benchmarks.rivals_table import write_table
 from benchmarks.rivals_tasks import GROUPS, scratch
@@ -34,6 +37,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--folder", type=Path, default=scratch(), help="finished runs and embeddings")
     parser.add_argument("--again", action="store_true", help="run finished ones anew")
+    parser.add_argument("--cpu-minutes", type=float, help="limit of a fold; a rival that takes longer is absent")
     parser.add_argument("--table", action="store_true", help="run nothing, write the table")
     return parser.parse_args()
 
@@ -53,15 +57,16 @@ def main() -> None:
         names = [name for name in rivals() if any(fnmatch(name, pattern) for pattern in arguments.rivals)]
         if not names:
             raise SystemExit(f"No rival is called {arguments.rivals}. There are {list(rivals())}.")
-        todo = [
-            (name, group, fold, seed)
+        limit = None if arguments.cpu_minutes is None else 60 * arguments.cpu_minutes
+        todo = (
+            (name, group, fold, seed, arguments.folder, limit)
             for name, group, fold, seed in units(groups_of(arguments.tasks), names, arguments.seeds)
             if arguments.again or not file_of(arguments.folder, group, name, fold.name, seed).exists()
-        ]
+        )
         pool = Parallel(arguments.jobs, return_as="generator_unordered")
-        for text in pool(delayed(run)(*unit, arguments.folder) for unit in todo):
+        for text in pool(delayed(run)(*unit) for unit in todo):
             print(text, flush=True)
-    write_table(arguments.folder)
+    write_pages(write_table(arguments.folder))
 
 
 if __name__ == "__main__":

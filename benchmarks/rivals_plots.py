@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from benchmarks.rivals_rows import read_score
 from benchmarks.rivals_tasks import sections_of
+from benchmarks.sections import HERE
 from sklearn.metrics import roc_curve
 
 MAIN_TASK, MAIN_GROUP = "a: her2st expression", "ag"
+FIGURE = HERE.parent / "docs" / "figures" / "rivals.png"
 SHOWN = 8
 """Curves in a plot: the best rivals, depth and spacrd."""
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
@@ -19,15 +21,16 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 
 
 def draw(frame: pd.DataFrame, runs: list[dict[str, Any]], folder: Path, out: Path) -> None:
-    """Write ``rivals_sections.png``, and ``rivals_roc.png`` if the scores are at hand."""
+    """Write the dots of all sections for the docs, and ``rivals_roc.png`` if the scores are at hand."""
     import matplotlib
 
     matplotlib.use("Agg")
     if "auc" not in frame:
         return
-    sections(frame).savefig(out / "rivals_sections.png", dpi=120)
+    sections(frame).savefig(FIGURE, dpi=75)
     shown = best(frame, MAIN_TASK)
-    if any(run["group"] == MAIN_GROUP for run in runs) and shown:
+    kept = {run["rival"] for run in runs if run["group"] == MAIN_GROUP and run["status"] == "ok"}
+    if shown and kept.issuperset(shown):
         roc(shown, runs, folder).savefig(out / "rivals_roc.png", dpi=120)
 
 

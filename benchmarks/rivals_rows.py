@@ -6,8 +6,10 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "stage": ("stage", {"epochs": 300}),
     "stage-one-class": ("stage-one-class", {"epochs": 300}),
     "istar": ("istar", {"n_starts": 1}),
+    "spacrd-published": ("spacrd", {"recipe": "published"}),
 }
 """Rivals that need options, rows beside the defaults, and shorter training than the program's where it takes hours."""
 
@@ -38,9 +41,12 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
 class Called:
     """spacrd with the regions that ``spacrd.tl.score`` calls."""
 
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+
     def fit(self, sections: list[Any], *, seed: int) -> Called:
-        """Fit the default recipe."""
-        self.model = spacrd.rivals.get("spacrd").fit(sections, seed=seed).model
+        """Fit the default recipe, or that of the settings."""
+        self.model = spacrd.rivals.get("spacrd", **self.settings).fit(sections, seed=seed).model
         return self
 
     def score(self, section: Any) -> RivalScore:
@@ -51,6 +57,26 @@ class Called:
 
 
 ABSENT = (MissingInputError, FileNotFoundError, ImportError)
+
+
+class TooLongError(Exception):
+    """A run took more CPU time than it may."""
+
+
+@contextlib.contextmanager
+def cpu_limit(seconds: float | None) -> Iterator[None]:
+    """Raise :class:`TooLongError` after so many CPU seconds of this process."""
+
+    def stop(*_: Any) -> None:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds or 0.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def rivals() -> dict[str, tuple[str, dict[str, Any]]]:
@@ -66,8 +92,10 @@ def file_of(folder: Path, group: str, rival: str, fold: str, seed: int) -> Path:
     return folder / "runs" / group / f"{rival}_{fold}_seed{seed}.json".replace(" ", "-")
 
 
-def run(rival: str, group: str, fold: Fold, seed: int, folder: Path) -> str:
+def run(rival: str, group: str, fold: Fold, seed: int, folder: Path, limit: float | None = None) -> str:
     """Fit and score, and keep what came out; a rival that raises is kept with its reason.
+
+    One that takes more CPU seconds than ``limit`` is kept as absent from all folds of the group.
 
     Returns
     -------
@@ -84,14 +112,16 @@ def run(rival: str, group: str, fold: Fold, seed: int, folder: Path) -> str:
     reset_peak()
     start = time.process_time()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), cpu_limit(limit):
             warnings.simplefilter("ignore")
-            made = Called() if name == "spacrd" else spacrd.rivals.get(name, **options)
+            made = Called(**options) if name == "spacrd" else spacrd.rivals.get(name, **options)
             scores = fit_and_score(made, training, held_out=held_out, seed=seed)
         found |= {
             "status": "ok",
             "sections": {arrays.name: plain(s) for arrays, s in zip(held_out, scores, strict=True)},
         }
+    except TooLongError:
+        found |= {"status": "absent", "reason": f"not run: stopped after {limit / 60:.3g} CPU minutes of one fold"}
     except ABSENT as error:
         found |= {"status": "absent", "reason": str(error)}
     except TypeError as error:
@@ -101,16 +131,24 @@ def run(rival: str, group: str, fold: Fold, seed: int, folder: Path) -> str:
         found |= {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
     found |= {"cpu_s": round(time.process_time() - start, 2), "peak_mib": peak_mib()}
     found["spots"] = sum(len(arrays.xy) for arrays in [*training, *held_out])
-    file = file_of(folder, group, rival, fold.name, seed)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(found))
-    part.replace(file)
+    keep(found, folder)
+    if found.get("reason", "").startswith("not run"):
+        for other in GROUPS[group].folds():
+            keep(found | {"fold": other.name}, folder)
     shown = found.get("reason", "")
     if not shown:
         aucs = [auc_of(sections[name], score) for name, score in zip(fold.held_out, scores, strict=True)]
         shown = ", ".join(f"{name} {auc:.3f}" for name, auc in zip(fold.held_out, aucs, strict=True))
     return f"{group} {rival} {fold.name} seed {seed}: {shown} ({found['cpu_s']} CPU s)"
+
+
+def keep(found: dict[str, Any], folder: Path) -> None:
+    """Write a run to its file."""
+    file = file_of(folder, found["group"], found["rival"], found["fold"], found["seed"])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(found))
+    part.replace(file)
 
 
 def load_libraries() -> None:

@@ -60,7 +60,7 @@ def finished(folder: Path) -> list[dict[str, Any]]:
 def check_equal_inputs(runs: list[dict[str, Any]]) -> None:
     """All rivals of a fold must have read the same sections."""
     seen: dict[tuple[str, str], dict[str, str]] = {}
-    for run in runs:
+    for run in (run for run in runs if run["status"] == "ok"):
         seen.setdefault((run["group"], run["fold"]), {}).setdefault(run["digest"], run["rival"])
     for (group, fold), digests in seen.items():
         if len(digests) > 1:
@@ -78,6 +78,7 @@ def rows_of(runs: list[dict[str, Any]], folder: Path) -> pd.DataFrame:
         card = cards.loc[rivals()[run["rival"]][0]]
         what = {"rival": run["rival"], "kind": card["kind"], "labels": card["labels"], "modality": card["modality"]}
         cost = {"cpu_s_per_1000_spots": 1000 * run["cpu_s"] / run["spots"], "peak_mib": run["peak_mib"]}
+        cost["spots"] = run["spots"] / len(fold.held_out)  # read in this fold, shared among its rows
         for section, task in fold.held_out.items():
             row = {"task": task, **what, "seed": run["seed"], "section": section, "status": run["status"]}
             if run["status"] == "ok":
@@ -151,7 +152,7 @@ def margins(frame: pd.DataFrame, rival: str = "spacrd") -> pd.DataFrame:
         n = len(margin)
         half = student.ppf(0.975, n - 1) * margin.std() / n**0.5 if n > 1 else np.nan
         mean = margin.mean()
-        rows.append([task, wide[rival].mean(), best, simple[best].mean(), mean, mean - half, mean + half, n])
+        rows.append([task, wide[rival].mean(), best, simple[best].mean(), mean, mean - half, mean + half, str(n)])
     columns = ["task", f"AUC of {rival}", "best simple rival", "its AUC", "margin", "from", "to", "sections"]
     return pd.DataFrame(rows, columns=columns).set_index("task")
 
@@ -172,6 +173,19 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def cost(frame: pd.DataFrame, rival: str, task: str) -> str:
+    """CPU minutes that a rival would take, from its cost on other tasks; nothing if it ran nowhere."""
+    spots = frame[frame["task"] == task].groupby(["rival", "section"])["spots"].max().groupby("rival").sum().max()
+    rate = frame.loc[(frame["rival"] == rival) & (frame["status"] == "ok"), "cpu_s_per_1000_spots"].median()
+    return f"about {max(rate * spots / 60000, 0.1):.2g} CPU minutes" if np.isfinite(rate * spots) else ""
+
+
+def not_run(frame: pd.DataFrame, rival: str, task: str) -> str:
+    """Why a rival has no row."""
+    needed = cost(frame, rival, task)
+    return f"not run: {needed}, from its cost on other tasks" if needed else "not run on all sections, cost unknown"
+
+
 def report(frame: pd.DataFrame) -> str:
     """The whole table as markdown."""
     parts = []
@@ -188,29 +202,39 @@ def report(frame: pd.DataFrame) -> str:
         lost = of_task[of_task["status"] != "ok"].drop_duplicates(["rival", "reason"])
         if len(lost):
             parts.append("\n".join(f"- `{row.rival}` {row.status}: {row.reason}" for row in lost.itertuples()))
-        if waiting := [f"`{name}`" for name in rivals() if name not in set(of_task["rival"])]:
-            parts.append(f"Absent because not run yet, or not on all sections: {', '.join(waiting)}.")
+        if waiting := [name for name in rivals() if name not in set(of_task["rival"])]:
+            parts.append("\n".join(f"- `{name}` {not_run(frame, name, task)}" for name in waiting))
     if len(found := margins(frame)):
         parts.append(f"### Margin over the best simple rival\n\n{markdown(found)}")
     return "\n\n".join(parts) + "\n"
 
 
-def write_table(folder: Path) -> None:
-    """CSV and markdown of all finished runs, and the plots; without any, markdown of the stored CSV."""
+def with_stored(frame: pd.DataFrame, csv: Path) -> pd.DataFrame:
+    """Add the stored rows that are not run anew, in the order of tasks and rivals."""
+    if csv.exists():
+        frame = pd.concat([pd.read_csv(csv), frame]).drop_duplicates(KEY, keep="last")
+    folds = [fold for group in GROUPS.values() for fold in group.folds()]
+    tasks = list(dict.fromkeys(task for fold in folds for task in fold.held_out.values()))
+    order = {name: number for number, name in enumerate(rivals())}
+    frame = frame[frame["rival"].isin(order)].reset_index(drop=True)
+    place = pd.DataFrame({"task": frame["task"].map(tasks.index), "rival": frame["rival"].map(order)})
+    return frame.loc[place.sort_values(["task", "rival"], kind="stable").index].reset_index(drop=True)
+
+
+def write_table(folder: Path) -> pd.DataFrame:
+    """CSV and markdown of all finished runs and stored rows, and the plots; the rows that are complete come back."""
     runs = finished(folder)
-    if runs:
-        check_equal_inputs(runs)
-        frame = rows_of(runs, folder)
-        CSV.parent.mkdir(exist_ok=True)
-        frame.to_csv(CSV, index=False, float_format="%.4g")
-    elif CSV.exists():
-        frame = pd.read_csv(CSV)
-    else:
+    if not runs and not CSV.exists():
         raise SystemExit(f"There are no finished runs in {folder} and no {CSV}: run the rivals first.")
-    frame = complete(frame)
+    check_equal_inputs(runs)
+    frame = with_stored(rows_of(runs, folder) if runs else pd.DataFrame(), CSV)
+    CSV.parent.mkdir(exist_ok=True)
+    frame.to_csv(CSV, index=False, float_format="%.4g")
+    frame = complete(pd.read_csv(CSV))  # with the digits that are kept, so that the table is that of the csv
     text = report(frame)
     MARKDOWN.write_text(text)
     print(text)
     from benchmarks.rivals_plots import draw
 
     draw(frame, runs, folder, HERE / "results")
+    return frame

@@ -21,9 +21,9 @@ PROTOCOLS = {
 IMAGE_REP = "X_patches"
 
 
-def read(section: str):
+def read(section: str, folder: Path = DATA):
     """One section with ``obs["cancer"]``: cancer, other, undetermined or NaN; proxy where there is no pathologist."""
-    sdata = spacrd.datasets.her2st(DATA, section)
+    sdata = spacrd.datasets.her2st(folder, section)
     obs = sdata["table"].obs
     if "pathologist" in obs:
         text = obs["pathologist"].astype(object)

@@ -8,10 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import rivals_rows, rivals_table, rivals_tasks
+from benchmarks import rivals_pages, rivals_rows, rivals_table, rivals_tasks
 from benchmarks.rivals_rows import file_of, metrics, plain, read_score, run, units
 from benchmarks.rivals_sections import BenchSection
-from benchmarks.rivals_table import check_equal_inputs, complete, finished, margins, report, rows_of
+from benchmarks.rivals_table import (
+    check_equal_inputs,
+    complete,
+    finished,
+    margins,
+    not_run,
+    report,
+    rows_of,
+    with_stored,
+)
 from benchmarks.rivals_tasks import Group, leave_one_out
 
 import spacrd
@@ -71,7 +80,7 @@ def test_a_table_is_made_of_runs_and_reasons(group: str, tmp_path: Path) -> None
     text = report(frame)
     assert "`broken` failed: RuntimeError: no luck" in text
     assert "`logistic image` absent: No training section has image." in text
-    assert "Absent because not run yet, or not on all sections: `signature`" in text
+    assert "- `signature` not run on all sections, cost unknown" in text
     assert text.index("| logistic own genes |") < text.index("| depth |")
     found = margins(frame.assign(rival=frame["rival"].replace("logistic own genes", "spacrd")))
     assert found.loc["t: toys", "best simple rival"] == "depth" and found.loc["t: toys", "from"] > 0
@@ -127,6 +136,40 @@ def test_a_rival_that_ran_on_some_sections_alone_is_left_out_of_the_table() -> N
     rows = [("t", "depth", "a"), ("t", "depth", "b"), ("t", "stage", "a"), ("u", "stage", "a")]
     kept = complete(pd.DataFrame(rows, columns=["task", "rival", "section"]))
     assert [tuple(row) for row in kept.to_numpy()] == [rows[0], rows[1], rows[3]]
+
+
+def test_a_rival_over_its_limit_is_absent_from_all_folds(group: str, tmp_path: Path) -> None:
+    (_, where, fold, seed), *_ = units([group], ["logistic-tuned"], [0])
+    run("logistic-tuned", where, fold, seed, tmp_path, limit=0.05)
+    runs = finished(tmp_path)
+    assert [found["fold"] for found in runs] == list(NAMES)
+    assert {found["reason"] for found in runs} == {"not run: stopped after 0.000833 CPU minutes of one fold"}
+
+
+def test_stored_rows_stay_beside_new_ones(group: str, tmp_path: Path) -> None:
+    keys = [("t: toys", rival, 0, section) for rival in ("depth", "top-markers") for section in NAMES]
+    frame = pd.DataFrame(keys, columns=rivals_table.KEY).assign(status="ok", auc=0.75, spots=100)
+    csv = tmp_path / "rivals.csv"
+    frame.assign(auc=0.25).to_csv(csv, index=False)
+    new = with_stored(frame[frame["rival"] == "top-markers"].reset_index(drop=True), csv)
+    assert new["rival"].tolist() == ["depth"] * 3 + ["top-markers"] * 3
+    assert new["auc"].tolist() == [0.25] * 3 + [0.75] * 3
+
+
+def test_the_cost_of_a_rival_that_was_not_run_is_that_on_other_tasks() -> None:
+    rows = [("u", "depth", 0.001), ("t", "depth", 0.001), ("t", "stage", 60.0)]
+    frame = pd.DataFrame(rows, columns=["task", "rival", "cpu_s_per_1000_spots"])
+    frame = frame.assign(status="ok", section="s", spots=2000.0)
+    assert not_run(frame, "stage", "u") == "not run: about 2 CPU minutes, from its cost on other tasks"
+    assert not_run(frame, "istar", "u") == "not run on all sections, cost unknown"
+
+
+def test_pages_hold_the_tables_of_the_stored_rows() -> None:
+    frame = complete(pd.read_csv(rivals_table.CSV))
+    for name in rivals_pages.PAGES:
+        text = (rivals_pages.ROOT / name).read_text()
+        assert "<!-- rivals: " in text
+        assert rivals_pages.with_tables(text, frame) == text, f"{name}: run python -m benchmarks.rivals --table"
 
 
 def test_margins_need_a_rival_and_something_simple() -> None:

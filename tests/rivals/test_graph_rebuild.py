@@ -17,7 +17,7 @@ from tests.rivals.toys import auc
 # Few and small steps of a large network, or many of a small one: the test can afford the latter.
 OPTIONS = {
     "stands": {"hidden": 32, "pretrain_epochs": 30, "epochs": 2, "learning_rate": 2e-3},
-    "meatrd": {"epochs": 15, "learning_rate": 1e-3},
+    "meatrd": {"epochs": 8, "learning_rate": 1e-3},
 }
 NAMES = ["stands", "stands-both", "meatrd", "meatrd-both"]
 TRAINING = [section("one", 1, side=11), section("two", 2, side=11)]

@@ -11,6 +11,7 @@ import pytest
 
 import spacrd
 from spacrd.rivals import RivalCard, RivalScore, _registry
+from tests.rivals.toys import auc, toy
 
 
 class Mine:
@@ -103,3 +104,9 @@ def test_probabilities_outside_0_and_1_are_refused() -> None:
         RivalScore([0.0, 1.5], probability=True)
     with pytest.raises(ValueError, match="modality='gene'"):
         RivalCard("mine", modality="gene")
+
+
+def test_spacrd_itself_reads_arrays_whose_embedding_has_no_name() -> None:
+    training, held_out = [toy(1), toy(2)], toy(3)
+    (found,) = spacrd.rivals.fit_and_score(spacrd.rivals.get("spacrd"), training, held_out=[held_out])
+    assert auc(held_out, found.score) > 0.95

@@ -21,14 +21,14 @@ HIGH = GENES[:MARKERS]
 def test_smoothed_markers_do_better_than_noisy_ones() -> None:
     section = toy(0, strength=0.5, depth=60.0)
     noisy = GeneSpace(HIGH, GENES).dense(section, "minmax").mean(axis=1)
-    rival = get("stage", markers=list(HIGH), epochs=60, batch_size=36)
+    rival = get("stage", markers=list(HIGH), epochs=40, batch_size=36)
     (result,) = fit_and_score(rival, [toy(1)], held_out=[section])
     assert auc(section, result.score) > auc(section, noisy) + 0.05
 
 
 def test_smoothed_markers_rise_with_depth() -> None:
     section = toy(3, strength=0.0, depth=150.0, cancer_depth=2.0)
-    rival = get("stage", markers=list(HIGH), epochs=40, batch_size=36)
+    rival = get("stage", markers=list(HIGH), epochs=25, batch_size=36)
     (result,) = fit_and_score(rival, [toy(1)], held_out=[section])
     assert auc(section, result.score) > 0.6
 

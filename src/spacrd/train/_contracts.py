@@ -51,7 +51,8 @@ def image_contract(sections: Sequence[SectionArrays], recipe: Recipe) -> ImageCo
             )
         facts = {f.name: getattr(section.embedding, f.name) for f in fields(EmbeddingRecord)}
         record = EmbeddingRecord(**{**asdict(record), **{name: value for name, value in facts.items() if value}})
-    return ImageContract(**asdict(record), dim=int(dim), scaling=recipe.scaling)
+    named = {**asdict(record), "key": record.key or "image"}  # arrays need not say where they came from
+    return ImageContract(**named, dim=int(dim), scaling=recipe.scaling)
 
 
 def _disagreement(section: SectionArrays, key: str, name: str, one: object, other: object) -> str:
