@@ -163,5 +163,6 @@ def test_spatialdata_and_largest_distance():
     options.pop("baselines")
     with _cv_run._worker():
         model = spacrd.tl.fit(made[0], "pathologist", positive=positive, recipe=SHORT, **options)
-        by_hand = spacrd.tl.score(made[1], model, copy=True)["table"].obs["spacrd_likelihood"]
+        with pytest.warns(spacrd.SpacrdWarning, match="fitted on one section"):
+            by_hand = spacrd.tl.score(made[1], model, copy=True)["table"].obs["spacrd_likelihood"]
     np.testing.assert_array_equal(likelihoods(result, "toy1", "spacrd"), by_hand)
