@@ -17,10 +17,16 @@ BOUNDS = Presence(tumour_above=3.0, no_tumour_below=1.5)
 @pytest.mark.parametrize(
     ("statistic", "share", "changes", "verdict", "reason"),
     [
-        (4.2, 0.3, {}, "tumour", "stand out by 4.2, sections without tumour up to 3.0"),
-        (1.0, 0.05, {}, "no tumour", "by 1.0, sections with a small tumour from 1.5 on, and about 5% of the section"),
-        (2.0, 0.05, {}, "unclear", "by 2.0, sections with a small tumour from 1.5 on, sections without tumour up to"),
-        (1.0, 0.40, {}, "unclear", "1.5 on, but about 40% of the section looks like cancer (no tumour: up to 15%)"),
+        (4.2, 0.3, {}, "tumour", "lie 4.2 above the median spot (log odds); sections without tumour at most 3.0"),
+        (
+            1.0,
+            0.05,
+            {},
+            "no tumour",
+            "are expected to have at least 1.5; and about 5% of the section looks like cancer",
+        ),
+        (2.0, 0.05, {}, "unclear", "expected to have at least 1.5; sections without tumour at most 3.0"),
+        (1.0, 0.40, {}, "unclear", "1.5; but about 40% of the section looks like cancer (at most 15% for 'no tumour')"),
         (1.0, 0.05, {"has_tumour": True}, "unclear", "but you expect cancer"),
         (float("nan"), 0.05, {}, "unclear", "takes 20 spots"),
         (4.2, 0.3, {"shifted": True}, "unclear", "unlike the training sections"),
@@ -47,5 +53,7 @@ def test_the_rates_of_verdicts_are_those_of_the_benchmark() -> None:
 
 def test_rates_are_of_no_more_sections_than_the_model_has() -> None:
     assert verdict_rates(1) == ""
-    assert verdict_rates(4).startswith("with 3 training sections, of 20 simulated sections with tumour 14 got 'tumour'")
-    assert verdict_rates(40).startswith("with 5 training sections")
+    assert verdict_rates(4).startswith(
+        "in simulations with 3 training sections, 14 of 20 sections with tumour got 'tumour'"
+    )
+    assert verdict_rates(40).startswith("in simulations with 5 training sections")

@@ -30,17 +30,19 @@ def give_verdict(
     if not np.isfinite(statistic):
         return UNCLEAR, "a verdict takes 20 spots that can be scored"
     verdict = presence.judge(statistic, share, has_tumour=has_tumour)
-    parts = [f"the spots most like cancer stand out by {statistic:.1f}"]
+    parts = [f"the spots most like cancer lie {statistic:.1f} above the median spot (log odds)"]
     if verdict != TUMOUR:
-        parts.append(f"sections with a small tumour from {presence.no_tumour_below:.1f} on")
+        parts.append(f"sections with a small tumour are expected to have at least {presence.no_tumour_below:.1f}")
     if verdict == TUMOUR or statistic >= presence.no_tumour_below:
-        parts.append(f"sections without tumour up to {presence.tumour_above:.1f}")
+        parts.append(f"sections without tumour at most {presence.tumour_above:.1f}")
     elif has_tumour:
         parts.append("but you expect cancer")
     else:
         bound = "but" if share > MAX_SHARE else "and"
-        parts.append(f"{bound} about {share:.0%} of the section looks like cancer (no tumour: up to {MAX_SHARE:.0%})")
-    return verdict, ", ".join(parts)
+        parts.append(
+            f"{bound} about {share:.0%} of the section looks like cancer (at most {MAX_SHARE:.0%} for {NO_TUMOUR!r})"
+        )
+    return verdict, "; ".join(parts)
 
 
 def verdict_rates(n_sections: int) -> str:
@@ -54,7 +56,7 @@ def verdict_rates(n_sections: int) -> str:
     n = max(measured)
     found, missed, false, right = MEASURED[n]
     return (
-        f"with {n} training sections, of {N_TOYS} simulated sections with tumour {found} got {TUMOUR!r} and {missed} "
-        f"{NO_TUMOUR!r}, of {N_TOYS} without {false} got {TUMOUR!r} and {right} {NO_TUMOUR!r}; the others "
-        f"were {UNCLEAR!r}"
+        f"in simulations with {n} training sections, {found} of {N_TOYS} sections with tumour got {TUMOUR!r} and "
+        f"{missed} {NO_TUMOUR!r}; of {N_TOYS} sections without tumour {false} got {TUMOUR!r} and {right} {NO_TUMOUR!r}; "
+        f"the others were {UNCLEAR!r}. On real tissue, verdicts are less reliable"
     )
