@@ -57,6 +57,6 @@ def verdict_rates(n_sections: int) -> str:
     found, missed, false, right = MEASURED[n]
     return (
         f"in simulations with {n} training sections, {found} of {N_TOYS} sections with tumour got {TUMOUR!r} and "
-        f"{missed} {NO_TUMOUR!r}; of {N_TOYS} sections without tumour {false} got {TUMOUR!r} and {right} {NO_TUMOUR!r}; "
-        f"the others were {UNCLEAR!r}. On real tissue, verdicts are less reliable"
+        f"{missed} {NO_TUMOUR!r}; of {N_TOYS} sections without tumour {false} got {TUMOUR!r} and {right} {NO_TUMOUR!r};"
+        f" the others were {UNCLEAR!r}. On real tissue, verdicts are less reliable"
     )
