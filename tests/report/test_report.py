@@ -237,3 +237,13 @@ def test_shares_and_thresholds_are_told_in_words() -> None:
     none = _words.threshold_sentence(1.0, "1 (no tumour, so nothing is called; was expected_f1)")
     assert none.endswith("(no tumour, so nothing is called).")
     assert _words.threshold_sentence(float("nan"), "") == "No threshold was recorded."
+
+
+def test_the_verdict_of_an_adapted_section_says_that_labels_gave_it() -> None:
+    report = {"verdict": "tumour", "verdict_reason": "a spot is annotated as cancer", "n_labelled": 20}
+    record = {"n_training": 2, "verdict_rates": "often"}
+    assert _words.meaning("tumour", report) == "Spots of this section are annotated as cancer."
+    said = " ".join(_words.evidence(report, record))
+    assert "adapted to 20 annotated spots" in said and "often" not in said
+    assert "call this a section with tumour" in _words.meaning("tumour", {"n_labelled": 0})
+    assert "often" in " ".join(_words.evidence({}, record))

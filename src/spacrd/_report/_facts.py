@@ -151,7 +151,7 @@ def section_facts(
     return SectionFacts(
         name=name,
         verdict=verdict or ("not recorded" if n_scored else "not scored"),
-        meaning=_words.VERDICTS.get(verdict, _words.NO_VERDICT if n_scored else ""),
+        meaning=_words.meaning(verdict, report) if n_scored else "",
         evidence=_words.evidence(report, record) if n_scored else [],
         n_spots=n_spots,
         n_scored=n_scored,

@@ -50,15 +50,26 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share in (0, 1) else f"{100 * share:.1f} %"
 
 
+def meaning(verdict: str, report: Mapping[str, Any]) -> str:
+    """Say what a verdict means."""
+    if verdict == TUMOUR and number(report, "n_labelled") >= 1:
+        return "Spots of this section are annotated as cancer."
+    return VERDICTS.get(verdict, NO_VERDICT)
+
+
 def evidence(report: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     """Say what the verdict rests on: its reason, the training sections, and how often such verdicts were right."""
     reason, rates = str(report.get("verdict_reason", "")), str(record.get("verdict_rates", ""))
+    if (n_labelled := number(report, "n_labelled")) >= 1:  # a verdict that labels gave says nothing of others
+        rates = ""
     sentences = [f"Reason: {reason}."] if reason else []
     n = number(record, "n_training")
     if n >= 1:
         platforms = str(record.get("training_platforms", ""))
         known = f" ({platforms})" if platforms and platforms != f"{n:.0f} unknown" else ""
         sentences.append(f"The model was fitted on {n:.0f} section{'s' if n > 1 else ''}{known}.")
+    if n_labelled >= 1:
+        sentences.append(f"Scores and calls were adapted to {n_labelled:.0f} annotated spots of this section.")
     return sentences + ([f"How often verdicts are right: {rates}."] if rates else [])
 
 

@@ -68,6 +68,10 @@ def labels(section: Section, label_key: str) -> pd.Series:
 
 def gene_values(section: Section, gene: str, layer: str | None = None) -> np.ndarray:
     """Return the values of one gene in the spots of a section as stored, (n,) float64."""
-    if int((section.table.var_names == gene).sum()) != 1:
+    column = np.flatnonzero(section.table.var_names == gene)
+    if len(column) != 1:
         raise ValueError(f"Gene {gene!r} stands in the table several times. Call `adata.var_names_make_unique()`.")
-    return np.asarray(section.table.obs_vector(gene, layer=layer), dtype=np.float64)[section.rows]
+    stored = section.table.X if layer is None else section.table.layers[layer]
+    values = stored[:, column]
+    values = values.toarray() if hasattr(values, "toarray") else np.asarray(values)
+    return np.asarray(values, dtype=np.float64).ravel()[section.rows]

@@ -193,8 +193,8 @@ def read_section(section: Section, request: ArrayRequest, name: str | None = Non
 
 def _counts_hint(table: AnnData) -> str:
     """Say where raw counts may be."""
-    if table.layers:
-        return f"Pass raw counts with `layer`: the table has the layers {quote_names(table.layers)}."
+    if layers := [name for name in table.layers if name is not None]:  # None is X since anndata 0.13
+        return f"Pass raw counts with `layer`: the table has the layers {quote_names(layers)}."
     if table.raw is not None:
         return "Pass raw counts: if `.raw` holds them, pass `adata.raw.to_adata()`, with obsm and uns copied."
     return "Pass raw counts, for example with `layer='counts'`."

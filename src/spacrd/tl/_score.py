@@ -58,7 +58,7 @@ def score(
     threshold
         How to cut each section, without labels. ``"expected_f1"``: where F1 is highest on average over the possible
         shares of cancer; ``"gmm"``: where two Gaussians of the logits cross (paper 2.3); ``"otsu"``; or a likelihood. A
-        model that was fitted on one section always uses ``"gmm"``.
+        model that was fitted on one section uses ``"gmm"`` in place of the default.
     expected_share
         Share of cancer among the spots, where you know it roughly: likelihoods and calls follow. Estimated if None.
     on_mismatch
