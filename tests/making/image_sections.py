@@ -105,7 +105,9 @@ def make_sdata(
         scale_factors=scale_factors,
         chunks=chunks,
     )
-    frame = geopandas.GeoDataFrame({"radius": 19.5}, geometry=shapely.points(spots[["x", "y"]]), index=spots.index)
+    frame = geopandas.GeoDataFrame(
+        {"radius": 19.5}, geometry=shapely.points(spots[["x", "y"]].to_numpy()), index=spots.index
+    )
     circles = ShapesModel.parse(frame, transformations={region: Identity()})
     table = make_adata(spots, library=region)
     del table.uns["spatial"]
