@@ -12,15 +12,13 @@ cancer, as sections of their own. Rows are written to ``benchmarks/results/adapt
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from anndata import AnnData
 from benchmarks.calls import OTHERS, SECTIONS, Row, compare, fit, table
-from benchmarks.sections import HERE
+from benchmarks.sections import HERE, stored_rows
 
 import spacrd
 
@@ -96,14 +94,7 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", action="store_true", help="print the table of stored rows, compute nothing")
-    arguments = parser.parse_args()
-    spacrd.settings.progress = False
-    warnings.simplefilter("ignore")
-    if not arguments.table:
-        pd.DataFrame(list(measure())).round(4).to_csv(FOUND, index=False)
-    print(markdown(pd.read_csv(FOUND)))
+    print(markdown(stored_rows(__doc__, measure, FOUND)))
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ is the median of cancer spots over that of the others. Rows are written to ``ben
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
@@ -21,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from benchmarks.rivals_table import markdown
 from benchmarks.rivals_tasks import leave_one_out, sections_of, transfer_folds
-from benchmarks.sections import HERE, PROTOCOLS
+from benchmarks.sections import HERE, PROTOCOLS, stored_rows
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
@@ -62,13 +59,7 @@ def measure() -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", action="store_true", help="print the stored rows")
-    if not parser.parse_args().table:
-        spacrd.settings.progress = False
-        warnings.simplefilter("ignore")
-        pd.DataFrame(list(measure())).round(4).to_csv(FOUND, index=False)
-    print(markdown(pd.read_csv(FOUND, index_col="section")))
+    print(markdown(stored_rows(__doc__, measure, FOUND).set_index("section")))
 
 
 if __name__ == "__main__":

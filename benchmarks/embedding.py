@@ -11,8 +11,6 @@ itself and in a UMAP of it. ``undetermined`` spots are left out. Rows go to ``be
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +18,7 @@ import numpy as np
 import pandas as pd
 import scanpy as sc
 from benchmarks.rivals_table import markdown
-from benchmarks.sections import HERE, PROTOCOLS, section
+from benchmarks.sections import HERE, PROTOCOLS, section, stored_rows
 from sklearn.metrics import silhouette_score
 
 import spacrd
@@ -65,13 +63,7 @@ def measure() -> Iterator[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", action="store_true", help="print the table of the stored rows")
-    if not parser.parse_args().table:
-        spacrd.settings.progress = False
-        warnings.simplefilter("ignore")
-        pd.DataFrame(list(measure())).round(4).to_csv(FOUND, index=False)
-    frame = pd.read_csv(FOUND)
+    frame = stored_rows(__doc__, measure, FOUND)
     mean = frame.drop(columns="section").groupby("embedding").mean().rename(index=lambda name: f"{name}, mean")
     frame.index = frame.pop("section") + ", " + frame.pop("embedding")
     print(markdown(pd.concat([frame, mean]).rename_axis("section")))

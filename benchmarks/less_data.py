@@ -18,8 +18,6 @@ Rows are written to ``benchmarks/results/less_data.csv``.
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -29,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from benchmarks.rivals_sections import her2st, xenium_cells
-from benchmarks.sections import HERE, PROTOCOLS
+from benchmarks.sections import HERE, PROTOCOLS, stored_rows
 from sklearn.metrics import roc_auc_score
 
 import spacrd
@@ -135,15 +133,14 @@ def tables(frame: pd.DataFrame) -> str:
     return "\n\n".join(parts)
 
 
+def measure() -> Iterator[dict[str, Any]]:
+    """Measure all three studies."""
+    for study in (sections, tumour, panels):
+        yield from study()
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", action="store_true", help="print the tables of the stored rows")
-    if not parser.parse_args().table:
-        spacrd.settings.progress = False
-        warnings.simplefilter("ignore")
-        rows = [row for study in (sections, tumour, panels) for row in study()]
-        pd.DataFrame(rows).round(4).to_csv(FOUND, index=False)
-    print(tables(pd.read_csv(FOUND)))
+    print(tables(stored_rows(__doc__, measure, FOUND)))
 
 
 if __name__ == "__main__":

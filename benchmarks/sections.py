@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import warnings
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,3 +48,14 @@ def section(name: str, encoder: str | None = None, weights: str | bool | None = 
         size = {} if patch_um is None else {"patch_um": patch_um}
         spacrd.pp.extract_patches(sdata, encoder=encoder, weights=weights, key_added=IMAGE_REP, **size)
     return sdata
+
+
+def stored_rows(description: str | None, measure: Callable[[], Iterable[dict[str, Any]]], file: Path) -> pd.DataFrame:
+    """Measure and write the rows of a benchmark, or with ``--table`` on the command line read those of before."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", action="store_true", help="print the table of the stored rows, compute nothing")
+    if not parser.parse_args().table:
+        spacrd.settings.progress = False
+        warnings.simplefilter("ignore")
+        pd.DataFrame(list(measure())).round(4).to_csv(file, index=False)
+    return pd.read_csv(file)

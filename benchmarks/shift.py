@@ -11,8 +11,6 @@ on these sections, except for the mouse. Rows are written to ``benchmarks/result
 
 from __future__ import annotations
 
-import argparse
-import warnings
 from collections.abc import Iterator
 from itertools import combinations
 
@@ -20,7 +18,7 @@ import pandas as pd
 import scanpy as sc
 from anndata import AnnData
 from benchmarks.calls import OTHERS, SECTIONS, Row, fit, table
-from benchmarks.sections import DATA, HERE
+from benchmarks.sections import DATA, HERE, stored_rows
 
 import spacrd
 
@@ -67,14 +65,7 @@ def markdown(frame: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", action="store_true", help="print the table of stored rows, compute nothing")
-    arguments = parser.parse_args()
-    spacrd.settings.progress = False
-    warnings.simplefilter("ignore")
-    if not arguments.table:
-        pd.DataFrame(list(measure())).round(4).to_csv(FOUND, index=False)
-    print(markdown(pd.read_csv(FOUND)))
+    print(markdown(stored_rows(__doc__, measure, FOUND)))
 
 
 if __name__ == "__main__":
