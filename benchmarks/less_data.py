@@ -10,8 +10,7 @@ sections: fitted on one section (each), on two (all pairs) or on four, scored on
 tumour: of the scored section only a compact focus of cancer is left, the spots nearest to one drawn at random (three
 draws), so that cancer is 5 or 15 % of the spots; "all" is the whole section.
 panel: the scored section has only 300, 500 or 1000 random genes (two draws), or those of the Xenium panel.
-``solved``: a fit on all genes, solved for the panel. ``refit``: a fit on the panel. "spacrd, all genes" keeps
-statistics of all shared genes, not of the 3000 most variable ones.
+``solved``: a fit on all genes, solved for the panel. ``refit``: a fit on the panel.
 
 Rows are written to ``benchmarks/results/less_data.csv``.
 """
@@ -37,7 +36,6 @@ from spacrd.rivals._inputs import take
 FOUND = HERE / "results" / "less_data.csv"
 NAMES = PROTOCOLS["expression"]
 RIVALS = ("spacrd", "logistic neighbourhood genes", "depth")
-ALL_GENES = "spacrd, all genes"
 SHARES, FOCI = (0.05, 0.15), 3
 PANELS, PANEL_DRAWS = (300, 500, 1000), 2
 
@@ -104,16 +102,15 @@ def panels() -> Iterator[dict[str, Any]]:
     }
     drawn["Xenium panel", "0"] = xenium_cells()[0].arrays.genes
     for name in NAMES:
-        for rival in (*RIVALS[:2], ALL_GENES):
-            made = spacrd.rivals.get("spacrd", n_top_genes=20_000) if rival == ALL_GENES else spacrd.rivals.get(rival)
+        for rival in RIVALS[:2]:
+            made = spacrd.rivals.get(rival)
             whole = made.fit(others(name))
             for (setting, draw), genes in drawn.items():
                 few = panel(section(name), genes)
                 what = {"study": "panel", "rival": rival, "setting": setting, "draw": draw, "section": name}
                 yield what | {"way": "solved", "auc": auc(whole, few)}
-                if rival != ALL_GENES:
-                    refit = made.fit([panel(other, genes) for other in others(name)])
-                    yield what | {"way": "refit", "auc": auc(refit, few)}
+                refit = made.fit([panel(other, genes) for other in others(name)])
+                yield what | {"way": "refit", "auc": auc(refit, few)}
 
 
 def tables(frame: pd.DataFrame) -> str:

@@ -75,10 +75,15 @@ def test_residual_genes_vary_in_every_section():
         return csr_matrix(np.log1p(rng.poisson(rate).astype(float)))
 
     sections = [section(slice(50, 90)), section(slice(90, 130))]
-    chosen = select_genes(sections, genes, 20, flavor="residual")
+    chosen, others = select_genes(sections, genes, 20, flavor="residual")
     assert len(chosen) == 20
     assert len(set(chosen) & set(genes[:10])) >= 7
-    first = select_genes(sections, genes, 50, flavor="first")
+    assert {*chosen, *others} == set(genes)
+    wider, fewer = select_genes(sections, genes, 60, flavor="residual")
+    assert set(wider) == {*chosen, *others[:40]}  # best first
+    np.testing.assert_array_equal(fewer, others[40:])
+    first, none = select_genes(sections, genes, 50, flavor="first")
+    assert not len(none)
     assert len(set(first) & set(genes[50:90])) > len(set(first) & set(genes[90:130]))
 
 
@@ -90,14 +95,14 @@ def test_first_genes_are_those_that_scanpy_selects():
     sections = [csr_matrix(np.log1p(rng.poisson(rate * rng.gamma(2, 0.5, (40 + i, 300))))) for i in range(3)]
     table = ad.AnnData(sections[0])
     sc.pp.highly_variable_genes(table, n_top_genes=50, flavor="seurat_v3")
-    chosen = select_genes(sections, genes, 50, flavor="first")
+    chosen, _ = select_genes(sections, genes, 50, flavor="first")
     np.testing.assert_array_equal(chosen, genes[table.var["highly_variable"].to_numpy()])
 
 
-def test_genes_without_a_count_are_chosen_last():
+def test_genes_without_a_count_are_chosen_last_and_are_no_substitutes():
     rng = np.random.default_rng(1)
     values = np.log1p(rng.poisson(1.0, (40, 30)).astype(float))
     values[:, ::2] = 0
     genes = np.array([f"g{i}" for i in range(30)])
-    chosen = select_genes([csr_matrix(values)], genes, 15, flavor="residual")
-    np.testing.assert_array_equal(chosen, genes[1::2])
+    chosen, others = select_genes([csr_matrix(values)], genes, 12, flavor="residual")
+    assert {*chosen, *others} == set(genes[1::2])

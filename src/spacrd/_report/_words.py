@@ -81,8 +81,8 @@ def interval(report: Mapping[str, Any]) -> str:
 
 def checks(report: Mapping[str, Any]) -> list[Check]:
     """Compare a section with the training sections; what was not recorded is left out."""
+    from ..features import LOW_COVERAGE
     from ..model import MAX_UNKNOWN
-    from ..tl import LOW_COVERAGE
 
     comparisons = []
     coverage = number(report, "gene_coverage")

@@ -40,7 +40,7 @@ class Explanation:
     sources
         Contributions of the spot itself, of its neighbourhood, and of propagation, (n, 3) float64.
     genes
-        Contribution of each gene of the model summed over the spots of each region, (n_genes, r) float64.
+        Contribution of each candidate gene of the model summed over the spots of each region, (n_genes, r) float64.
     error
         Largest difference, in logits, between a vote and the sum of its parts, from the steps of the integration.
     """
@@ -105,7 +105,7 @@ def explain_section(
     n = len(inputs.target)
     # Parts of each vote before propagation: by modality, and whether from the spot itself or its neighbours.
     parts, bases = np.zeros((n, path.n_votes, len(c.modalities), 2)), np.zeros((n, path.n_votes))
-    genes = np.zeros((c.widths["expression"], regions.shape[1]))
+    genes = np.zeros((c.n_candidates, regions.shape[1]))
     vote = 0
     if c.network is not None:
         attention = attention_parts(

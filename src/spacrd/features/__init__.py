@@ -2,6 +2,7 @@
 
 from ._arrays import NetworkInputs as NetworkInputs
 from ._arrays import ReadBlock as ReadBlock
+from ._arrays import expression_features as expression_features
 from ._arrays import gene_coverage as gene_coverage
 from ._arrays import prepare as prepare
 from ._arrays import prepare_neighbours as prepare_neighbours
@@ -9,6 +10,7 @@ from ._blocks import block_sizes as block_sizes
 from ._blocks import blocks as blocks
 from ._composition import Composition as Composition
 from ._contract import EXPRESSION_TARGET_SUM as EXPRESSION_TARGET_SUM
+from ._contract import LOW_COVERAGE as LOW_COVERAGE
 from ._contract import ExpressionContract, ImageContract
 from ._counts import check_counts as check_counts
 from ._expression import log_normalise as log_normalise

@@ -10,7 +10,7 @@ import numpy as np
 
 from ._blocks import block_sizes, blocks
 from ._contents import project_contents
-from ._contract import ExpressionContract, ImageContract
+from ._contract import LOW_COVERAGE, ExpressionContract, ImageContract
 from ._expression import LogNormalised, match_genes
 from ._neighbours import neighbourhoods, spatial_order
 from ._reach import within_reach
@@ -130,16 +130,27 @@ def gene_coverage(genes: np.ndarray | None, contract: ExpressionContract) -> flo
     return 0.0 if genes is None else float((match_genes(contract.genes, genes) >= 0).mean())
 
 
-def _expression_features(section: SectionArrays, contract: ExpressionContract) -> Features:
+def expression_features(
+    section: SectionArrays, contract: ExpressionContract, *, substitutes_only: bool = False
+) -> Features:
+    """Normalise and scale the expression of a section: the model's genes, or substitutes if it lacks most of them.
+
+    The columns are those of ``contract.candidates``; with ``substitutes_only``, of all substitutes, whatever it lacks.
+    """
     from scipy.sparse import csr_matrix
 
-    n = len(section.xy)
+    n, names = len(section.xy), contract.substitutes if substitutes_only else contract.candidates
     if section.counts is None or section.genes is None:
-        empty = csr_matrix((n, len(contract.genes)), dtype=np.float32)
-        absent = np.zeros(len(contract.genes), dtype=bool)
+        empty = csr_matrix((n, len(names)), dtype=np.float32)
+        absent = np.zeros(len(names), dtype=bool)
         return replace(scale(empty, contract.scaling, np.zeros(n, dtype=bool)), present=absent)
     depth_columns = match_genes(contract.depth_genes, section.genes)
-    columns = match_genes(contract.genes, section.genes)
+    columns = match_genes(names, section.genes)
+    if not substitutes_only:
+        n_genes = len(contract.genes)
+        n_there = int((columns[:n_genes] >= 0).sum())
+        columns[np.cumsum(columns >= 0) > (n_genes if n_there < LOW_COVERAGE * n_genes else n_there)] = -1
+        depth_columns = np.append(depth_columns, columns[n_genes:])
     logged = LogNormalised(section.counts, depth_columns[depth_columns >= 0], columns, contract.target_sum)
     return replace(scale(logged, contract.scaling, np.ones(n, dtype=bool)), present=columns >= 0)
 
@@ -166,7 +177,7 @@ def prepare(
     if image is not None:
         features["image"] = _image_features(section, image)
     if expression is not None:
-        features["expression"] = _expression_features(section, expression)
+        features["expression"] = expression_features(section, expression)
     arranged = prepare_neighbours(
         section, expression=expression, image=image, n_neighbors=n_neighbors, max_distance_um=max_distance_um
     )

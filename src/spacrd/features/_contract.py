@@ -15,6 +15,9 @@ from ._section import EmbeddingRecord
 EXPRESSION_TARGET_SUM = 1e4
 """Counts that a spot is normalised to before log1p."""
 
+LOW_COVERAGE = 0.5
+"""Share of the model's genes below which substitutes are read, and a warning is given."""
+
 
 @dataclass(frozen=True)
 class ExpressionContract:
@@ -28,6 +31,8 @@ class ExpressionContract:
         Genes whose counts are summed to the depth of a spot: those that all training sections share.
     known_genes
         Genes with counts in any training section, to which a section is compared.
+    substitutes
+        Genes that take the place of missing ones in a section that lacks most of ``genes``, the most variable first.
     target_sum
         Counts a spot is normalised to before log1p.
     scaling
@@ -45,12 +50,18 @@ class ExpressionContract:
     target_sum: Positive = EXPRESSION_TARGET_SUM
     scaling: str = "minmax"
     known_genes: OtherNames = ()
+    substitutes: OtherNames = ()
 
     def __post_init__(self) -> None:
         check_choice(self.scaling, SCALINGS, "scaling")
-        for genes in (self.genes, self.depth_genes, self.known_genes):
+        for genes in (self.candidates, self.depth_genes, self.known_genes):
             if len(set(genes)) != len(genes):
                 raise ValueError("The model's genes are not unique.")
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """Return the genes and the substitutes."""
+        return (*self.genes, *self.substitutes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,8 +84,10 @@ def _row_sums(counts: csr_matrix, columns: np.ndarray) -> np.ndarray:
     return np.asarray(pick_columns(counts, columns).sum(axis=1), dtype=np.float64).ravel()
 
 
-def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, *, flavor: str) -> np.ndarray:
-    """Select the most variable genes, in the order of ``genes``.
+def select_genes(
+    sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, *, flavor: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Select the most variable genes.
 
     Parameters
     ----------
@@ -98,16 +100,24 @@ def select_genes(sections: Sequence[csr_matrix], genes: np.ndarray, n_top: int, 
     flavor
         ``"residual"``: the variance beyond that of genes of the same mean, ranked within each section;
         ``"first"``: the authors' choice, scanpy's ``seurat_v3`` on the first section's log-normalised values.
+
+    Returns
+    -------
+    The selected genes in the order of ``genes``; and the others that vary in a section, the most variable first, none
+    with ``flavor="first"``.
     """
     from scipy.stats import rankdata
 
     if len(genes) <= n_top:
-        return genes
+        return genes, genes[:0]
     if flavor == "first":
-        return genes[_seurat_v3(sections[0], n_top)]
-    ranks = np.mean([rankdata(_excess_variance(section)) for section in sections], axis=0)
+        return genes[_seurat_v3(sections[0], n_top)], genes[:0]
+    excess = np.stack([_excess_variance(section) for section in sections])
+    ranks = np.mean([rankdata(of_section) for of_section in excess], axis=0)
     # A stable order of ties, which genes without a count make.
-    return genes[np.sort(np.argsort(-ranks, kind="stable")[:n_top])]
+    order = np.argsort(-ranks, kind="stable")
+    varies = np.isfinite(excess).any(axis=0)
+    return genes[np.sort(order[:n_top])], genes[[gene for gene in order[n_top:] if varies[gene]]]
 
 
 def _excess_variance(section: csr_matrix) -> np.ndarray:

@@ -59,10 +59,12 @@ def _of_sparse(matrix: Any, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
                 lowest[column] = _largest(-values, lowest[column], size)
         stored += number
     low, high = np.zeros((2, width), dtype=np.float32)
-    for column, zeros in enumerate((n - stored).tolist()):
-        high[column] = _from_above(highest[column], zeros, below)
+    zeros = (n - stored).tolist()
+    # A column of few values has a quantile of 0, as long as none is negative.
+    for column in np.flatnonzero((stored > below) | np.fromiter(map(len, lowest), dtype=bool, count=width)).tolist():
+        high[column] = _from_above(highest[column], zeros[column], below)
         if len(lowest[column]):
-            low[column] = 0.0 - _from_above(lowest[column], zeros, below)
+            low[column] = 0.0 - _from_above(lowest[column], zeros[column], below)
     return low, high
 
 

@@ -4,6 +4,7 @@ from ._adapt import adapt_to as adapt_to
 from ._calibration import Calibration
 from ._calibration import centre as centre
 from ._config import ModelConfig
+from ._discriminant import RANK as RANK
 from ._discriminant import Discriminant as Discriminant
 from ._fingerprints import SPOT_HASHES as SPOT_HASHES
 from ._fingerprints import n_shared as n_shared

@@ -117,6 +117,11 @@ class ModelConfig:
         }
 
     @property
+    def n_candidates(self) -> int:
+        """Return the number of genes of which a discriminant has statistics."""
+        return len(self.expression.candidates) if self.expression else 0
+
+    @property
     def n_known_genes(self) -> int:
         """Return the number of genes that a section is compared with."""
         return len(self.expression.known_genes) if self.expression else 0

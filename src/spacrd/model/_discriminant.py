@@ -31,7 +31,8 @@ class Discriminant:
     factors
         Leading factors of the covariance, (width, rank) float32.
     ridge
-        Share of the total variance that is added to that of every feature, () float32.
+        Variance that is added to that of every feature, () float32. It is the same for every panel: how well a
+        covariance is known does not depend on the genes that another section has.
 
     References
     ----------
@@ -45,9 +46,9 @@ class Discriminant:
     ridge: np.ndarray
 
     @classmethod
-    def empty(cls, width: int) -> Discriminant:
+    def empty(cls, width: int, rank: int) -> Discriminant:
         """Make arrays of the right shapes that take no memory."""
-        zero, rank = np.float32(0), min(RANK, width)
+        zero = np.float32(0)
         return cls(*(np.broadcast_to(zero, shape) for shape in (width, width, width, (width, rank), ())))
 
     @property
@@ -78,13 +79,14 @@ class Discriminant:
         weights[present] = direction / np.sqrt(spread) if spread > 0 else 0.0
         return weights
 
-    def coverage(self, present: np.ndarray) -> float:
-        """Compute the share of the score's variance that is left with some of the features, 0 to 1.
+    def coverage(self, present: np.ndarray, usual: np.ndarray) -> float:
+        """Compute the share of the variance of the usual score that some features keep, 0 to 1.
 
-        It is the squared correlation of the score with these features and the score with all, by the stored covariance.
+        It is the squared correlation of the scores with the features that are ``present`` and with the ``usual`` ones,
+        both (width,) bool, by the stored covariance.
         """
         everything = _Covariance(self, np.ones(len(self.mean), dtype=bool))
-        part, whole = self.weights(present), self.weights(np.ones(len(self.mean), dtype=bool))
+        part, whole = self.weights(present), self.weights(usual)
         variances = everything.variance(part) * everything.variance(whole)
         return float(min(1.0, everything.product(part, whole) ** 2 / variances)) if variances > 0 else 0.0
 
@@ -94,8 +96,9 @@ class Discriminant:
 
     def project(self, features: Features) -> np.ndarray:
         """Compute the scores of each spot of one section on the principal components, (n, rank) float64."""
-        lengths = np.linalg.norm(self.factors.astype(np.float64), axis=0)
-        return features.multiply(np.divide(self.factors, lengths, out=np.zeros(self.factors.shape), where=lengths > 0))
+        factors = np.where(features.present[:, None], self.factors.astype(np.float64), 0.0)
+        lengths = np.linalg.norm(factors, axis=0)
+        return features.multiply(np.divide(factors, lengths, out=np.zeros(factors.shape), where=lengths > 0))
 
 
 class _Covariance:
@@ -105,7 +108,7 @@ class _Covariance:
         self.factors = statistics.factors[present].astype(np.float64)
         variance = statistics.variance[present].astype(np.float64)
         self.rest = np.maximum(variance - np.square(self.factors).sum(axis=1), 0.0)
-        self.rest += max(float(statistics.ridge) * variance.sum(), 1e-12)
+        self.rest += max(float(statistics.ridge), 1e-12)
         self.inner = np.eye(self.factors.shape[1]) + self.factors.T @ (self.factors / self.rest[:, None])
 
     def solve(self, values: np.ndarray) -> np.ndarray:

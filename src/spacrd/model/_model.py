@@ -180,7 +180,9 @@ class SpaCRD:
             facts["gene_coverage"] = gene_coverage(section.genes, c.expression)
             if "expression" in c.discriminants:
                 found = self.parts.voters.discriminants[c.discriminants.index("expression")]
-                facts["decision_coverage"] = found.coverage(inputs.features["expression"].present)
+                present = inputs.features["expression"].present
+                usual = np.arange(len(present)) < len(c.expression.genes)
+                facts["decision_coverage"] = found.coverage(present, usual)
         return Shift(**facts)
 
     def _scores(self, inputs: NetworkInputs, name: str, batch_size: int, hardware: Hardware) -> Scores:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
-from ._discriminant import Discriminant
+from ._discriminant import RANK, Discriminant
 from ._prevalence import PrevalenceClassifier
 from ._reference import Reference
 from ._voters import Voters
@@ -43,8 +43,10 @@ class ModelParts:
         """Make the parts that a config asks for, with freshly initialised weights and arrays without storage."""
         widths = config.widths
         prevalence = PrevalenceClassifier.zero(widths["expression"], widths["image"])
-        discriminants = tuple(Discriminant.empty(widths[name]) for name in config.discriminants)
-
+        statistics = {**widths, "expression": config.n_candidates}
+        discriminants = tuple(
+            Discriminant.empty(statistics[name], min(RANK, widths[name])) for name in config.discriminants
+        )
         networks = [SpaCRDNetwork(config.network) for _ in range(config.members)] if config.network else []
         return cls(
             voters=Voters(tuple(networks), discriminants),

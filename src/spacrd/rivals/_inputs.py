@@ -52,7 +52,7 @@ class GeneSpace:
         if n_top is None or n_top >= len(shared):
             return space
         logged = [space.read(section) for section in with_counts]
-        return replace(space, genes=select_genes(logged, shared, n_top, flavor="batch"))
+        return replace(space, genes=select_genes(logged, shared, n_top, flavor="batch")[0])
 
     def pick(self, genes: Sequence[str] | np.ndarray) -> GeneSpace:
         """The same depth, other genes to read."""

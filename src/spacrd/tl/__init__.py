@@ -6,7 +6,6 @@ from ._explain import explain
 from ._fit import fit
 from ._markers import marker_check
 from ._markers import marker_sentence as marker_sentence
-from ._match import LOW_COVERAGE as LOW_COVERAGE
 from ._regions import regions
 from ._score import score
 from ._suggest import suggest_spots

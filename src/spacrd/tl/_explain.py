@@ -137,7 +137,7 @@ def explain(
     columns = [*model.config.modalities, "base"]
     contributions = np.full((table.n_obs, len(columns)), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
-    genes = np.zeros((model.config.widths["expression"], members.shape[1]))
+    genes = np.zeros((model.config.n_candidates, members.shape[1]))
     sections = {}
     for section in split_sections(data, Selection(table_key=table_key, library_key=library_key)):
         arrays = read_for_model(section, model, layer, load=True)
@@ -211,7 +211,7 @@ def _by_gene(table: AnnData, model: SpaCRD, sums: np.ndarray, regions: pd.DataFr
     """Average the contributions of each gene of the table over each region."""
     contract = model.config.expression
     assert contract is not None
-    column = match_genes(contract.genes, gene_names(table, contract.genes)[0])
+    column = match_genes(contract.candidates, gene_names(table, contract.genes)[0])
     number = regions["n_spots"].to_numpy()
     means = np.divide(sums, number, out=np.full(sums.shape, np.nan), where=number > 0)
     values = np.full((table.n_vars, len(regions)), np.nan, dtype=np.float32)

@@ -8,11 +8,8 @@ import numpy as np
 
 from .._checks import quote_names, warn
 from .._keys import Keys
-from ..features import ExpressionContract, ImageContract, SectionArrays
+from ..features import LOW_COVERAGE, ExpressionContract, ImageContract, SectionArrays
 from ..model import SpaCRD
-
-LOW_COVERAGE = 0.5
-"""Share of the model's genes below which a warning is given."""
 
 
 def check_model(model: object) -> None:
@@ -82,18 +79,20 @@ def _check_embedding(section: SectionArrays, contract: ImageContract, on_mismatc
 
 def _check_genes(name: str, genes: np.ndarray, contract: ExpressionContract) -> None:
     available = np.isin(np.asarray(contract.genes), genes)
+    n_substitutes = int(min((~available).sum(), np.isin(np.asarray(contract.substitutes), genes).sum()))
     if available.mean() < LOW_COVERAGE:
         _check_organism(name, contract.genes, genes, available)
-    if not available.any():
+    if not available.any() and not n_substitutes:
         raise ValueError(
             f"Section {name!r} and the model have no gene in common: the section has {quote_names(genes, 3)}, the "
             f"model reads {quote_names(contract.genes, 3)}. Use the same kind of gene names (symbols or Ensembl "
             "ids) and the same organism."
         )
     if available.mean() < LOW_COVERAGE:
+        substitutes = f"; {n_substitutes} others take the place of missing ones" if n_substitutes else ""
         warn(
             f"Section {name!r} has {available.sum()} of the model's {len(available)} genes "
-            f"({100 * available.mean():.0f} %). Expect less certain likelihoods."
+            f"({100 * available.mean():.0f} %){substitutes}. Expect less certain likelihoods."
         )
 
 

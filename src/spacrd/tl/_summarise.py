@@ -19,7 +19,7 @@ from .._sections import (
     scored_sections,
     spot_areas,
 )
-from ._match import LOW_COVERAGE
+from ..features import LOW_COVERAGE
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,6 +12,7 @@ from ..features import NetworkInputs
 from ..model import Calibration, Presence, Voters, centre, propagated, score_voters
 from ._presence import held_out_presence
 from ._prevalence import LabelledSpots, fit_prevalence
+from ._ridge import choose_ridge, multiply_ridge
 from ._training_set import TrainingSet
 from ._voters import Run, fit_voters
 
@@ -56,12 +57,15 @@ class Calibrated:
         Turns votes into logits; the identity if there is nothing to calibrate on.
     propagation
         Share of a spot's score that comes from its neighbours' scores.
+    ridge
+        Factor of the ridge of expression.
     presence
         Bounds for the verdict; None if too few sections could be held out.
     """
 
     calibration: Calibration
     propagation: float
+    ridge: float = 1.0
     presence: Presence | None = None
 
 
@@ -82,19 +86,23 @@ def calibrate(data: TrainingSet, run: Run, spots: Sequence[LabelledSpots]) -> Ca
 
     Each held-out section is scored by a fit on the others with the model's recipe, as a new section would be. With one
     training section the logits are not calibrated, with a warning. Unless the recipe sets it, the largest share of
-    propagation is chosen that ranks held-out sections well. The held-out sections also give the bounds for the
-    verdict, see :class:`spacrd.model.Presence`.
+    propagation is chosen that ranks held-out sections well, after the ridge, see :func:`choose_ridge`. The held-out
+    sections also give the bounds for the verdict, see :class:`spacrd.model.Presence`.
     """
     given = run.recipe.propagation
     shares = PROPAGATION if given is None else (given,)
-    held_out: list[dict[float, HeldOutVotes]] = []
+    fits: list[tuple[Voters, NetworkInputs]] = []
     presence: list[tuple[float, float]] = []
     for number, group in enumerate(folds := make_folds(data.inputs)):
         rest = data.without(group)
         voters, _ = fit_voters(rest, run.without(number), label=f"calibrate {number + 1}/{len(folds)} ")
         prevalence = fit_prevalence([x for i, x in enumerate(spots) if i not in group], *data.widths)
         presence += [held_out_presence(data.sections[i], prevalence, data, run) for i in group]
-        held_out += [_score(voters, data.inputs[i], run, shares) for i in group]
+        fits += [(voters, data.inputs[i]) for i in group]
+    ridge = choose_ridge(fits, run, UNKNOWN_PROPAGATION if given is None else given)
+    held_out = [
+        _score(multiply_ridge(voters, run.discriminants, ridge), inputs, run, shares) for voters, inputs in fits
+    ]
     held_out = [votes for votes in held_out if len(votes[shares[0]].target)]
     if not any(0 < votes[shares[0]].target.mean() < 1 for votes in held_out):
         warn(
@@ -105,7 +113,7 @@ def calibrate(data: TrainingSet, run: Run, spots: Sequence[LabelledSpots]) -> Ca
     share = _smoothest({share: _aucs([votes[share] for votes in held_out]) for share in shares})
     calibration = _curve([votes[share] for votes in held_out])
     without, small = zip(*presence, strict=True)
-    return Calibrated(calibration, share, Presence.of(without, small) if calibration.n_sections else None)
+    return Calibrated(calibration, share, ridge, Presence.of(without, small) if calibration.n_sections else None)
 
 
 def uncalibrated(run: Run) -> Calibrated:

@@ -67,7 +67,8 @@ def expression_contract(
 ) -> ExpressionContract | None:
     """Choose the genes that the network reads, without labels; None if no section has expression.
 
-    They are ``genes``, or else the ``n_top_genes`` most variable of those that all sections share.
+    They are ``genes``, or else the ``n_top_genes`` most variable of those that all sections share; a discriminant then
+    has the others as substitutes.
 
     Raises
     ------
@@ -82,21 +83,23 @@ def expression_contract(
         absent = [gene for gene in genes if gene not in set(shared)]
         if absent:
             raise ValueError(f"{len(absent)} of the genes are not in every section: {quote_names(absent, 5)}.")
-        chosen = np.asarray(list(dict.fromkeys(map(str, genes))))
+        chosen, others = np.asarray(list(dict.fromkeys(map(str, genes)))), shared[:0]
     else:
         logged = []
         for section in with_expression:
             columns = match_genes(shared, np.asarray(section.genes))
             logged.append(log_normalise(section.counts, columns, columns, EXPRESSION_TARGET_SUM))
-        chosen = select_genes(logged, shared, n_top_genes, flavor=recipe.gene_selection)
+        chosen, others = select_genes(logged, shared, n_top_genes, flavor=recipe.gene_selection)
     logger.info("%d genes of %d that all sections share", len(chosen), len(shared))
     # A discriminant scores any panel: the depth then is that of the genes it reads, of those a section has.
-    depth = chosen if "expression" in recipe.discriminants else shared
+    any_panel = "expression" in recipe.discriminants
+    depth = chosen if any_panel else shared
     return ExpressionContract(
         tuple(map(str, chosen)),
         tuple(map(str, depth)),
         scaling=recipe.scaling,
         known_genes=tuple(_known_genes(with_expression)),
+        substitutes=tuple(map(str, others)) if any_panel else (),
     )
 
 

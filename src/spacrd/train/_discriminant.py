@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..features import Features, NetworkInputs, blocks
-from ..model import Discriminant
+from ..model import RANK, Discriminant
 
 RIDGE = {"expression": 0.003, "image": 0.01}
 """Share of the total variance that is added to that of every feature."""
@@ -43,28 +43,35 @@ class Sample:
 def read_sample(section: NetworkInputs, modality: str) -> Sample:
     """Read the labelled spots of a section, and its mean."""
     features = section.features[modality]
-    rows = _labelled(section, modality)
+    rows = labelled_rows(section, modality)
     return Sample(features.take(rows), section.target[rows], features.mean() if features.valid.any() else None)
 
 
 def fit_discriminant(samples: Sequence[Sample], modality: str) -> Discriminant:
     """Collect the statistics of one modality over the labelled spots; all are zero without labels of both classes."""
-    empty = Discriminant.empty(samples[0].features.width)
+    width = samples[0].features.width
+    empty = Discriminant.empty(width, min(RANK, width))
     samples = [sample for sample in samples if sample.mean is not None]
     target = np.concatenate([sample.target for sample in samples] or [np.empty(0)])
     if len(np.unique(target)) < 2:
         return empty
     chosen = Features.stack([sample.features for sample in samples])
-    spots = _WeightedSpots(chosen, np.where(target == 1, 0.5 / (target == 1).sum(), 0.5 / (target == 0).sum()))
+    spots = _WeightedSpots(chosen, equal_weights(target))
     contrast = spots.sums(2.0 * target - 1.0)
     mean = np.zeros(chosen.width)
     if modality == "expression":  # embeddings have no depth to be blind to
         mean = np.mean([sample.mean for sample in samples if sample.mean is not None], axis=0)
-    arrays = (mean, contrast, spots.variance(), spots.factors(empty.rank), RIDGE[modality])
+    variance = spots.variance()
+    arrays = (mean, contrast, variance, spots.factors(empty.rank), RIDGE[modality] * variance.sum())
     return Discriminant(*(np.asarray(array, np.float32) for array in arrays))
 
 
-def _labelled(section: NetworkInputs, modality: str) -> np.ndarray:
+def equal_weights(target: np.ndarray) -> np.ndarray:
+    """Weigh the spots of both classes alike; all weights add up to 1."""
+    return np.where(target == 1, 0.5 / (target == 1).sum(), 0.5 / (target == 0).sum())
+
+
+def labelled_rows(section: NetworkInputs, modality: str) -> np.ndarray:
     """Choose the labelled spots to read."""
     chosen = []
     for label in (0, 1):

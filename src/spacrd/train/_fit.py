@@ -34,7 +34,9 @@ from ..model import (
 from ._calibrate import calibrate, uncalibrated
 from ._contracts import expression_contract, image_contract
 from ._prevalence import fit_prevalence
+from ._ridge import multiply_ridge
 from ._settings import FitSettings
+from ._substitutes import add_substitutes
 from ._training_set import TrainingSet
 from ._voters import Run, divide_modalities, fit_voters
 
@@ -124,6 +126,7 @@ def fit_sections(
     voters, history = fit_voters(data, run, callbacks=callbacks)
     spots = data.labelled_spots() if recipe.calibrated else []
     calibrated = calibrate(data, run, spots) if recipe.calibrated else uncalibrated(run)
+    voters = add_substitutes(multiply_ridge(voters, run.discriminants, calibrated.ridge), run.discriminants, data)
     prevalence = None
     if calibrated.calibration.n_sections:
         prevalence = fit_prevalence(spots, *data.widths)
@@ -156,10 +159,11 @@ def prepare_training(sections: Sequence[SectionArrays], settings: FitSettings) -
     torch.set_num_threads(threads)  # scanpy starts numba, which resets the threads, on which sums depend
     if image is None and expression is None:
         raise ValueError("The sections have neither genes nor an embedding: there is nothing to fit on.")
+    own = None if expression is None else replace(expression, substitutes=())  # training sections lack no gene
     inputs = [
         prepare(
             section,
-            expression=expression,
+            expression=own,
             image=image,
             n_neighbors=settings.n_neighbors,
             max_distance_um=settings.max_distance_um,
