@@ -73,7 +73,8 @@ def invariances(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
 
     def apart(one: pd.DataFrame, two: pd.DataFrame) -> dict[str, float]:
         off = (one["spacrd_likelihood"] - two["spacrd_likelihood"].reindex(one.index)).abs()
-        return {"largest": off.max(), "mean": off.mean(), "auc": auc(two), "auc_before": auc(one)}
+        changes = {"largest": off.max(), "mean": off.mean(), "near": (off < 0.01).mean()}
+        return {**changes, "auc": auc(two), "auc_before": auc(one)}
 
     before = scored(of.table, model)[0]
     for change, make in MATTER_NOT.items():
