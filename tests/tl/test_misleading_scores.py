@@ -135,7 +135,7 @@ class Poison:
 
 def poison_labels(table):
     labels = np.empty(table.n_obs, dtype=object)
-    for spot in range(table.n_obs):  # numpy 2.0 asks an object for its values when it is assigned to more than one place
+    for spot in range(table.n_obs):  # one by one: numpy 2.0 asks objects of a list for their values
         labels[spot] = Poison()
     table.obs["pathologist"] = pd.Series(labels, table.obs_names)
 
