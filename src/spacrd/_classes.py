@@ -63,23 +63,28 @@ def class_names(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:
     return labels.map(class_name, na_action="ignore").astype(object).where(is_labelled(column, asked), np.nan)
 
 
+def is_doubtful(name: str) -> bool:
+    """Tell whether the name of a class says that spots are not annotated."""
+    return bool(DOUBTFUL.fullmatch(name.casefold()))
+
+
 def warn_of_missing_text(columns: Iterable[pd.Series], label_key: str, asked: Collection[str] = ()) -> None:
     """Warn once of labels that are missing but for a text such as ``"nan"``."""
     counts = _counts(columns, lambda name: name.casefold() in MISSING and name not in asked)
     if counts:
         warn(
-            f"obs[{label_key!r}] holds {_listed(counts)}: these spots count as unlabelled. Store missing labels as "
-            "NaN to silence this; if one of these is a class, name it with `positive` or `negative`."
+            f"obs[{label_key!r}] holds {listed_counts(counts)}: these spots count as unlabelled. Store missing labels "
+            "as NaN to silence this; if one of these is a class, name it with `positive` or `negative`."
         )
 
 
 def warn_of_doubtful(columns: Iterable[pd.Series], label_key: str, asked: Collection[str]) -> None:
     """Warn once of classes whose names say that spots are not annotated, but that count as not cancer."""
-    counts = _counts(columns, lambda name: bool(DOUBTFUL.fullmatch(name.casefold())) and name not in asked)
+    counts = _counts(columns, lambda name: is_doubtful(name) and name not in asked)
     if counts:
         warn(
-            f"obs[{label_key!r}] holds {_listed(counts)}, which count as not cancer. If these spots are not annotated, "
-            "name the classes that are not cancer with `negative`, or set the others to NaN."
+            f"obs[{label_key!r}] holds {listed_counts(counts)}, which count as not cancer. If these spots are not "
+            "annotated, name the classes that are not cancer with `negative`, or set the others to NaN."
         )
 
 
@@ -119,5 +124,8 @@ def _counts(columns: Iterable[pd.Series], counted: Any) -> dict[str, int]:
     return counts
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{quote_names([name])} ({number} spots)" for name, number in counts.items())
+def listed_counts(counts: Mapping[str, int], limit: int = 20) -> str:
+    """Name classes, each with its number of spots, cut after ``limit``."""
+    listed = [f"{quote_names([name])} ({number} spots)" for name, number in counts.items()]
+    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return ", ".join(listed[:limit]) + more
