@@ -149,6 +149,23 @@ def write_store(target: Path, make: Callable[[Path], object]) -> None:
         replace_folder(made, target)
 
 
+def check_holds(data: Any, target: Path) -> None:
+    """Refuse an .h5ad file for names or labels with a null character, which zarr can hold and HDF5 cannot."""
+    if target.suffix != ".h5ad":
+        return
+    for axis, frame in (("obs", data.obs), ("var", data.var)):
+        texts = {
+            f"{axis}[{name!r}]": column.dropna().unique()
+            for name, column in frame.select_dtypes(exclude="number").items()
+        }
+        for what, values in {f"{axis}_names": frame.index, **texts}.items():
+            if wrong := [value for value in values if isinstance(value, str) and "\0" in value]:
+                raise ValueError(
+                    f"{str(target)!r} cannot hold {what} {quote_names(wrong, 3)}: HDF5 has no text with a null "
+                    "character. Write to a .zarr instead, or rename it."
+                )
+
+
 def write_data(data: Any, target: Path, source: Input, changed: Collection[str]) -> None:
     """Write an AnnData or SpatialData; of the elements of a SpatialData, only ``changed`` differ from ``source``."""
     import anndata
