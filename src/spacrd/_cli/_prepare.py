@@ -54,7 +54,7 @@ def _annotate(arguments: argparse.Namespace, console: Console) -> Outcome:
         keywords["regions"] = file
     (source,) = sources
     data = read(source, arguments, console)
-    check_holds(data, target)
+    check_holds(data, target, arguments.library_key)
     annotate(data, **keywords)
     console.say(f"Writing {target}")
     write_data(data, target, source, [arguments.table_key])
@@ -125,7 +125,7 @@ def _patches(arguments: argparse.Namespace, console: Console) -> Outcome:
 
     def embed(number: int, source: Input) -> None:
         data = read(source, arguments, console)
-        check_holds(data, targets[number])
+        check_holds(data, targets[number], arguments.library_key)
         before = _shapes(data)
         console.say(f"Embedding patches with {arguments.encoder}")
         if resume is not None and len(sources) > 1:  # blocks of sections of one name, each in a folder of its own

@@ -102,7 +102,7 @@ def _use_model(arguments: argparse.Namespace, console: Console, command: Command
     def score_one(number: int, source: Input) -> None:
         data = read(source, arguments, console)
         if targets:
-            check_holds(data, targets[number])
+            check_holds(data, targets[number], arguments.library_key)
         console.say(f"{doing} {source.given}")
         getattr(tl, command.name)(data, model, **given(arguments, command.arguments))
         sections = scored_sections(data, arguments.key_added, selection)

@@ -68,7 +68,7 @@ def _check_library(name: str) -> None:
         raise ValueError(f"library_id={name!r} cannot name elements: use letters, digits, '_', '.' and '-'.")
 
 
-def check_range(argument: str, value: float, least: float, most: float) -> None:
+def check_range(argument: str, value: Any, least: float, most: float) -> None:
     """Refuse what is no number, or out of range."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{argument} must be a number, got {value!r} ({type(value).__name__}).")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -225,7 +225,7 @@ def _check_no_measurement(column: pd.Series, label_key: str) -> None:
 
 def _listed(value: Any, argument: str) -> tuple[str, ...]:
     """Return a class, or a list of them, as text."""
-    if value is None or isinstance(value, Mapping):
+    if value is None or isinstance(value, Mapping) or not (np.isscalar(value) or isinstance(value, Iterable)):
         raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
     classes = [value] if np.isscalar(value) else list(value)
     if not classes:
