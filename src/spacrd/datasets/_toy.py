@@ -72,7 +72,7 @@ def check_range(argument: str, value: Any, least: float, most: float) -> None:
     """Refuse what is no number, or out of range."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{argument} must be a number, got {value!r} ({type(value).__name__}).")
-    if not least <= value <= most:
+    if not least <= float(value) <= most:
         raise ValueError(f"{argument}={value!r} is out of range: it must be between {least:g} and {most:g}.")
 
 

@@ -283,10 +283,8 @@ class SpaCRD:
 
         Raises
         ------
-        TypeError
-            If ``repo_id`` or ``card`` is no text.
-        ValueError
-            If ``repo_id`` cannot name a model, or ``card`` names a file or is empty.
+        TypeError, ValueError
+            If ``repo_id`` cannot name a model, or ``card`` is no text, names a file or is empty.
         PermissionError
             If the hub asks for a login, or the login may not write.
         ConnectionError

@@ -225,9 +225,10 @@ def _check_no_measurement(column: pd.Series, label_key: str) -> None:
 
 def _listed(value: Any, argument: str) -> tuple[str, ...]:
     """Return a class, or a list of them, as text."""
-    if value is None or isinstance(value, Mapping) or not (np.isscalar(value) or isinstance(value, Iterable)):
+    classes = [value] if np.isscalar(value) else value
+    if isinstance(classes, Mapping) or not isinstance(classes, Iterable):
         raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
-    classes = [value] if np.isscalar(value) else list(value)
+    classes = list(classes)
     if not classes:
         raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
     return tuple(dict.fromkeys(map(class_name, classes)))
