@@ -168,10 +168,10 @@ def several_platforms(prepare: Callable[[AnnData], AnnData]) -> Iterator[Row]:
             yield {"section": held_out, **measure(made, model)}
 
 
-def one_section_out_of_both() -> Iterator[Row]:
+def one_section_out_of_both(prepare: Callable[[AnnData], AnnData]) -> Iterator[Row]:
     """Score each section by a model of the other four and a quadrant of Xenium, which has fewer genes."""
     whole = table("Xenium")
-    part = whole[whole.obs["quadrant"] == "q00"].copy()
+    part = prepare(whole[whole.obs["quadrant"] == "q00"].copy())
     for held_out in SECTIONS:
         model = fit([*(table(name) for name in SECTIONS if name != held_out), part])
         yield {"section": held_out, **measure(table(held_out), model)}
@@ -194,7 +194,8 @@ TASKS: dict[str, Callable[[], Iterator[Row]]] = {
     "Xenium, three quadrants": quadrants,
     "her2st and a quadrant of Xenium, cells": partial(several_platforms, AnnData.copy),
     "her2st and a quadrant of Xenium, pseudo-spots": partial(several_platforms, pseudospots),
-    "her2st and a quadrant of Xenium, one section out": one_section_out_of_both,
+    "her2st and a quadrant of Xenium, one section out": partial(one_section_out_of_both, AnnData.copy),
+    "her2st and a quadrant of Xenium as pseudo-spots, one section out": partial(one_section_out_of_both, pseudospots),
     **{f"toy, {n} training sections": partial(toys, n) for n in TOY_TRAINING},
 }
 

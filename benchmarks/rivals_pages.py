@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from benchmarks.rivals_table import cost, margins, markdown
+from benchmarks.rivals_table import cost, margins, markdown, three_digits
 from benchmarks.sections import HERE
 
 ROOT = HERE.parent
@@ -50,12 +50,14 @@ def margin_table(frame: pd.DataFrame) -> str:
     for task, row in margins(frame).iterrows():
         interval = "one section"
         if np.isfinite(row["from"]):
-            interval = f"{row['from']:+.3f} to {row['to']:+.3f}, {row['sections']} sections"
-        cells = [TITLES[task], f"{row['AUC of spacrd']:.3f}", f"`{row['best simple rival']}` {row['its AUC']:.3f}"]
-        cells.append(f"{row['margin']:+.3f} ({interval})")
+            low, high = three_digits(row["from"], "+"), three_digits(row["to"], "+")
+            interval = f"{low} to {high}, {row['sections']} sections"
+        best = f"`{row['best simple rival']}` {three_digits(row['its AUC'])}"
+        cells = [TITLES[task], three_digits(row["AUC of spacrd"]), best]
+        cells.append(f"{three_digits(row['margin'], '+')} ({interval})")
         needed = cost(frame, PUBLISHED, task)
         not_run = f"not run ({needed})" if needed else "not run"
-        cells.append(f"{published[task]:.3f}" if task in published else not_run)
+        cells.append(three_digits(published[task]) if task in published else not_run)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -157,6 +157,11 @@ def margins(frame: pd.DataFrame, rival: str = "spacrd") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).set_index("task")
 
 
+def three_digits(value: float, sign: str = "") -> str:
+    """Write a number as the pages do: three digits, and no zero before the point."""
+    return f"{value:{sign}.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:{sign}.3f}"
+
+
 def markdown(table: pd.DataFrame) -> str:
     """A frame as a markdown table: three digits, '-' where there is nothing."""
 
@@ -165,7 +170,7 @@ def markdown(table: pd.DataFrame) -> str:
             return value
         if not np.isfinite(value):
             return "-"
-        return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3f}"
+        return f"{value:.0f}" if abs(value) >= 100 else three_digits(value)
 
     head = [str(table.index.name or ""), *map(str, table.columns)]
     lines = [head, ["---"] * len(head)]

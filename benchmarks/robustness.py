@@ -73,7 +73,8 @@ def invariances(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
 
     def apart(one: pd.DataFrame, two: pd.DataFrame) -> dict[str, float]:
         off = (one["spacrd_likelihood"] - two["spacrd_likelihood"].reindex(one.index)).abs()
-        return {"largest": off.max(), "mean": off.mean(), "auc": auc(two), "auc_before": auc(one)}
+        changes = {"largest": off.max(), "mean": off.mean(), "near": (off < 0.01).mean()}
+        return {**changes, "auc": auc(two), "auc_before": auc(one)}
 
     before = scored(of.table, model)[0]
     for change, make in MATTER_NOT.items():
@@ -182,15 +183,16 @@ def keep(part: str, protocol: str, held_out: str, rows: Iterator[dict[str, Any]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--protocols", nargs="*", choices=list(PROTOCOLS), default=list(PROTOCOLS))
+    parser.add_argument("--parts", nargs="*", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--tables", action="store_true", help="print the tables of stored rows, compute nothing")
     arguments = parser.parse_args()
     spacrd.settings.progress = False
     for protocol in [] if arguments.tables else arguments.protocols:
         for held_out in PROTOCOLS[protocol]:
-            for part, measure in PARTS.items():
+            for part in arguments.parts:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    keep(part, protocol, held_out, measure(protocol, held_out))
+                    keep(part, protocol, held_out, PARTS[part](protocol, held_out))
                 print(protocol, held_out, part, f"{time.process_time():.0f} CPU s", flush=True)
     print(tables(*(pd.read_csv(file) for file in FILES.values())))
 

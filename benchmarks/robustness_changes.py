@@ -77,6 +77,11 @@ def turned(of: Subject, degrees: float) -> AnnData:
     return placed(of, np.asarray(of.table.obsm["spatial"], dtype=np.float64) @ turn.T)
 
 
+def in_pixels(table: AnnData) -> AnnData:
+    """The section with coordinates rounded to pixels of its full-resolution image."""
+    return placed(Subject(table, None), np.round(np.asarray(table.obsm["spatial"], dtype=np.float64)))
+
+
 def lattice(of: Subject) -> Subject:
     """The section on whole numbers of the array, where four diagonal neighbours compete for two places."""
     return Subject(placed(of, of.table.obs[["array_col", "array_row"]].to_numpy(dtype=np.float64)), of.patches)
@@ -106,6 +111,9 @@ MATTER_NOT: dict[str, Callable[[Subject, np.random.Generator], AnnData]] = {
     "turned by 15 degrees": lambda of, _: turned(of, 15),
     "turned by 90 degrees": lambda of, _: turned(of, 90),
     "mirrored": lambda of, _: placed(of, np.asarray(of.table.obsm["spatial"]) * [-1, 1]),
+    "whole pixels": lambda of, _: in_pixels(of.table),
+    "turned by 15 degrees, whole pixels": lambda of, _: in_pixels(turned(of, 15)),
+    "turned by 40 degrees, whole pixels": lambda of, _: in_pixels(turned(of, 40)),
 }
 
 # What must.

@@ -21,16 +21,20 @@ def markdown(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def _invariances(frame: pd.DataFrame) -> str:
-    """Largest change of any likelihood, and the AUC where something was fitted again."""
+    """Largest change of any likelihood, least share of spots within .01 in any section, and the AUC."""
     protocols = list(frame["protocol"].unique())
     rows = []
     for change, part in frame.groupby("change", sort=False):
         row = [str(change)]
         for protocol in protocols:
             own = part[part["protocol"] == protocol]
-            row += [f"{own['largest'].max():.2g}", f"{own['auc_before'].mean():.3f} to {own['auc'].mean():.3f}"]
+            row += [
+                f"{own['largest'].max():.2g} ({own['near'].min():.1%})",
+                f"{own['auc_before'].mean():.3f} to {own['auc'].mean():.3f}",
+            ]
         rows.append(row)
-    return markdown(["change", *(f"{name}{what}" for name in protocols for what in (": largest", ": AUC"))], rows)
+    columns = (f"{name}{what}" for name in protocols for what in (": largest (within .01)", ": AUC"))
+    return markdown(["change", *columns], rows)
 
 
 def _effects(frame: pd.DataFrame) -> str:

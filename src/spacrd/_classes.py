@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,24 +15,35 @@ from ._checks import quote_names, warn
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING = frozenset({"", "nan", "none", "<na>", "na", "n/a", "#n/a", "null", "nat"})
+MISSING = frozenset(
+    {"", "nan", "-nan", "<nan>", "none", "<none>", "<na>", "na", "#na", "n/a", "#n/a", "#n/a n/a", "null", "nat"}
+    | {f"{sign}1.#{kind}" for sign in ("", "-") for kind in ("ind", "qnan")}
+)
 """Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
 DOUBTFUL = re.compile(
-    r"(un|not[ _-])(labell?ed|annotated|assigned|classified|determinable|defined)|unknown|ignored?\*?|region\*|"
-    r"excluded?|art[ei]facts?|missing|tbd|\?+|-+|-1"
+    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determinable|defined|known|sure)|"
+    r"ignored?\*?|region\*|excluded?|art[ei]facts?|missing|tbd|\?+|-+|\.+|-1|-?inf"
 )
 """Text, in lower case, that often marks spots without an annotation."""
 _WHOLE = re.compile(r"-?\d+\.0+")
+_INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
+"""Characters without width, which no reader sees in a name."""
+
+
+@lru_cache(10_000)
+def clean_name(text: str) -> str:
+    """Return a name without what no reader sees: blanks around it, their kinds, characters without width."""
+    return re.sub(r"\s", " ", _INVISIBLE.sub("", unicodedata.normalize("NFC", text))).strip()
 
 
 def class_name(value: Any) -> str:
     """Return the one spelling of a class.
 
     Numbers and truth values that are equal are one class, also as text: 1, 1.0, True, "1.0" and "true" are ``"1"``.
-    Blanks around a name do not count. Case does.
+    Blanks around a name do not count, nor which kind of blank is in it. Case does.
     """
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-    text = unicodedata.normalize("NFC", text).strip()
+    text = clean_name(text)
     lower = text.casefold()
     if lower in {"true", "false"}:
         return str(int(lower == "true"))
@@ -40,13 +52,9 @@ def class_name(value: Any) -> str:
 
 def is_labelled(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:
     """Tell which rows have a label: neither NaN nor text such as ``"nan"``, unless ``asked`` names it a class."""
-    labels = column.astype(object)
-    missing = {
-        value
-        for value in labels.dropna().unique()
-        if class_name(value).casefold() in MISSING and class_name(value) not in asked
-    }
-    return labels.notna() & ~labels.isin(missing)
+    names = column.astype(object).map(class_name, na_action="ignore")
+    missing = {name for name in names.dropna().unique() if name.casefold() in MISSING and name not in asked}
+    return names.notna() & ~names.isin(missing)
 
 
 def class_names(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:
@@ -63,23 +71,28 @@ def class_names(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:
     return labels.map(class_name, na_action="ignore").astype(object).where(is_labelled(column, asked), np.nan)
 
 
+def is_doubtful(name: str) -> bool:
+    """Tell whether the name of a class says that spots are not annotated."""
+    return bool(DOUBTFUL.fullmatch(name.casefold()))
+
+
 def warn_of_missing_text(columns: Iterable[pd.Series], label_key: str, asked: Collection[str] = ()) -> None:
     """Warn once of labels that are missing but for a text such as ``"nan"``."""
     counts = _counts(columns, lambda name: name.casefold() in MISSING and name not in asked)
     if counts:
         warn(
-            f"obs[{label_key!r}] holds {_listed(counts)}: these spots count as unlabelled. Store missing labels as "
-            "NaN to silence this; if one of these is a class, name it with `positive` or `negative`."
+            f"obs[{label_key!r}] holds {listed_counts(counts)}: these spots count as unlabelled. Store missing labels "
+            "as NaN to silence this; if one of these is a class, name it with `positive` or `negative`."
         )
 
 
 def warn_of_doubtful(columns: Iterable[pd.Series], label_key: str, asked: Collection[str]) -> None:
     """Warn once of classes whose names say that spots are not annotated, but that count as not cancer."""
-    counts = _counts(columns, lambda name: bool(DOUBTFUL.fullmatch(name.casefold())) and name not in asked)
+    counts = _counts(columns, lambda name: is_doubtful(name) and name not in asked)
     if counts:
         warn(
-            f"obs[{label_key!r}] holds {_listed(counts)}, which count as not cancer. If these spots are not annotated, "
-            "name the classes that are not cancer with `negative`, or set the others to NaN."
+            f"obs[{label_key!r}] holds {listed_counts(counts)}, which count as not cancer. If these spots are not "
+            "annotated, name the classes that are not cancer with `negative`, or set the others to NaN."
         )
 
 
@@ -113,11 +126,16 @@ def _counts(columns: Iterable[pd.Series], counted: Any) -> dict[str, int]:
     """Count the values whose names are ``counted``, by the text they are stored as."""
     counts: dict[str, int] = {}
     for column in columns:
-        for value, number in column.dropna().astype(object).value_counts().items():
-            if number and counted(class_name(value)):
-                counts[str(value)] = counts.get(str(value), 0) + int(number)
+        values = column.dropna().astype(object)
+        names = values.map(class_name)
+        wanted = names.isin([name for name in names.unique() if counted(name)])
+        for value, number in values[wanted].map(str).value_counts().items():
+            counts[value] = counts.get(value, 0) + int(number)
     return counts
 
 
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{quote_names([name])} ({number} spots)" for name, number in counts.items())
+def listed_counts(counts: Mapping[str, int], limit: int = 20) -> str:
+    """Name classes, each with its number of spots, cut after ``limit``."""
+    listed = [f"{quote_names([name])} ({number} spots)" for name, number in counts.items()]
+    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return ", ".join(listed[:limit]) + more

@@ -205,3 +205,17 @@ def test_a_store_that_cannot_be_moved_comes_back(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         write_store(target, lambda path: None)  # there is nothing to move
     assert listing(tmp_path) == ["old.zarr", "old.zarr/zarr.json"]
+
+
+def test_names_that_the_output_cannot_hold_are_refused_before_the_work(cli, model, tmp_path: Path) -> None:
+    table = ad.AnnData(np.ones((3, 2), np.float32))
+    table.obsm["spatial"] = np.arange(6.0).reshape(3, 2)
+    table.var_names = ["a\0", "b"]
+    table.write_zarr(tmp_path / "in.zarr")
+    said = cli("score", tmp_path / "in.zarr", "--model", model, "--out", tmp_path / "out.h5ad")
+    assert said.code == 2 and "HDF5 has no text with a null character" in said.err and "Scoring" not in said.err
+    table.obs["slide"] = ["a", "A", "b"]
+    table.write_zarr(tmp_path / "in.zarr")
+    out = ("--library-key", "slide", "--out", tmp_path / "out.zarr")
+    said = cli("score", tmp_path / "in.zarr", "--model", model, *out)
+    assert said.code == 2 and "sections 'a', 'A', which differ in capital letters alone" in said.err

@@ -57,6 +57,8 @@ def place(toys: Path, model: Path, tmp_path: Path, monkeypatch) -> Path:
         "patches raw.zarr --out x.zarr --resume raw.zarr/blocks",
         "fit s.zarr --label-key a --positive b --out s.zarr/model",
         "report s.zarr --out s.zarr/report.html",
+        "cross-validate s.zarr one.h5ad --label-key a --positive b --resume s.zarr/folds",
+        "cross-validate s.zarr one.h5ad --label-key a --positive b --csv x.csv --resume x.csv",
         "demo --data model --out model --overwrite",
     ],
 )
@@ -65,6 +67,12 @@ def test_an_output_over_or_in_what_is_read_is_refused_before_the_work(place: Pat
     said = cli(*words.split())
     assert said.code == 2 and "Reading" not in said.err and "Traceback" not in said.err, said.err
     assert content(place) == before
+
+
+@pytest.mark.parametrize("words", ["one.h5ad --out one.h5ad", "s.zarr --out s.zarr", "one.h5ad two.h5ad --out r.pdf"])
+def test_what_cannot_hold_a_report_is_told_what_can(place: Path, cli, words: str) -> None:
+    said = cli("report", *words.split(), "--overwrite")
+    assert said.code == 2 and "cannot hold a report: end it in .html, or name a folder" in said.err
 
 
 def test_a_table_never_replaces_a_file_that_an_option_names(place: Path, cli) -> None:

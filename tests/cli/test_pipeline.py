@@ -182,8 +182,12 @@ def test_adapt_gives_what_the_call_gives(toys: Path, model: Path, tmp_path: Path
     np.testing.assert_array_equal(written.obs["spacrd_likelihood"], direct.obs["spacrd_likelihood"])
     (section,) = said.json["sections"]
     assert section["n_labelled"] == direct.obs["few"].notna().sum() and section["verdict"] == "tumour"
-    shown = cli(*words, "--overwrite", "--positive", "stroma")
+    shown = cli(*words, "--overwrite", "--positive", "invasive cancer")
     assert shown.code == 0 and "n_labelled" in shown.out and "Adapting to the labels of" in shown.err
+    before = (tmp_path / "out.h5ad").stat().st_mtime_ns
+    refused = cli(*words, "--overwrite", "--positive", "stroma")
+    assert refused.code == 2 and "positive class 'stroma' does not occur in obs['few']" in refused.err
+    assert (tmp_path / "out.h5ad").stat().st_mtime_ns == before
     words[words.index("few")] = "absent"
     refused = cli(*words, "--overwrite")
     assert refused.code == 2 and "absent" in refused.err

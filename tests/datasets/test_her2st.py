@@ -156,3 +156,46 @@ def test_a_real_full_image_lies_under_its_spots(study: Path) -> None:
     # The lattice is that of the image: moved by 1.5 mm the spots leave the tissue.
     moved = np.clip(x + 130, 0, small.shape[2] - 1)
     assert (np.abs(small[:, y, moved] - glass[:, None]).max(axis=0) > 12).mean() < on_tissue.mean() - 0.15
+
+
+COUNTS, PLACES, LABELS = "counts/A1.tsv.gz", "spots/A1_selection.tsv", "labels/A1_labeled_coordinates.tsv"
+
+
+def with_cell(column: str, value: object):
+    return lambda table: table.astype({column: object}).assign(**{column: [value, *table[column][1:]]})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        (COUNTS, with_cell("ERBB2", "x"), "must be numbers, a column for each gene; .* text for 'ERBB2'"),
+        (COUNTS, lambda table: table.iloc[:, :1], "they have 0 genes"),
+        (COUNTS, lambda table: pd.concat([table, table[1:2]]), "more than once in its counts"),
+        (PLACES, lambda table: pd.concat([table, table[1:2]]), "has '2x1' more than once in its spot file"),
+        (PLACES, lambda table: table.drop(columns="pixel_x"), "must have the columns 'pixel_x'"),
+        (PLACES, with_cell("x", "a"), "'x' must be a number, got 'a'"),
+        (PLACES, with_cell("pixel_y", np.nan), "'pixel_y' must be a number, got 'nan'"),
+        (LABELS, lambda table: table.drop(columns="label"), "must have the columns 'label'"),
+        (LABELS, with_cell("x", "a"), "'x' must be a number"),
+    ],
+)
+def test_a_table_that_is_none_of_the_study_is_named(tmp_path: Path, name: str, change, message: str) -> None:
+    file = write_study(tmp_path) / name
+    change(pd.read_csv(file, sep="\t")).to_csv(file, sep="\t", index=False)
+    with pytest.raises(ValueError, match=message):
+        her2st(tmp_path, "A1")
+
+
+@pytest.mark.parametrize("name", [COUNTS, PLACES, LABELS, "images/A1_HE.jpg"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00"])
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (write_study(tmp_path) / name).write_bytes(content)
+    with pytest.raises(ValueError, match=r"A1.* can be read"):
+        her2st(tmp_path, "A1")
+
+
+def test_a_path_that_no_folder_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="too long for a path"):
+        her2st("x" * 300, "A1")
+    with pytest.raises(TypeError, match="path must name a folder"):
+        her2st(3, "A1")  # type: ignore[arg-type]

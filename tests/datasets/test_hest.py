@@ -154,3 +154,29 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
     (root / "st" / "TENX1.h5ad").write_bytes((other / "st" / "TENX1.h5ad").read_bytes())
     with pytest.raises(ValueError, match="times as large"):
         hest(root, "TENX1")
+
+
+def with_pixel_size(root: Path, value: object) -> Path:
+    file = write_hest(root) / "metadata" / "TENX1.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"pixel_size_um_estimated": value}))
+    return root
+
+
+@pytest.mark.parametrize("value", ["0.5", " 0.5 ", 0.5])
+def test_a_pixel_size_that_is_text_is_read(tmp_path: Path, value: object) -> None:
+    table = hest(with_pixel_size(tmp_path, value), "TENX1")["table"]
+    assert table.uns["spatial"]["TENX1"]["scalefactors"]["microns_per_pixel"] == 0.5
+
+
+@pytest.mark.parametrize("value", ["", "nan", "None", None, float("nan")])
+def test_a_pixel_size_that_is_missing_is_told(tmp_path: Path, value: object) -> None:
+    with pytest.warns(spacrd.SpacrdWarning, match="the metadata state no pixel size"):
+        hest(with_pixel_size(tmp_path, value), "TENX1")
+
+
+@pytest.mark.parametrize("value", [0, -1, "-0.5", "0,5", "0.5 um", {"a": 1}, [0.5], True, float("inf"), "inf", 10**400])
+def test_a_pixel_size_that_is_none_is_refused(tmp_path: Path, value: object) -> None:
+    with pytest.raises(
+        ValueError, match="pixel_size_um_estimated must be micrometres per pixel, a positive number, got"
+    ):
+        hest(with_pixel_size(tmp_path, value), "TENX1")

@@ -238,6 +238,12 @@ def test_a_toy_survives_zarr(small: sd.SpatialData, tmp_path: Path) -> None:
         ({"unlabelled": 1.5}, ValueError, "unlabelled=1.5"),
         ({"batch": -1.0}, ValueError, "batch=-1.0"),
         ({"mpp": 20}, ValueError, "mpp=20"),
+        ({"mpp": "1"}, TypeError, "mpp must be a number, got '1'"),
+        ({"batch": 1e9}, ValueError, "batch=1000000000.0 is out of range"),
+        ({"seed": -1}, ValueError, "seed must be at least 0"),
+        ({"seed": "x"}, TypeError, "seed must be a whole number"),
+        *(({"library_id": name}, ValueError, "library_id=") for name in ("a/1", "", "..", "a b", "x\0", "a" * 300)),
+        ({"library_id": 3}, TypeError, "library_id must be a string"),
     ],
 )
 def test_arguments_out_of_range_are_refused(wrong: dict, error: type[Exception], message: str) -> None:

@@ -97,3 +97,9 @@ def test_a_model_of_visium_finds_its_cancer() -> None:
     for section, least in ((spots, 0.8), (cells, 0.75)):
         obs = section["table"].obs.dropna(subset="spacrd_likelihood")
         assert roc_auc_score(obs["pathologist"].isin(POSITIVE), obs["spacrd_likelihood"]) > least
+
+
+@pytest.mark.parametrize("argument", ["seed", "size_um", "degrees", "batch"])
+def test_what_is_no_number_is_refused(argument: str) -> None:
+    with pytest.raises(TypeError, match=f"{argument} must be a"):
+        toy_xenium(**{argument: "1"})

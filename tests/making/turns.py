@@ -1,4 +1,4 @@
-"""The same places, turned, mirrored or rounded to pixels."""
+"""The same places, shifted, turned, mirrored or rounded to pixels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def turned(xy: np.ndarray, degrees: float, *, mirrored: bool = False) -> np.ndar
 
 
 def moved(xy: np.ndarray) -> dict[str, np.ndarray]:
-    """The same section as it may lie: in other directions, and with whole pixels for coordinates."""
-    places = {"rounded": np.round(xy), "mirrored": turned(xy, 0, mirrored=True)}
+    """The same section as it may lie: elsewhere, in other directions, and with whole pixels for coordinates."""
+    places = {"shifted": xy + 1e6, "rounded": np.round(xy), "mirrored": turned(xy, 0, mirrored=True)}
     for degrees in ANGLES:
         places[f"turned by {degrees}"] = turned(xy, degrees)
         places[f"turned by {degrees}, rounded"] = np.round(turned(xy, degrees))

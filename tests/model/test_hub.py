@@ -237,3 +237,31 @@ def test_a_model_that_could_not_be_loaded_makes_no_repository(model, monkeypatch
     monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *_, **__: pytest.fail("asked"))
     with pytest.raises(ValueError, match="n_neighbors"):
         SpaCRD(replace(model.config, n_neighbors=5000), model.parts, []).push_to_hub("lab/new")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"card": "nofile.md"}, ValueError, "no text of a model card. Pass what is in the file"),
+        ({"card": Path("README.md")}, TypeError, "card must be the text of README.md"),
+        ({"card": 3}, TypeError, "card must be the text"),
+        ({"card": " "}, ValueError, "no text of a model card"),
+        ({"repo_id": 3}, TypeError, "repo_id must be text"),
+        ({"repo_id": "a/b/c"}, ValueError, "cannot name a model, which is 'user/name'"),
+        ({"repo_id": ""}, ValueError, "cannot name a model"),
+    ],
+)
+def test_what_cannot_be_pushed_is_refused_before_the_hub_is_asked(model, monkeypatch, arguments, error, message):
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *_, **__: pytest.fail("asked"))
+    with pytest.raises(error, match=message):
+        model.push_to_hub(**{"repo_id": "lab/new", **arguments})
+
+
+def test_errors_of_pushing_speak_of_pushing(model, monkeypatch):
+    def unreachable(*_, **__):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", unreachable)
+    with pytest.raises(ConnectionError, match="cannot be pushed to 'lab/new': the hub cannot be reached") as caught:
+        model.push_to_hub("lab/new")
+    assert "local folder" not in str(caught.value)

@@ -76,13 +76,14 @@ def test_gradients_in_float32_are_near_those_in_float64(recipe, stage, monkeypat
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("case", ["networks", "networks, expression", "published"])
+@pytest.mark.parametrize("case", ["default", "networks", "networks, expression", "published"])
 def test_likelihoods_in_float32_are_near_those_in_float64(case, both_model):
     recipe, _, modality = case.partition(", ")
     model = both_model
     if case != "networks":
         short = {"lr": 5e-3, "alignment_epochs": 2, "vae_epochs": 0, "fusion_epochs": 25, "batch_size": 32}
-        plan = small_recipe(recipe, members=1, **(short if recipe == "published" else {}))
+        steps = {"members": 1, **(short if recipe == "published" else {})}
+        plan = recipe if recipe == "default" else small_recipe(recipe, **steps)
         sections = [make_section(1), make_section(2)]
         model = spacrd.tl.fit(
             sections, "pathologist", positive="invasive cancer", recipe=plan, modality=modality or None

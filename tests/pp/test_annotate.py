@@ -188,6 +188,7 @@ def test_a_bow_tie_is_repaired():
         (DRAWN, {"by": "edge"}, ValueError, "by='edge'"),
         (DRAWN, {"min_share": 1.5}, ValueError, "min_share"),
         (DRAWN, {"default": 5}, TypeError, "default.*got 5"),
+        *((DRAWN, {"default": none}, ValueError, "default=.* names no class") for none in ("nan", " ", "Ignore*")),
         (DRAWN, {"key_added": "a/b"}, ValueError, "key_added"),
         (DRAWN, {"key_added": "array_row"}, ValueError, "was not made by annotate"),
         ({"type": "Feature", "geometry": {"type": "Polygon"}, "properties": {}}, {}, ValueError, "cannot be read"),

@@ -215,8 +215,9 @@ def test_paths_that_no_file_can_have_are_refused(path):
         ('["Tumor"]', "Tumor"),
         ("('Tumor')", "('Tumor')"),
         ("[1] Tumor", "[1] Tumor"),
-        (2, "2"),
-        *((none, None) for none in (None, "", "  ", float("nan"), np.nan, {}, {"name": None}, {"color": [1]}, [])),
+        *((two, "2") for two in (2, 2.0)),
+        *((same, "Tum\u00e9r x") for same in ("Tume\u0301r x", "\ufeffTum\u00e9r\u00a0x", ["Tum\u00e9r x", ""])),
+        *((none, None) for none in (None, "nan", "None", "\u200b", np.nan, {}, {"name": None}, {"color": [1]}, [])),
     ],
     ids=repr,
 )
@@ -237,8 +238,9 @@ def test_a_class_is_understood_however_it_is_written(value, name):
         "[" * 5_000 + "]" * 5_000,
         "{" + "'a':1," * 10_000 + "}",
         object(),
+        *("Tu\0mor", "Tu\ud800mor"),
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_a_class_that_is_no_name_is_refused(value):
     with pytest.raises(ValueError, match="is no name"):

@@ -247,3 +247,31 @@ def test_the_verdict_of_an_adapted_section_says_that_labels_gave_it() -> None:
     assert "adapted to 20 annotated spots" in said and "often" not in said
     assert "call this a section with tumour" in _words.meaning("tumour", {"n_labelled": 0})
     assert "often" in " ".join(_words.evidence({}, record))
+
+
+def test_the_verdict_of_an_adapted_section_without_cancer_is_that_of_the_model() -> None:
+    record = {"n_training": 3, "verdict_rates": "often"}
+    for verdict, sentence in (("tumour", "Enough spots look like"), ("no tumour", "Nothing like the cancer")):
+        report = {"verdict": verdict, "verdict_reason": "why", "n_labelled": 20}
+        assert sentence in _words.meaning(verdict, report)
+        assert "often" in " ".join(_words.evidence(report, record))
+    said = _words.meaning("unclear", {"n_labelled": 20})
+    assert "No spot of this section is annotated as cancer" in said and "assume" not in said
+
+
+def test_sentences_on_an_adapted_section_of_a_model_of_one_section_agree(tmp_path: Path) -> None:
+    adata = scored_adata(60)
+    adata.uns["spacrd"]["spacrd"].update(calibrated_on=0, n_training=1, verdict_rates="")
+    section_of(adata).update(verdict="unclear", n_labelled=20, expected_share=0.4, share_low=0.3, share_high=0.5)
+    text = read(adata, tmp_path).text()
+    assert "The model itself is not calibrated: the annotated spots of this section alone say how much" in text
+    assert "there is no uncertainty" not in text
+    assert "The adapted model expects 40.0 % of the section to be cancer" in text
+    (row,) = spacrd.tl.summarise(adata).to_dict("records")
+    assert row["warnings"] == "likelihoods are calibrated on 20 spots alone"
+
+
+def test_the_report_says_what_depth_means(tmp_path: Path) -> None:
+    adata = scored_adata(60)
+    section_of(adata).update(median_counts=1234.0, depth_ratio=1.0)
+    assert "which alone says little; within a section, spots with many" in read(adata, tmp_path).text()

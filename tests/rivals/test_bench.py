@@ -175,3 +175,10 @@ def test_pages_hold_the_tables_of_the_stored_rows() -> None:
 def test_margins_need_a_rival_and_something_simple() -> None:
     frame = pd.DataFrame({"task": "t", "rival": ["depth"], "section": ["s"], "status": "ok", "auc": 0.7})
     assert margins(frame).empty
+
+
+def test_numbers_of_tables_are_written_as_in_the_text() -> None:
+    found = [rivals_table.three_digits(0.9091), *(rivals_table.three_digits(x, "+") for x in (0.042, -0.001, 0))]
+    assert found == [".909", "+.042", "-.001", "+.000"]
+    assert [rivals_table.three_digits(x) for x in (1, 0.9999, 10.01)] == ["1.000", "1.000", "10.010"]
+    assert "| 0." not in (rivals_pages.ROOT / "README.md").read_text()

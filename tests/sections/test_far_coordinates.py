@@ -78,3 +78,11 @@ def test_shapes_far_away_get_no_class_and_join_no_spot():
     arguments = {"diameter_um": 400, "pitch_um": 300, "mpp": 1.0}
     said = messages_of(lambda: spots.append(spacrd.pp.pseudospots(sdata, **arguments)), "join no spot")
     assert said == ["Section 'one': 1 of 85 rows have no finite coordinates and join no spot."]
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e-200])
+def test_a_section_of_no_extent_is_refused(gene_model, scale):
+    section = make_section(3)
+    section.obsm["spatial"] *= scale
+    with pytest.raises(ValueError, match="all spots lie within .*e-.*, which no slide has"):
+        spacrd.tl.score(section, gene_model)

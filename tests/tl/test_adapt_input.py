@@ -112,3 +112,38 @@ def test_the_seed_of_suggested_spots_is_checked(model, seed):
     spacrd.tl.score(made, model)
     with pytest.raises((TypeError, ValueError), match="seed must be"):
         spacrd.tl.suggest_spots(made, 5, seed=seed)
+
+
+def test_a_class_that_the_model_does_not_know_is_asked_about(model, recwarn):
+    made = with_labels(5)
+    names = made.obs["lab"]
+    cancer = np.flatnonzero(names == CANCER)
+    names.iloc[cancer[: len(cancer) // 2]] = "invasive ca"
+    with pytest.warns(spacrd.SpacrdWarning, match=r"holds 'invasive ca' \(\d+ spots\), which count") as said:
+        spacrd.tl.adapt(made, model, "lab")
+    text = str(said[0].message)
+    assert "'invasive cancer' is cancer and" in text and "'connective tissue'" in text and "`positive`" in text
+    recwarn.clear()
+    others = sorted(set(names.dropna()) - {CANCER, "invasive ca"})
+    spacrd.tl.adapt(made, model, "lab", positive=[CANCER, "invasive ca"])
+    spacrd.tl.adapt(made, model, "lab", negative=others)
+    assert not recwarn.list
+
+
+def test_classes_of_a_saved_model_are_known(model, tmp_path):
+    model.save(tmp_path / "model")
+    made = with_labels(5, lambda names: names.replace("connective tissue", "conective tissue"))
+    with pytest.warns(spacrd.SpacrdWarning, match="holds 'conective tissue'"):
+        spacrd.tl.adapt(made, spacrd.SpaCRD.load(tmp_path / "model"), "lab")
+
+
+def test_positive_classes_that_nobody_knows_are_refused(model):
+    made = with_labels(5)
+    with pytest.raises(ValueError, match=r"positive class 'tumor' does not occur .* name the classes .* `negative`"):
+        spacrd.tl.adapt(made, model, "lab", positive="tumor")
+    assert "spacrd_likelihood" not in made.obs
+    made.obs["lab"] = made.obs["lab"].where(made.obs["lab"] != CANCER)
+    others = sorted(set(made.obs["lab"].dropna()))
+    with pytest.warns(spacrd.SpacrdWarning):
+        spacrd.tl.adapt(made, model, "lab", positive="tumor", negative=others)
+    assert report(made)["n_labelled"] > 0

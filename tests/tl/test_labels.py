@@ -31,7 +31,7 @@ def partly_labelled(fill):
     return sections
 
 
-@pytest.mark.parametrize("text", ["nan", "None", "<NA>", "NaN", "NA", "", " ", "null", "N/A", "NaT"])
+@pytest.mark.parametrize("text", ["nan", "None", "<NA>", "NA", "", "null", "NaT", "-nan", "<NaN>", "#NA", "\u200b"])
 def test_text_that_stands_for_a_missing_label_is_no_class(text):
     wanted = counts(fit(partly_labelled(np.nan), LABEL, POSITIVE))
     with pytest.warns(
@@ -49,7 +49,8 @@ def test_a_class_called_none_is_one_where_it_is_named():
 
 @pytest.mark.parametrize(
     "text",
-    ["unlabelled", "Unlabeled", "unknown", "Ignore", "Ignore*", "not annotated", "Missing", "?", "--", "-1", "Region*"],
+    ["unlabelled", "Unlabeled", "unknown", "Ignore", "Ignore*", "not annotated", "Missing", "?", "--", "-1", "Region*"]
+    + ["un-annotated", "no label", "not sure", "."],
 )
 def test_classes_that_may_mean_no_annotation_are_asked_about(text):
     with pytest.warns(spacrd.SpacrdWarning, match=r"holds '.*' \(60 spots\), which count as not cancer.*`negative`"):
@@ -138,3 +139,32 @@ def test_names_of_classes():
     assert {class_name(value) for value in ("Tum\u00f6r", "Tumo\u0308r ", "Tum\u00f6r".encode())} == {"Tum\u00f6r"}
     names = class_names(pd.Series(pd.Categorical(["a ", None, "nan", "b"])))
     assert names.isna().tolist() == [False, True, True, False] and names[0] == "a"
+
+
+@pytest.mark.parametrize("change", [{" ": "\u00a0"}, {"c": "\ufeffc"}, {"c": "c\u200b"}], ids=range(3))
+def test_what_no_reader_sees_makes_no_other_class(change):
+    ((old, new),) = change.items()
+    assert class_name("invasive cancer".replace(old, new)) == "invasive cancer"
+
+
+def test_infinite_labels_are_asked_about():
+    sections = [make_section(1), make_section(2)]
+    for table in sections:
+        target = (table.obs[LABEL] == POSITIVE).astype(float)
+        target.iloc[::3] = np.inf
+        table.obs["target"] = target
+    with pytest.warns(spacrd.SpacrdWarning, match=r"holds 'inf' \(60 spots\), which count as not cancer"):
+        fit(sections, "target", 1)
+
+
+@pytest.mark.parametrize("make", [lambda name: [name], lambda name: {"name": name}])
+def test_lists_and_tables_are_no_classes(make):
+    table = make_section(1)
+    table.obs["lists"] = pd.Series([make(name) for name in table.obs[LABEL]], table.obs_names)
+    with pytest.raises(ValueError, match="does not occur in obs\\['lists'\\]"):
+        fit(table, "lists", POSITIVE)
+
+
+def test_a_function_is_no_class():
+    with pytest.raises(TypeError, match="positive must be a class of the label column or a list of them"):
+        fit(make_section(1), LABEL, str.isupper)

@@ -133,11 +133,18 @@ class Poison:
     __hash__ = __format__ = __array__ = __index__ = __contains__ = __getitem__ = __copy__ = __reduce__ = _no
 
 
+def poison_labels(table):
+    labels = np.empty(table.n_obs, dtype=object)
+    for spot in range(table.n_obs):  # one by one: numpy 2.0 asks objects of a list for their values
+        labels[spot] = Poison()
+    table.obs["pathologist"] = pd.Series(labels, table.obs_names)
+
+
 @pytest.mark.parametrize("copy", [False, True])
 def test_labels_of_the_scored_section_are_never_read(both_model, target, copy, monkeypatch):
     clean = spacrd.tl.score(target, both_model, copy=True).obs["spacrd_likelihood"]
     del target.obs["pathologist"]
-    target.obs["pathologist"] = pd.Series([Poison() for _ in range(target.n_obs)], target.obs_names, dtype=object)
+    poison_labels(target)
     read = []
     of_frame = pd.DataFrame.__getitem__
     monkeypatch.setattr(pd.DataFrame, "__getitem__", lambda self, key: read.append(str(key)) or of_frame(self, key))
@@ -152,7 +159,7 @@ def test_labels_of_the_scored_section_are_never_read(both_model, target, copy, m
 
 def test_what_reads_labels_meets_the_poison(both_model, target):
     spacrd.tl.score(target, both_model)
-    target.obs["pathologist"] = pd.Series([Poison() for _ in range(target.n_obs)], target.obs_names, dtype=object)
+    poison_labels(target)
     with pytest.raises(AssertionError, match="a label was read"):
         spacrd.metrics.evaluate(target, "pathologist", positive=POSITIVE)
 

@@ -110,6 +110,14 @@ def test_elements_that_spatialdata_does_not_read_back_are_refused_before_any_wor
     assert "spacrd" not in table.uns
 
 
+def test_sections_of_a_store_that_is_not_read_back_are_refused_before_any_work(gene_model):
+    sdata = spacrd.datasets.toy_visium(n_rows=6, n_cols=6, n_genes=5, full_image=False)
+    table = sdata["table"]
+    table.obs["slide"] = np.where(np.arange(table.n_obs) % 2, "s1", "S1")
+    with pytest.raises(ValueError, match="Sections 'S1', 's1' differ in capital letters alone"):
+        spacrd.tl.score(sdata, gene_model, library_key="slide")
+
+
 def test_sections_that_differ_in_case_alone_are_two_and_warned_of(gene_model):
     both = ad.concat({"s1": make_section(3, image=False), "S1": make_section(4, image=False)}, label="slide")
     with pytest.warns(spacrd.SpacrdWarning, match="'S1', 's1' differ in capital letters alone"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from .._files import checked_path
 from ._apart import check_apart
 from ._console import Console, Outcome, table_text
 from ._inputs import add_inputs, find_inputs, read
@@ -85,7 +86,8 @@ def _fill_cross_validate(parser: argparse.ArgumentParser) -> None:
 def _cross_validate(arguments: argparse.Namespace, console: Console) -> Outcome:
     sources = find_inputs(arguments)
     csv = None if arguments.csv is None else table_place(arguments.csv, overwrite=arguments.overwrite)
-    check_apart(arguments, sources, [], csv=csv)
+    resume = None if arguments.resume is None else checked_path(arguments.resume, "--resume")
+    check_apart(arguments, sources, [], csv=csv, resume=resume)
     from ..tl import cross_validate
 
     keywords = given(arguments, (*CROSS_VALIDATE.arguments, *FIT))

@@ -149,6 +149,33 @@ def write_store(target: Path, make: Callable[[Path], object]) -> None:
         replace_folder(made, target)
 
 
+def check_holds(data: Any, target: Path, library_key: str | None) -> None:
+    """Refuse an output that cannot hold names of the data, or is not read again.
+
+    HDF5 has no null character, and a zarr store with names that differ in capital letters alone is not read again.
+    """
+    if target.suffix != ".h5ad":
+        if library_key is not None and library_key in getattr(data, "obs", ()):
+            names = data.obs[library_key].drop_duplicates().astype(str)
+            if len(alike := names[names.str.lower().duplicated(keep=False)]):
+                raise ValueError(
+                    f"{str(target)!r} cannot hold results of sections {quote_names(alike, 4)}, which differ in capital "
+                    "letters alone. Write to an .h5ad instead, or rename one."
+                )
+        return
+    for axis, frame in (("obs", data.obs), ("var", data.var)):
+        texts = {
+            f"{axis}[{name!r}]": column.dropna().unique()
+            for name, column in frame.select_dtypes(exclude="number").items()
+        }
+        for what, values in {f"{axis}_names": frame.index, **texts}.items():
+            if wrong := [value for value in values if isinstance(value, str) and "\0" in value]:
+                raise ValueError(
+                    f"{str(target)!r} cannot hold {what} {quote_names(wrong, 3)}: HDF5 has no text with a null "
+                    "character. Write to a .zarr instead, or rename it."
+                )
+
+
 def write_data(data: Any, target: Path, source: Input, changed: Collection[str]) -> None:
     """Write an AnnData or SpatialData; of the elements of a SpatialData, only ``changed`` differ from ``source``."""
     import anndata

@@ -13,7 +13,7 @@ from ._console import Console, Outcome, table_text
 from ._each import for_each, outcome_of
 from ._inputs import Input, add_inputs, find_inputs, read
 from ._options import Changes, add_options, given
-from ._outputs import add_outputs, plan_outputs, write_data
+from ._outputs import add_outputs, check_holds, plan_outputs, write_data
 from ._parser import Command
 
 DRAWN_ON = ("table_key", "library_key", "region", "image_key", "coordinate_system")
@@ -54,6 +54,7 @@ def _annotate(arguments: argparse.Namespace, console: Console) -> Outcome:
         keywords["regions"] = file
     (source,) = sources
     data = read(source, arguments, console)
+    check_holds(data, target, arguments.library_key)
     annotate(data, **keywords)
     console.say(f"Writing {target}")
     write_data(data, target, source, [arguments.table_key])
@@ -124,6 +125,7 @@ def _patches(arguments: argparse.Namespace, console: Console) -> Outcome:
 
     def embed(number: int, source: Input) -> None:
         data = read(source, arguments, console)
+        check_holds(data, targets[number], arguments.library_key)
         before = _shapes(data)
         console.say(f"Embedding patches with {arguments.encoder}")
         if resume is not None and len(sources) > 1:  # blocks of sections of one name, each in a folder of its own

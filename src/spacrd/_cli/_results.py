@@ -7,7 +7,7 @@ import argparse
 from .._files import checked_path
 from ._apart import check_apart
 from ._console import Console, Outcome, table_text
-from ._inputs import Input, add_inputs, add_model, find_inputs, load_model, read
+from ._inputs import Input, add_inputs, add_model, find_inputs, is_zarr, load_model, read
 from ._options import Changes, add_options, given
 from ._outputs import add_outputs, check_writable, plan_outputs
 from ._parser import Command
@@ -95,9 +95,14 @@ def _report(arguments: argparse.Namespace, console: Console) -> Outcome:
 def _report_together(sources: list[Input], arguments: argparse.Namespace, console: Console) -> Outcome:
     """Write one report of all inputs: a page, or a folder with an overview and a page for each section."""
     from .. import report
-    from .._report import checked_place
+    from .._report import checked_place, is_page
 
     target = checked_path(arguments.out, "--out")
+    if target.suffix and not is_page(target) and (is_zarr(target) or not target.is_dir()):
+        raise ValueError(
+            f"{arguments.out!r} cannot hold a report: end it in .html, or name a folder, without a suffix, for a page "
+            "of each section."
+        )
     check_apart(arguments, sources, [], out=target)
     check_writable(target)
     if target.parent.is_dir():

@@ -13,7 +13,7 @@ from ._each import for_each, outcome_of
 from ._inputs import Input, add_inputs, add_model, find_inputs, load_model, read
 from ._model import FIT_CHANGES, LABELS
 from ._options import Changes, add_options, given
-from ._outputs import add_outputs, plan_outputs, table_place, write_data, write_table
+from ._outputs import add_outputs, check_holds, plan_outputs, table_place, write_data, write_table
 from ._parser import Command
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def _use_model(arguments: argparse.Namespace, console: Console, command: Command
 
     def score_one(number: int, source: Input) -> None:
         data = read(source, arguments, console)
+        if targets:
+            check_holds(data, targets[number], arguments.library_key)
         console.say(f"{doing} {source.given}")
         getattr(tl, command.name)(data, model, **given(arguments, command.arguments))
         sections = scored_sections(data, arguments.key_added, selection)

@@ -13,8 +13,9 @@ from .._keys import Keys
 from .._sections import Selection, as_list, get_table, result_record, scored_sections
 from ..tl import summarise
 from ._overview import Overview, overview_of
-from ._place import INDEX, file_stem, is_page, publish_folder, publish_page
+from ._place import INDEX, file_stem, publish_folder, publish_page
 from ._place import checked_place as checked_place
+from ._place import is_page as is_page
 from ._render import render
 
 if TYPE_CHECKING:

@@ -60,8 +60,7 @@ class SectionFacts:
     n_scored: int
     shares: list[Share]
     expected: str
-    interval: str
-    """Interval for the expected share; empty if none was recorded."""
+    """Sentence on the expected share; empty if none was recorded."""
     threshold: str
     checks: list[_words.Check]
     warnings: list[str]
@@ -156,8 +155,7 @@ def section_facts(
         n_spots=n_spots,
         n_scored=n_scored,
         shares=shares,
-        expected=_words.percent(_words.number(report, "expected_share")),
-        interval=_words.interval(report),
+        expected=_words.expected_sentence(report),
         threshold=_words.threshold_sentence(scored.threshold, method) if n_scored else "",
         checks=checks,
         warnings=_words.warnings_of(report, checks, n_spots=n_spots, n_scored=n_scored, calibrated_on=calibrated_on),

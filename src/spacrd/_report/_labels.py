@@ -30,6 +30,7 @@ TRAINING = {
     "n_spots": "training spots",
     "n_labelled": "labelled training spots",
     "n_positive": "training spots labelled cancer",
+    "negative_classes": "counts as not cancer",
     "spacrd_version": "version of spacrd, fit",
     "torch_version": "version of torch, fit",
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._keys import NO_TUMOUR, TUMOUR, UNCLEAR
+from ..model import LABELLED
 from ..pl import caveat_of
 
 VERDICTS = {
@@ -52,15 +53,20 @@ def percent(share: float) -> str:
 
 def meaning(verdict: str, report: Mapping[str, Any]) -> str:
     """Say what a verdict means."""
-    if verdict == TUMOUR and number(report, "n_labelled") >= 1:
+    if report.get("verdict_reason") == LABELLED:
         return "Spots of this section are annotated as cancer."
+    if verdict == UNCLEAR and number(report, "n_labelled") >= 1:
+        return (
+            "No spot of this section is annotated as cancer, and the model cannot tell whether others are: look at the "
+            "spots of highest likelihood by eye."
+        )
     return VERDICTS.get(verdict, NO_VERDICT)
 
 
 def evidence(report: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     """Say what the verdict rests on: its reason, the training sections, and how often such verdicts were right."""
     reason, rates = str(report.get("verdict_reason", "")), str(record.get("verdict_rates", ""))
-    if (n_labelled := number(report, "n_labelled")) >= 1:  # a verdict that labels gave says nothing of others
+    if reason == LABELLED:  # a verdict that labels gave says nothing of others
         rates = ""
     sentences = [f"Reason: {reason}."] if reason else []
     n = number(record, "n_training")
@@ -68,15 +74,19 @@ def evidence(report: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
         platforms = str(record.get("training_platforms", ""))
         known = f" ({platforms})" if platforms and platforms != f"{n:.0f} unknown" else ""
         sentences.append(f"The model was fitted on {n:.0f} section{'s' if n > 1 else ''}{known}.")
-    if n_labelled >= 1:
+    if (n_labelled := number(report, "n_labelled")) >= 1:
         sentences.append(f"Scores and calls were adapted to {n_labelled:.0f} annotated spots of this section.")
     return sentences + ([f"How often verdicts are right: {rates}."] if rates else [])
 
 
-def interval(report: Mapping[str, Any]) -> str:
-    """Write the interval for the share of cancer; empty if none was recorded."""
-    low, high = number(report, "share_low"), number(report, "share_high")
-    return f"{low:.0%} to {high:.0%}" if math.isfinite(low) and math.isfinite(high) else ""
+def expected_sentence(report: Mapping[str, Any]) -> str:
+    """Say how much of a section the model expects to be cancer; empty if that was not recorded."""
+    share, low, high = (number(report, name) for name in ("expected_share", "share_low", "share_high"))
+    if not math.isfinite(share):
+        return ""
+    model = "The adapted model" if number(report, "n_labelled") >= 1 else "The model"
+    interval = f" (interval of 80 %: {low:.0%} to {high:.0%})" if math.isfinite(low) and math.isfinite(high) else ""
+    return f"{model} expects {percent(share)} of the section to be cancer, the mean of its likelihoods{interval}."
 
 
 def checks(report: Mapping[str, Any]) -> list[Check]:
@@ -125,12 +135,13 @@ def checks(report: Mapping[str, Any]) -> list[Check]:
     depth, median = number(report, "depth_ratio"), number(report, "median_counts")
     if math.isfinite(depth) and math.isfinite(median):
         meaning = (
-            "Within the range of the training sections."
+            "Within the range of the training sections"
             if depth <= 1
-            else "Just outside the range of the training sections."
+            else "Just outside the range of the training sections"
             if depth < 1.05
-            else f"A factor of {depth:.1f} outside the range of the training sections."
+            else f"A factor of {depth:.1f} outside the range of the training sections"
         )
+        meaning += ", which alone says little; within a section, spots with many counts can look like cancer."
         comparisons.append(Check("Counts per spot (median)", f"{median:,.0f}", meaning))
     return comparisons
 
@@ -167,8 +178,11 @@ def warnings_of(
         )
     if calibrated_on is not None and calibrated_on < MIN_CALIBRATED:
         warnings.append(
-            "The model is not calibrated: likelihoods rank the spots, but 0.7 does not mean 70 in 100, and there is no "
-            "uncertainty."
+            "The model itself is not calibrated: the annotated spots of this section alone say how much of it is "
+            "cancer."
+            if number(report, "n_labelled") >= 1
+            else "The model is not calibrated: likelihoods rank the spots, but 0.7 does not mean 70 in 100, and there "
+            "is no uncertainty."
         )
     if report.get("calls_withheld"):
         warnings.append(

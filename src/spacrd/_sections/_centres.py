@@ -15,8 +15,8 @@ from ._section import Section
 if TYPE_CHECKING:
     from anndata import AnnData
 
-FARTHEST = 1e12
-"""Units from the origin that no spot lies at."""
+FARTHEST, NARROWEST = 1e12, 1e-12
+"""Units from the origin beyond which no spot lies, and extent below which distances are lost in rounding."""
 
 
 def stored_coordinates(table: AnnData) -> np.ndarray:
@@ -88,6 +88,12 @@ def check_finite(xy: np.ndarray, section: Section) -> None:
         raise ValueError(
             f"Section {section.name!r}: {int(far.any(axis=1).sum())} spots have coordinates that no slide has, up to "
             f"{np.abs(xy[far]).max():.3g}. Repair or remove them."
+        )
+    finite = xy[np.isfinite(xy).all(axis=1)]
+    extent = float(np.ptp(finite, axis=0).max()) if len(finite) else 0.0
+    if 0 < extent < NARROWEST:
+        raise ValueError(
+            f"Section {section.name!r}: all spots lie within {extent:.3g}, which no slide has. Repair the coordinates."
         )
     if bad := int((~np.isfinite(xy).all(axis=1)).sum()):
         raise ValueError(f"Section {section.name!r}: {bad} spots have no finite coordinates. Remove or repair them.")

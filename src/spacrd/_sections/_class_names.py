@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import reprlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from .._classes import MISSING, clean_name
+from .._classes import class_name as name_of_label
 
 MAX_TEXT = 10_000
 """Characters of a class that is written as a table or list."""
@@ -20,7 +24,8 @@ COLOURS = {"color", "colorRGB"}
 def class_name(value: Any) -> str | None:
     """Return the name of a class: a text, what QuPath keeps of it, or that as JSON or as Python prints it.
 
-    A class of several parts is their names, joined as QuPath shows them (``"Tumor: grade 2"``). None if there is none.
+    A class of several parts is their names, joined as QuPath shows them (``"Tumor: grade 2"``). None if there is none,
+    or text such as ``"nan"``.
 
     Raises
     ------
@@ -30,7 +35,7 @@ def class_name(value: Any) -> str | None:
     if isinstance(value, str):
         text = value.strip()
         if f"{text[:1]}{text[-1:]}" not in ("{}", "[]"):
-            return text or None
+            return _stored(text)
         value = _read(text)
     if isinstance(value, np.ndarray):
         value = value.tolist()
@@ -41,12 +46,22 @@ def class_name(value: Any) -> str | None:
     if isinstance(value, list | tuple):
         if not all(isinstance(part, str) for part in value):
             raise ValueError(_told(value))
-        value = ": ".join(part.strip() for part in value)
+        value = ": ".join(filter(None, map(clean_name, value)))
     if value is None or isinstance(value, str):
-        return (value or "").strip() or None
+        return _stored(value or "")
     if not pd.api.types.is_scalar(value):
         raise ValueError(_told(value))
-    return None if pd.isna(value) else str(value)
+    if pd.isna(value):
+        return None
+    return str(value) if isinstance(value, bool | np.bool_) else name_of_label(value)
+
+
+def _stored(text: str) -> str | None:
+    """Return a name that files hold, None if it says that there is none."""
+    name = clean_name(text)
+    if re.search("[\0\ud800-\udfff]", name):
+        raise ValueError(_told(text))
+    return None if name.casefold() in MISSING else name
 
 
 def _read(text: str) -> Any:

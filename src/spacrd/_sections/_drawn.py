@@ -103,7 +103,7 @@ def _check_on_image(frame: GeoDataFrame, placement: Placement) -> None:
     margin = BEYOND * size
     if (low < -margin).any() or (high > size + margin).any():
         raise ValueError(
-            f"The regions span x {low[0]:.0f} to {high[0]:.0f} and y {low[1]:.0f} to {high[1]:.0f}, but image "
+            f"The regions span x {low[0]:.6g} to {high[0]:.6g} and y {low[1]:.6g} to {high[1]:.6g}, but image "
             f"{placement.image_name!r} has {size[0]} x {size[1]} px. Were they drawn on another one? Name it with "
             "`image_key`; if the section does not hold it, pass the regions as a shapes element with the "
             "transformations of that image."

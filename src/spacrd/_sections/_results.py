@@ -70,13 +70,13 @@ class Scores:
 
 
 def _warn_of_case(uns: Mapping[str, Mapping[str, Any]]) -> None:
-    """Warn of sections that a zarr store on Windows or macOS would hold under one name."""
+    """Warn of sections whose results a zarr store would hold under one name."""
     names = {str(name) for record in uns.values() for name in record.get("sections", {})}
     lower = [name.lower() for name in names]
     if alike := sorted(name for name in names if lower.count(name.lower()) > 1):
         warn(
-            f"Sections {quote_names(alike, 6)} differ in capital letters alone: in a zarr store on Windows or macOS "
-            "one replaces the other. Rename them, or write .h5ad."
+            f"Sections {quote_names(alike, 6)} differ in capital letters alone: a zarr store with results of both is "
+            "not read again. Rename them, or write .h5ad."
         )
 
 

@@ -135,13 +135,20 @@ def split_silently(data: Any, selection: Selection) -> list[Section]:
 
 
 def _check_elements(sections: list[Section]) -> None:
-    """Refuse elements that SpatialData writes to a store and does not read back."""
+    """Refuse names of elements and sections that SpatialData writes to a store and does not read back."""
     names = pd.Series([section.element for section in sections if section.element is not None]).drop_duplicates()
     alike = names[names.str.lower().duplicated(keep=False)]
     if len(alike):
         raise ValueError(
             f"Elements {quote_names(alike, 4)} differ in capital letters alone: SpatialData writes them, but does not "
             "read the store again. Rename one of them, and its region in the table."
+        )
+    sections_in_store = pd.Series([section.name for section in sections if section.sdata is not None], dtype=object)
+    alike = sections_in_store[sections_in_store.str.lower().duplicated(keep=False)]
+    if len(alike):
+        raise ValueError(
+            f"Sections {quote_names(alike, 4)} differ in capital letters alone: SpatialData does not read a store "
+            "again that holds results of two sections named so. Rename one of them."
         )
 
 

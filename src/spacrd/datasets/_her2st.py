@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import re
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import quote_names
+from .._files import checked_path
 from .._settings import logger
 from ._her2st_image import find_image, open_image
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 _PITCH_UM = 200.0
 _SPOT_DIAMETER_UM = 100.0
+_PLACES = ("x", "y", "pixel_x", "pixel_y")
+_CARRIED = ("id", "label", "cancer", "unanimous3")
 _WHERE = (
     "The study is public: Andersson et al., Nat Commun 12, 6012 (2021), https://doi.org/10.5281/zenodo.4751624 and "
     "https://github.com/almaan/her2st (folder 'data')."
@@ -52,12 +57,39 @@ class _Folder:
             if re.fullmatch(pattern + r"(\.gz)?", file.name):
                 yield file
 
-    def table(self, kind: str, pattern: str) -> pd.DataFrame | None:
-        """Read the first matching tab-separated file."""
+    def table(
+        self, kind: str, pattern: str, columns: Sequence[str] = (), numbers: Sequence[str] = ()
+    ) -> pd.DataFrame | None:
+        """Read the first matching tab-separated file, which must have these columns and finite ``numbers``.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or its columns are not those.
+        """
         import pandas as pd
 
         file = next(self.files(kind, pattern), None)
-        return None if file is None else pd.read_csv(file, sep="\t")
+        if file is None:
+            return None
+        try:
+            table = pd.read_csv(file, sep="\t")
+        except (gzip.BadGzipFile, EOFError, ValueError, zlib.error) as error:
+            raise ValueError(f"{str(file)!r} is no table that can be read ({error}). Copy it again.") from error
+        if missing := [name for name in (*columns, *numbers) if name not in table]:
+            raise ValueError(
+                f"{str(file)!r} must have the columns {quote_names(missing)}, separated by tabs; it has "
+                f"{quote_names(table.columns, 8)}. Is it a file of the study?"
+            )
+        if columns:
+            table = table.dropna(subset=[*columns, *numbers])
+        for name in numbers:
+            values = pd.to_numeric(table[name], errors="coerce")
+            wrong = table[name][~np.isfinite(values)]
+            if len(wrong):
+                raise ValueError(f"{str(file)!r}: {name!r} must be a number, got {quote_names(wrong.unique(), 3)}.")
+            table[name] = values
+        return table
 
     def sections(self) -> list[str]:
         """List the sections that have counts."""
@@ -126,7 +158,7 @@ def her2st(path: str | Path, section: str, *, labels: bool = True) -> SpatialDat
     >>> "pathologist" in sdata["table"].obs
     True
     """
-    folder = _Folder(Path(path).expanduser())
+    folder = _Folder(checked_path(path, "path", "a folder"))
     if not folder.root.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder.root)!r}. {_WHERE}")
     sections = folder.sections()
@@ -188,7 +220,7 @@ def _array_names(table: pd.DataFrame) -> pd.Series:
 def _read_spots(folder: _Folder, section: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read counts and spots of one section, both with the same rows."""
     counts = folder.table("counts", rf"{section}\.tsv")
-    spots = folder.table("spots", rf"{section}_selection\.tsv")
+    spots = folder.table("spots", rf"{section}_selection\.tsv", numbers=_PLACES)
     if counts is None or spots is None:
         raise FileNotFoundError(
             f"Section {section!r} has counts but no file '{section}_selection.tsv' in any of "
@@ -196,6 +228,15 @@ def _read_spots(folder: _Folder, section: str) -> tuple[pd.DataFrame, pd.DataFra
         )
     counts = counts.set_index(counts.columns[0])
     spots = spots.set_index(_array_names(spots))
+    for what, table in (("counts", counts), ("spot file", spots)):
+        if table.index.has_duplicates:
+            twice = quote_names(table.index[table.index.duplicated()].unique(), 3)
+            raise ValueError(f"Section {section!r} has {twice} more than once in its {what}. Copy them again.")
+    if not counts.shape[1] or any(dtype.kind not in "fiu" for dtype in counts.dtypes):
+        raise ValueError(
+            f"The counts of section {section!r} must be numbers, a column for each gene; they have {counts.shape[1]} "
+            f"genes, and text for {quote_names(counts.columns[[d.kind not in 'fiu' for d in counts.dtypes]], 3)}."
+        )
     shared = counts.index[counts.index.isin(spots.index)]
     if not len(shared):
         raise ValueError(
@@ -228,16 +269,15 @@ def _labels(folder: _Folder, section: str, spots: pd.Index) -> dict[str, Any]:
     import pandas as pd
 
     columns: dict[str, Any] = {}
-    given = folder.table("labels", rf"{section}_labeled_coordinates\.tsv")
+    given = folder.table("labels", rf"{section}_labeled_coordinates\.tsv", ("label",), ("x", "y"))
     if given is not None:
-        given = given.dropna(subset=["x", "y", "label"])
         classes = given.set_index(_array_names(given))["label"]
         classes = classes[~classes.index.duplicated()].reindex(spots)
         columns["pathologist"] = pd.Categorical(classes)
         logger.info("her2st %s: %d of %d spots have a label.", section, classes.notna().sum(), len(spots))
-    carried = folder.table("proxy labels", rf"{section}_from_\w+\.tsv")
+    carried = folder.table("proxy labels", rf"{section}_from_\w+\.tsv", _CARRIED)
     if carried is not None:
-        carried = carried.set_index("id").reindex(spots)
+        carried = carried.drop_duplicates("id").set_index("id").reindex(spots)
         columns["proxy_label"] = pd.Categorical(carried["label"])
         columns["proxy_cancer"] = pd.Categorical(carried["cancer"].map({0: "normal", 1: "cancer"}))
         columns["proxy_unanimous"] = (carried["unanimous3"] == 1).to_numpy()

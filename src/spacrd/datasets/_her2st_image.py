@@ -88,8 +88,13 @@ def _open(file: str | Path) -> Any:
 
 
 def _size(file: Path) -> tuple[int, int]:
-    with _open(file) as image:
-        return image.size
+    from PIL import UnidentifiedImageError
+
+    try:
+        with _open(file) as image:
+            return image.size
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{str(file)!r} is no image that can be read. Copy it again.") from error
 
 
 def _decode(file: str, reduced: bool, level: int) -> np.ndarray:

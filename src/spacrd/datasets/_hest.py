@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import quote_names, warn
+from .._classes import MISSING, class_name
 from .._files import checked_path
 from .._keys import is_storable
 from .._settings import logger
@@ -95,11 +97,10 @@ def hest(path: str | Path, section: str, *, cells: bool = True) -> SpatialData:
 
     root = checked_path(path, "path", "a folder")
     counts_file = _find(root, section)
-    metadata = _read_metadata(root / "metadata" / f"{section}.json")
+    metadata, mpp = _read_metadata(root / "metadata" / f"{section}.json")
     table = _read_counts(counts_file)
     xy = _places(table, counts_file)
     images = _open_image(root / "wsis" / f"{section}.tif", section, xy)
-    mpp = next((value for name in _PIXEL_SIZES if _is_size(value := metadata.get(name))), None)
     if mpp is None:
         warn(f"Section {section!r}: the metadata state no pixel size. The scale is found from the spots, if it can be.")
     sdata = _container.build_section(
@@ -110,7 +111,7 @@ def hest(path: str | Path, section: str, *, cells: bool = True) -> SpatialData:
         xy,
         diameter=_diameter(xy, metadata),
         images=_container.ImageElements(images),
-        facts={"metadata": metadata, "scalefactors": {} if mpp is None else {"microns_per_pixel": float(mpp)}},
+        facts={"metadata": metadata, "scalefactors": {} if mpp is None else {"microns_per_pixel": mpp}},
     )
     if cells:
         for name, ending in _CELLS.items():
@@ -132,8 +133,8 @@ def _find(root: Path, section: str) -> Path:
     return root / "st" / f"{section}.h5ad"
 
 
-def _read_metadata(file: Path) -> dict[str, Any]:
-    """Read the metadata of a section: texts and finite numbers that a file can hold, the others are left out."""
+def _read_metadata(file: Path) -> tuple[dict[str, Any], float | None]:
+    """Read the metadata of a section, texts and finite numbers that a file can hold, and micrometres per pixel."""
     if not file.is_file():
         raise FileNotFoundError(f"There are no metadata {str(file)!r}, which say how large pixels are. {_WHERE}")
     try:
@@ -142,12 +143,14 @@ def _read_metadata(file: Path) -> dict[str, Any]:
         raise ValueError(f"{str(file)!r} is no JSON ({error}). Copy it again.") from error
     if not isinstance(metadata, dict):
         raise ValueError(f"{str(file)!r} must hold names and values, got {type(metadata).__name__}. Copy it again.")
-    return {
+    kept = {
         str(name): value
         for name, value in metadata.items()
         if is_storable(name)
         and ((isinstance(value, str) and "\0" not in value) or (isinstance(value, int | float) and abs(value) < 2**63))
     }
+    sizes = (_pixel_size(metadata.get(name), name, file) for name in _PIXEL_SIZES)
+    return kept, next((size for size in sizes if size is not None), None)
 
 
 def _read_counts(file: Path) -> AnnData:
@@ -166,8 +169,22 @@ def _read_counts(file: Path) -> AnnData:
     return table
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+def _pixel_size(value: Any, name: str, file: Path) -> float | None:
+    """Return micrometres per pixel, also where they are text; None where the metadata state none."""
+    if value is None or (isinstance(value, str) and class_name(value).casefold() in MISSING):
+        return None
+    try:
+        size = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
+    except (OverflowError, ValueError):
+        size = -1.0
+    if np.isnan(size):
+        return None
+    if not 0 < size < np.inf:
+        raise ValueError(
+            f"{str(file)!r}: {name} must be micrometres per pixel, a positive number, got {reprlib.repr(value)}. "
+            "Correct it, or set it to null to have the scale found from the spots."
+        )
+    return size
 
 
 def _sparse(counts: Any) -> Any:

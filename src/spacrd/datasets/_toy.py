@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_positive_int
+from .._checks import check_positive_int, check_result_key
+from .._keys import Keys
 
 if TYPE_CHECKING:
     from spatialdata import SpatialData
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 _PITCH_UM = 100.0
 _SPOT_DIAMETER_UM = 65.0
 _MARGIN_UM = 220.0
+MAX_BATCH = 10.0
+"""Strength of a batch effect beyond which counts are too large for numbers."""
 
 
 def _hexagonal(n_rows: int, n_cols: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -57,9 +61,18 @@ def _images(pixels: np.ndarray, name: str, *, full: bool) -> ImageElements:
     return _container.ImageElements(images, factors)
 
 
-def check_range(argument: str, value: float, least: float, most: float) -> None:
-    """Refuse a number that is out of range."""
-    if not least <= value <= most:
+def _check_library(name: str) -> None:
+    """Refuse a section of which SpatialData cannot name elements, also on disk."""
+    check_result_key(name, "library_id")
+    if Keys.element(name) != name:
+        raise ValueError(f"library_id={name!r} cannot name elements: use letters, digits, '_', '.' and '-'.")
+
+
+def check_range(argument: str, value: Any, least: float, most: float) -> None:
+    """Refuse what is no number, or out of range."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{argument} must be a number, got {value!r} ({type(value).__name__}).")
+    if not least <= float(value) <= most:
         raise ValueError(f"{argument}={value!r} is out of range: it must be between {least:g} and {most:g}.")
 
 
@@ -95,7 +108,7 @@ def toy_visium(
         Same seed, same section; another seed, another section.
     batch
         Strength of the batch effect on the counts (depth, gain of each gene, ambient RNA, which tumour genes are
-        on). 0: none.
+        on), 0 (none) to 10.
     tumour
         Whether there is any cancer.
     unlabelled
@@ -120,9 +133,10 @@ def toy_visium(
     Raises
     ------
     TypeError
-        If ``n_rows``, ``n_cols`` or ``n_genes`` is no whole number.
+        If ``library_id`` is no text, ``n_rows``, ``n_cols``, ``n_genes`` or ``seed`` no whole number, or a share or
+        strength no number.
     ValueError
-        If a size, share or strength is out of range.
+        If a size, share or strength is out of range, or SpatialData cannot have elements called ``library_id``.
 
     See Also
     --------
@@ -138,8 +152,10 @@ def toy_visium(
     """
     for argument, value, least in (("n_rows", n_rows, 6), ("n_cols", n_cols, 6), ("n_genes", n_genes, 1)):
         check_positive_int(value, argument, minimum=least)
+    check_positive_int(seed, "seed", minimum=0)
+    _check_library(library_id)
     check_range("unlabelled", unlabelled, 0.0, 1.0)
-    check_range("batch", batch, 0.0, np.inf)
+    check_range("batch", batch, 0.0, MAX_BATCH)
     check_range("mpp", mpp, 0.25, 4.0)
 
     import pandas as pd

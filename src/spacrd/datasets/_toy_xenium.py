@@ -88,7 +88,7 @@ def toy_xenium(
     Raises
     ------
     TypeError
-        If ``n_genes`` is no whole number.
+        If ``n_genes`` or ``seed`` is no whole number, or another argument no number.
     ValueError
         If a size, share or strength is out of range.
 
@@ -104,14 +104,15 @@ def toy_xenium(
     >>> spots["table"].n_obs < cells["table"].n_obs
     True
     """
-    from ._toy import check_range
+    from ._toy import MAX_BATCH, check_range
 
     check_positive_int(n_genes, "n_genes")
+    check_positive_int(seed, "seed", minimum=0)
     check_range("n_genes", n_genes, 1, _UNIVERSE)
     for argument, value, least, most in (
         ("size_um", size_um, 600.0, 5000.0),
         ("unlabelled", unlabelled, 0.0, 1.0),
-        ("batch", batch, 0.0, np.inf),
+        ("batch", batch, 0.0, MAX_BATCH),
         ("mpp", mpp, 0.25, 4.0),
         ("degrees", degrees, -360.0, 360.0),
     ):

@@ -24,8 +24,8 @@ def neighbourhoods(
     """Find the nearest neighbours of each spot, the spot itself first.
 
     Where more spots are as far as the last neighbour than there are places left, their contents choose. So neither the
-    order of the rows nor turning, mirroring or rounding the coordinates changes the neighbourhoods. A spot with fewer
-    neighbours than asked for is padded with itself and masked.
+    order of the rows nor turning or mirroring changes the neighbourhoods, nor rounding the coordinates of a lattice. A
+    spot with fewer neighbours than asked for is padded with itself and masked.
 
     Parameters
     ----------

@@ -38,8 +38,8 @@ def check_placement(pixels: np.ndarray, height: int, width: int, what: str = "th
         return inside
     points = pixels[finite]
     extent = (
-        f"spots span x {points[:, 0].min():.0f} to {points[:, 0].max():.0f} and y {points[:, 1].min():.0f} to "
-        f"{points[:, 1].max():.0f} px, while {what} is {width} px wide and {height} px high"
+        f"spots span x {points[:, 0].min():.6g} to {points[:, 0].max():.6g} and y {points[:, 1].min():.6g} to "
+        f"{points[:, 1].max():.6g} px, while {what} is {width} px wide and {height} px high"
     )
     swapped = ((points >= 0) & (points[:, ::-1] <= size)).all(axis=1).mean()
     if swapped >= 0.9 and swapped > share:

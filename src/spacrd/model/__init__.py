@@ -15,8 +15,10 @@ from ._infer import make_tokens as make_tokens
 from ._infer import propagated as propagated
 from ._infer import to_device as to_device
 from ._io import free_place as free_place
+from ._known import NEGATIVE as NEGATIVE
 from ._known import PLATFORMS as PLATFORMS
 from ._known import SECTION_HASHES as SECTION_HASHES
+from ._known import negative_classes as negative_classes
 from ._known import section_hash as section_hash
 from ._level import Level
 from ._level import check_share as check_share
@@ -35,6 +37,7 @@ from ._recipe import get_recipe as get_recipe
 from ._reference import Reference as Reference
 from ._shift import MAX_UNKNOWN as MAX_UNKNOWN
 from ._shift import Shift
+from ._verdict import LABELLED as LABELLED
 from ._verdict import MEASURED as MEASURED
 from ._verdict import verdict_rates as verdict_rates
 from ._voters import Voters as Voters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from ._profile import SectionProfile
 
 PLATFORMS = "platforms"
 """Entry of the training facts that says what measured the training sections, and how many each."""
+NEGATIVE = "negative_classes"
+"""Entry of the training facts that lists the classes that are not cancer, quoted and separated by commas."""
 SECTION_HASHES = "section_hashes"
 """Entry of the training facts that lists the hashes of the training sections, separated by spaces."""
 MIN_SPOTS = 10
@@ -37,3 +40,11 @@ def section_hash(profile: SectionProfile) -> str:
 def is_known(profile: SectionProfile, facts: Mapping[str, Any]) -> bool:
     """Tell whether the training facts of a model list a section; False for models that list none."""
     return section_hash(profile) in str(facts.get(SECTION_HASHES, "")).split()
+
+
+def negative_classes(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the classes that were not cancer in training; none for models that list none."""
+    try:
+        return tuple(map(str, json.loads(f"[{facts.get(NEGATIVE, '')}]")))
+    except (RecursionError, ValueError):
+        return ()

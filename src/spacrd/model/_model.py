@@ -285,6 +285,8 @@ class SpaCRD:
 
         Raises
         ------
+        TypeError, ValueError
+            If ``repo_id`` cannot name a model, or ``card`` is no text, names a file or is empty.
         PermissionError
             If the hub asks for a login, or the login may not write.
         ConnectionError

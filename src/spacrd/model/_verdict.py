@@ -24,7 +24,7 @@ def give_verdict(
     ``shifted`` tells whether it is unlike the training sections.
     """
     if presence is None:
-        return UNCLEAR, "the model has no bounds for it, which takes two annotated training sections with enough spots"
+        return UNCLEAR, "the model has no bounds for a verdict: they take two annotated sections with enough spots"
     if shifted:
         return UNCLEAR, "the section is unlike the training sections"
     if not np.isfinite(statistic):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._checks import check_choice, check_positive_number, check_result_key, warn
+from .._classes import MISSING, clean_name
 from .._keys import Keys
 from .._sections import (
     CLASS,
@@ -112,8 +113,7 @@ def annotate(
     ['Tumor']
     """
     check_result_key(key_added)
-    if default is not None and not isinstance(default, str):
-        raise TypeError(f"default must be the name of a class, got {default!r} ({type(default).__name__}).")
+    default = _checked_default(default)
     check_choice(by, ("centroid", "area"), "by")
     if check_positive_number(min_share, "min_share") > 1:
         raise ValueError(f"min_share must be a share of the spot's area, above 0 to 1, got {min_share}.")
@@ -155,6 +155,18 @@ def annotate(
         uns={name: {"sections": sections}},
         copy=copy,
     )
+
+
+def _checked_default(default: str | None) -> str | None:
+    """Return the class of spots that no region touches as it is written."""
+    if default is None:
+        return None
+    if not isinstance(default, str):
+        raise TypeError(f"default must be the name of a class, got {default!r} ({type(default).__name__}).")
+    name = clean_name(default)
+    if name.casefold() in MISSING or _tissue_class(name) in (None, IGNORED):
+        raise ValueError(f"default={default!r} names no class. Leave it out, and spots outside all regions get none.")
+    return name
 
 
 def _usable(frame: GeoDataFrame) -> GeoDataFrame:
@@ -218,8 +230,8 @@ def _check_overlap(frame: GeoDataFrame, xy: np.ndarray, name: str) -> None:
     left, top, right, bottom = frame.total_bounds
     if right < low[0] or left > high[0] or bottom < low[1] or top > high[1]:
         raise ValueError(
-            f"Section {name!r}: the regions (x {left:.0f} to {right:.0f}, y {top:.0f} to {bottom:.0f}) and the spots "
-            f"(x {low[0]:.0f} to {high[0]:.0f}, y {low[1]:.0f} to {high[1]:.0f}) lie apart. Were they drawn on another "
+            f"Section {name!r}: the regions (x {left:.6g} to {right:.6g}, y {top:.6g} to {bottom:.6g}) and the spots "
+            f"(x {low[0]:.6g} to {high[0]:.6g}, y {low[1]:.6g} to {high[1]:.6g}) lie apart. Were they drawn on another "
             "image, or on a downscaled one? Name it with `image_key`."
         )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from .._checks import check_result_key
 from .._keys import Keys
 from .._sections import Selection
-from ..model import SpaCRD
+from ..model import SpaCRD, negative_classes
 from ._labels import ClassLabels
 from ._match import check_model
 from ._predict import ScoreOptions
@@ -59,7 +59,8 @@ def adapt(
     positive
         Classes that are cancer; those of the model if None.
     negative
-        Classes that are not cancer, all others being unlabelled; all labelled others if None.
+        Classes that are not cancer, all others being unlabelled; all labelled others if None, with a warning of those
+        that the model does not know, unless ``positive`` names classes of your own.
     key_added, table_key, library_key, layer, threshold, on_mismatch, batch_size, device, precision, copy
         As in :func:`spacrd.tl.score`.
 
@@ -77,8 +78,8 @@ def adapt(
     KeyError
         If a column, layer or table is missing.
     ValueError
-        If no spot is labelled, the section does not fit the model, or an argument is out of bounds; ``data`` is then
-        unchanged.
+        If no spot is labelled, no section has a class of ``positive``, the section does not fit the model, or an
+        argument is out of bounds; ``data`` is then unchanged.
 
     See Also
     --------
@@ -104,6 +105,7 @@ def adapt(
         threshold=threshold, on_mismatch=on_mismatch, batch_size=batch_size, device=device, precision=precision
     )
     labels = ClassLabels.resolve(label_key, model.config.positive if positive is None else positive, negative)
-    labels = replace(labels, asked=positive is not None)
+    known = model.config.positive, negative_classes(model.config.training)
+    labels = replace(labels, asked=positive is not None, model_classes=known)
     selection = Selection(table_key=table_key, library_key=library_key, layer=layer)
     return score_objects(data, model, selection, options, key_added=key_added, copy=copy, labels=labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from .._checks import check_choice
@@ -166,4 +167,5 @@ def fit(
         selection=Selection(table_key=table_key, library_key=library_key, layer=layer),
         scale=max_distance is not None,
     )
+    settings = replace(settings, negative=labels.others([section for section, _ in sections]))
     return fit_sections([arrays for _, arrays in sections], settings, hardware=hardware, callbacks=callbacks)

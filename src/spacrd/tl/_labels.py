@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._checks import quote_names, warn
-from .._classes import class_name, class_names, warn_of_doubtful, warn_of_missing_text, warn_of_spellings
+from .._classes import (
+    class_name,
+    class_names,
+    is_doubtful,
+    listed_counts,
+    warn_of_doubtful,
+    warn_of_missing_text,
+    warn_of_spellings,
+)
 from .._sections import Section, labels
 
 if TYPE_CHECKING:
@@ -34,12 +43,15 @@ class ClassLabels:
         Classes that are not cancer, all others being unlabelled; None if all others are not cancer.
     asked
         Whether the caller named the positive classes, rather than the model.
+    model_classes
+        Classes that are cancer and classes that are not, as the model was fitted; both empty for a fit.
     """
 
     label_key: str
     positive: tuple[str, ...]
     negative: tuple[str, ...] | None = None
     asked: bool = True
+    model_classes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
     @classmethod
     def resolve(cls, label_key: str, positive: Any, negative: Any) -> ClassLabels:
@@ -77,6 +89,11 @@ class ClassLabels:
         target[unlabelled.to_numpy()] = np.nan
         return target
 
+    def others(self, sections: Sequence[Section]) -> tuple[str, ...]:
+        """List the classes of the sections that are not cancer."""
+        present = {name for section in sections for name in self.read(section).dropna().unique()}
+        return tuple(sorted(present.difference(self.positive).intersection(self.negative or present)))
+
     def check(self, sections: Sequence[Section], targets: Sequence[np.ndarray]) -> None:
         """Compare the labels of all sections with the classes that were named.
 
@@ -101,24 +118,31 @@ class ClassLabels:
         Raises
         ------
         ValueError
-            If no spot has a label, or a class is positive and negative at once.
+            If no spot has a label, a class is positive and negative at once, or no section has the positive classes
+            that the caller named, which the model does not know either.
         """
         self._check_apart()
         stored = [labels(section, self.label_key) for section in sections]
         warn_of_missing_text(stored, self.label_key, self.named)
-        if self.negative is None:
-            warn_of_doubtful(stored, self.label_key, self.named)
         classes = [self.read(section) for section in sections]
-        warn_of_spellings(list(zip((section.name for section in sections), classes, strict=True)), self.label_key)
-        text, n_absent = self._absent("positive", self.positive, classes)
-        if self.asked and n_absent:
-            warn(text)
-        self._check_present(classes, {"negative": self.negative or ()})
-        target = np.concatenate([self.target(section) for section in sections])
-        if not np.isfinite(target).any():
+        if not any(column.notna().any() for column in classes):
             raise ValueError(
                 f"obs[{self.label_key!r}] has no labelled spots. Label some spots of cancer and some others."
             )
+        text, n_absent = self._absent("positive", self.positive, classes)
+        if (
+            n_absent == len(self.positive)
+            and self.negative is None
+            and not set(self.positive) & {*self.model_classes[0]}
+        ):
+            raise ValueError(f"{text} If no annotated spot is cancer, name the classes that are not with `negative`.")
+        if self.asked and n_absent:
+            warn(text)
+        if self.negative is None:
+            warn_of_doubtful(stored, self.label_key, self.named)
+            self._warn_of_unknown(classes)
+        warn_of_spellings(list(zip((section.name for section in sections), classes, strict=True)), self.label_key)
+        self._check_present(classes, {"negative": self.negative or ()})
         for section, column in zip(sections, classes, strict=True):
             own = self.target(section)
             if np.isfinite(own).any() and not (own == 1).any():
@@ -128,6 +152,22 @@ class ClassLabels:
                     f"{quote_names(sorted(column.dropna().unique()))}; if one of these is cancer, name it with "
                     "`positive`."
                 )
+
+    def _warn_of_unknown(self, classes: Sequence[pd.Series]) -> None:
+        """Warn of classes that count as not cancer and that the model, whose names the others are, does not know."""
+        cancer, others = self.model_classes
+        if not others or not set(self.positive) <= set(cancer):
+            return
+        asked = [column for column in classes if column.isin(self.positive).any()]  # the others are asked about anyway
+        counts = Counter(name for column in asked for name in column.dropna())
+        unknown = {name: n for name, n in counts.items() if name not in (*cancer, *others) and not is_doubtful(name)}
+        if unknown:
+            warn(
+                f"obs[{self.label_key!r}] holds {listed_counts(unknown)}, which count as not cancer, but no training "
+                f"section had them. Of the classes of the model, {quote_names(cancer)} is cancer and "
+                f"{quote_names(others)} is not. Name the classes of this section that are cancer with `positive`, or "
+                "those that are not with `negative`."
+            )
 
     def _check_present(self, classes: Sequence[pd.Series], kinds: Mapping[str, Sequence[str]]) -> None:
         """Raise if no class of a kind occurs in any section, and warn of single ones."""
@@ -185,9 +225,10 @@ def _check_no_measurement(column: pd.Series, label_key: str) -> None:
 
 def _listed(value: Any, argument: str) -> tuple[str, ...]:
     """Return a class, or a list of them, as text."""
-    if value is None or isinstance(value, Mapping):
+    classes = [value] if np.isscalar(value) else value
+    if isinstance(classes, Mapping) or not isinstance(classes, Iterable):
         raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
-    classes = [value] if np.isscalar(value) else list(value)
+    classes = list(classes)
     if not classes:
         raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
     return tuple(dict.fromkeys(map(class_name, classes)))

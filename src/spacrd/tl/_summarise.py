@@ -197,7 +197,10 @@ def _warnings(scored: ScoredSection, record: Mapping[str, Any], shift_reason: st
     if report.get("in_training"):
         warnings.append("the model was fitted on this section")
     if int(record.get("calibrated_on", 2)) < 2:
-        warnings.append("likelihoods are not calibrated")
+        n = _number(report, "n_labelled")
+        warnings.append(
+            f"likelihoods are calibrated on {n:.0f} spots alone" if n >= 1 else "likelihoods are not calibrated"
+        )
     if _number(report, "gene_coverage") < LOW_COVERAGE:
         warnings.append(f"{_number(report, 'gene_coverage'):.0%} of the model's genes")
     if shift_reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from .._hardware import Hardware
 from .._torch_mode import plain_torch
 from ..features import SectionArrays, prepare
 from ..model import (
+    NEGATIVE,
     PLATFORMS,
     SECTION_HASHES,
     SPOT_HASHES,
@@ -146,7 +148,11 @@ def fit_sections(
         calibration=calibrated.calibration,
         presence=calibrated.presence,
         training_share=float(np.mean([target.mean() for target in labelled if len(target)])),
-        training={**_training_facts(data, profiles), SPOT_HASHES: sketch(hashes)},
+        training={
+            **_training_facts(data, profiles),
+            NEGATIVE: json.dumps(settings.negative, ensure_ascii=False)[1:-1],
+            SPOT_HASHES: sketch(hashes),
+        },
     )
     return SpaCRD(config, ModelParts(voters, reference, prevalence), history)
 

@@ -32,6 +32,8 @@ class FitSettings:
         Seed of weights, batches, dropout and sampling.
     label_key, positive
         Name of the label column and of its classes that are cancer, for the model card.
+    negative
+        Classes that are not cancer, for the model card and :func:`spacrd.tl.adapt`.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class FitSettings:
     seed: int = 0
     label_key: str = "target"
     positive: tuple[str, ...] = ("1",)
+    negative: tuple[str, ...] = ()
 
     @classmethod
     def resolve(

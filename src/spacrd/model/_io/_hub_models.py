@@ -74,7 +74,15 @@ def upload(
 ) -> str:
     """Create the repository if needed and upload the folder, with ``card`` as its README.md if given."""
     from huggingface_hub import HfApi
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
 
+    _check_card(card)
+    if not isinstance(repo_id, str):
+        raise TypeError(f"repo_id must be text such as 'user/name', got {repo_id!r}.")
+    try:
+        validate_repo_id(repo_id)
+    except HFValidationError as error:
+        raise ValueError(f"repo_id={repo_id!r} cannot name a model, which is 'user/name': {error}") from None
     api = HfApi(token=token)
     explain = partial(_explained, repo_id=repo_id, revision=None, token=token, writing=True)
     with tempfile.TemporaryDirectory() as temporary:
@@ -86,12 +94,31 @@ def upload(
         return str(answer(partial(api.upload_folder, repo_id=repo_id, folder_path=folder), explain))
 
 
+def _check_card(card: str | None) -> None:
+    """Refuse what is not the text of a model card, such as the name of its file."""
+    if card is None:
+        return
+    if not isinstance(card, str):
+        raise TypeError(f"card must be the text of README.md, in Markdown, got {card!r} ({type(card).__name__}).")
+    if not card.strip() or ("\n" not in card.strip() and card.strip().lower().endswith((".md", ".markdown", ".txt"))):
+        raise ValueError(
+            f"card={card!r} is no text of a model card. Pass what is in the file: card=Path('README.md').read_text()."
+        )
+
+
 def _explained(
     error: Exception, repo_id: str, revision: str | None, token: str | None, *, writing: bool = False
 ) -> OSError:
     """Explain an error of the hub and what to do about it."""
     at = f" at {without_token(revision, token)!r}" if revision else ""
     match reason(error):
+        case "gated" if writing:
+            return PermissionError(f"The model cannot be pushed: {repo_id!r} is gated. {accept_terms(repo_id)}.")
+        case "unreachable" if writing:
+            return ConnectionError(
+                f"The model cannot be pushed to {repo_id!r}: the hub cannot be reached. Check the network and "
+                "HF_HUB_OFFLINE."
+            )
         case "gated":
             return PermissionError(f"The model {repo_id!r} is gated. {accept_terms(repo_id)}.")
         case "unreachable":
@@ -105,5 +132,7 @@ def _explained(
                 "a token: `hf auth login`."
             )
     message = without_token(error, token)
-    hint = "Log in with a token that may write: `hf auth login`." if writing else "Try again later."
-    return OSError(f"The hub refused {repo_id!r}{at}: {type(error).__name__}: {message}. {hint}")
+    refused = f"The hub refused {repo_id!r}{at}: {type(error).__name__}: {message}."
+    if writing:
+        return OSError(f"The model cannot be pushed. {refused} Log in with a token that may write: `hf auth login`.")
+    return OSError(f"{refused} Try again later.")
