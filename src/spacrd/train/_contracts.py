@@ -113,7 +113,7 @@ def _known_genes(sections: Sequence[SectionArrays]) -> dict[str, None]:
 
 
 def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
-    """Find the genes that all sections have, in the order of the first."""
+    """Find the genes that all sections have, sorted: the order of the sections must not matter."""
     first = sections[0]
     shared = np.asarray(first.genes)
     for section in sections[1:]:
@@ -127,4 +127,4 @@ def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
     usable = np.array([is_gene_name(gene) for gene in shared], dtype=bool)
     if not usable.all():
         warn(f"{int((~usable).sum())} genes have no name, or one of more than {LENGTH:,} characters, and are left out.")
-    return shared[usable]
+    return np.sort(shared[usable])
