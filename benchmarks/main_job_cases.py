@@ -13,13 +13,15 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 LABEL = {"label_key": "label", "positive": "cancer"}
 N_MARKERS = 10
 """One gene in so many is higher in cancer."""
+MODEL_SPOTS = 4000
+"""Most spots of a section that a model which scores larger ones is fitted on."""
 PATCHES_PX, MPP = 2400, 0.5
 Call = Callable[[], Any]
 
@@ -52,10 +54,14 @@ class Cases:
     def model(self, name: str = "expression") -> Any:
         import spacrd
 
-        path = self.folder / f"{name}-{self.size.spots}-{self.size.genes}"
+        path = self.model_path(name)
         if not path.exists():
-            _fit(self.sections(name == "both"), name).save(path)
+            small = Cases(replace(self.size, spots=min(self.size.spots, MODEL_SPOTS)), self.folder)
+            _fit(small.sections(name == "both"), name).save(path)
         return spacrd.SpaCRD.load(path)
+
+    def model_path(self, name: str) -> Path:
+        return self.folder / f"{name}-{min(self.size.spots, MODEL_SPOTS)}-{self.size.genes}"
 
     def fit_expression(self) -> Call:
         data = self.sections(image=False)
@@ -136,8 +142,7 @@ class Cases:
         import spacrd
 
         self.model("both")
-        path = self.folder / f"both-{self.size.spots}-{self.size.genes}"
-        return lambda: spacrd.SpaCRD.load(path)
+        return lambda: spacrd.SpaCRD.load(self.model_path("both"))
 
     def extract_patches(self) -> Call:
         import numpy as np
