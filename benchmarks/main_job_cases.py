@@ -134,6 +134,18 @@ class Cases:
         data = self.sections(image=False)
         return lambda: spacrd.tl.cross_validate(data, **LABEL, modality="expression", baselines=False)
 
+    def cross_validate_her2st(self) -> Call:
+        """The five sections with a pathologist's labels, of the folder in SPACRD_DATA, whatever the size."""
+        from benchmarks.sections import PROTOCOLS
+        from benchmarks.sections import section as real
+
+        import spacrd
+
+        data = [real(name) for name in PROTOCOLS["expression"]]
+        return lambda: spacrd.tl.cross_validate(
+            data, "cancer", positive="cancer", modality="expression", baselines=False
+        )
+
     def save(self) -> Call:
         model = self.model()
         return lambda: model.save(self.folder / "saved", overwrite=True)
@@ -171,7 +183,10 @@ CASES = [
     *("score_in_memory", "score_from_zarr", "explain", "threshold", "regions", "evaluate", "report"),
     *("cross_validate", "save", "load", "extract_patches"),
 ]
+REAL = ["cross_validate_her2st"]
+"""Cases on real sections, run only when they are named."""
 SPOTS = {"first_fit": 1000, "import_spacrd": 0, "import_all": 0, "help_score": 0, "help_fit": 0, "save": 0, "load": 0}
+SPOTS |= dict.fromkeys(REAL, 0)
 OF_ALL = ("fit_expression", "fit_both", "cross_validate")
 
 

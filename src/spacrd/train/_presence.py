@@ -65,7 +65,9 @@ def _logits(
                 n_neighbors=run.n_neighbors,
                 max_distance_um=run.max_distance_um,
             )
-            placed.append(np.hstack([rows[arranged.neighbours], arranged.mask]))
+            index = rows[arranged.neighbours]
+            order = np.argsort(index, axis=1, kind="stable")  # equally far neighbours come in any order
+            placed.append(np.hstack([np.take_along_axis(x, order, axis=1) for x in (index, arranged.mask)]))
         distinct, place = np.unique(np.vstack(placed), axis=0, return_inverse=True)
         index, mask = np.hsplit(distinct, 2)
         composition, logits = Composition(section, data.expression), np.full(len(distinct), np.nan)
