@@ -130,11 +130,7 @@ class SpaCRD:
         hardware = Hardware.resolve(device, precision)
         read = take_genes(section, c.expression)
         inputs = prepare(
-            read,
-            expression=c.expression,
-            image=c.image,
-            n_neighbors=c.n_neighbors,
-            max_distance_um=c.max_distance_um,
+            read, expression=c.expression, image=c.image, n_neighbors=c.n_neighbors, max_distance_um=c.max_distance_um
         )
         available = [name for name, features in inputs.features.items() if features.valid.any()]
         if not available:
