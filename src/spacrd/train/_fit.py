@@ -130,9 +130,7 @@ def fit_sections(
     calibrated = calibrate(data, run, spots) if recipe.calibrated else uncalibrated(run)
     voters = multiply_ridge(voters, run.discriminants, calibrated.ridge)
     voters = add_substitutes(voters, run.discriminants, replace(data, sections=tuple(sections)))  # with all genes
-    prevalence = None
-    if calibrated.calibration.n_sections:
-        prevalence = fit_prevalence(spots, *data.widths)
+    prevalence = fit_prevalence(spots, *data.widths) if calibrated.calibration.n_sections else None
     profiles = [
         profile_section(section, inputs, expression=data.expression, use_image=data.image is not None, read=read)
         for section, inputs, read in zip(sections, data.inputs, data.sections, strict=True)
