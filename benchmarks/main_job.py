@@ -21,7 +21,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
-from benchmarks.main_job_cases import CASES, Size
+from benchmarks.main_job_cases import CASES, REAL, Size
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -129,7 +129,9 @@ def parse(words: Sequence[str] | None = None) -> tuple[argparse.Namespace, Size]
     for name, value in asdict(Size()).items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, help=f"{value}; with --full {asdict(FULL)[name]}")
     parser.add_argument("--against", metavar="REV", help="another commit to run beside this one")
-    parser.add_argument("--only", nargs="*", default=CASES, choices=CASES, help="some cases; nothing is written")
+    parser.add_argument(
+        "--only", nargs="*", default=CASES, choices=[*CASES, *REAL], help="some cases; nothing is written"
+    )
     parser.add_argument("--rounds", type=int, default=1, help="runs of each case; the table has the median")
     arguments = parser.parse_args(words)
     given = {name: getattr(arguments, name) for name in asdict(Size())}

@@ -13,13 +13,15 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 LABEL = {"label_key": "label", "positive": "cancer"}
 N_MARKERS = 10
 """One gene in so many is higher in cancer."""
+MODEL_SPOTS = 4000
+"""Most spots of a section that a model which scores larger ones is fitted on."""
 PATCHES_PX, MPP = 2400, 0.5
 Call = Callable[[], Any]
 
@@ -52,10 +54,14 @@ class Cases:
     def model(self, name: str = "expression") -> Any:
         import spacrd
 
-        path = self.folder / f"{name}-{self.size.spots}-{self.size.genes}"
+        path = self.model_path(name)
         if not path.exists():
-            _fit(self.sections(name == "both"), name).save(path)
+            small = Cases(replace(self.size, spots=min(self.size.spots, MODEL_SPOTS)), self.folder)
+            _fit(small.sections(name == "both"), name).save(path)
         return spacrd.SpaCRD.load(path)
+
+    def model_path(self, name: str) -> Path:
+        return self.folder / f"{name}-{min(self.size.spots, MODEL_SPOTS)}-{self.size.genes}"
 
     def fit_expression(self) -> Call:
         data = self.sections(image=False)
@@ -128,6 +134,18 @@ class Cases:
         data = self.sections(image=False)
         return lambda: spacrd.tl.cross_validate(data, **LABEL, modality="expression", baselines=False)
 
+    def cross_validate_her2st(self) -> Call:
+        """The five sections with a pathologist's labels, of the folder in SPACRD_DATA, whatever the size."""
+        from benchmarks.sections import PROTOCOLS
+        from benchmarks.sections import section as real
+
+        import spacrd
+
+        data = [real(name) for name in PROTOCOLS["expression"]]
+        return lambda: spacrd.tl.cross_validate(
+            data, "cancer", positive="cancer", modality="expression", baselines=False
+        )
+
     def save(self) -> Call:
         model = self.model()
         return lambda: model.save(self.folder / "saved", overwrite=True)
@@ -136,8 +154,7 @@ class Cases:
         import spacrd
 
         self.model("both")
-        path = self.folder / f"both-{self.size.spots}-{self.size.genes}"
-        return lambda: spacrd.SpaCRD.load(path)
+        return lambda: spacrd.SpaCRD.load(self.model_path("both"))
 
     def extract_patches(self) -> Call:
         import numpy as np
@@ -166,7 +183,10 @@ CASES = [
     *("score_in_memory", "score_from_zarr", "explain", "threshold", "regions", "evaluate", "report"),
     *("cross_validate", "save", "load", "extract_patches"),
 ]
+REAL = ["cross_validate_her2st"]
+"""Cases on real sections, run only when they are named."""
 SPOTS = {"first_fit": 1000, "import_spacrd": 0, "import_all": 0, "help_score": 0, "help_fit": 0, "save": 0, "load": 0}
+SPOTS |= dict.fromkeys(REAL, 0)
 OF_ALL = ("fit_expression", "fit_both", "cross_validate")
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from scipy.sparse import random as random_sparse
 
-from spacrd.features import ExpressionContract, SectionArrays, block_sizes, prepare
+from spacrd.features import ExpressionContract, SectionArrays, block_sizes, prepare, take_genes
 from spacrd.features._quantiles import column_quantiles
 
 
@@ -64,3 +64,16 @@ def test_a_section_on_disk_is_prepared_in_three_reads(monkeypatch: pytest.Monkey
     contract = ExpressionContract(genes, genes, scaling="quantile")
     prepare(section, expression=contract, image=None, n_neighbors=6, max_distance_um=None)
     assert counts.reads[1:].max() == 3  # depth, quantiles, contents
+
+
+def test_genes_of_a_small_section_on_disk_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block_sizes, "rows", 40)
+    counts = Counted(csr_matrix(np.random.default_rng(0).poisson(1.0, (200, 11)).astype(np.float32)))
+    genes = np.array([f"g{i}" for i in range(11)])
+    section = SectionArrays("a", np.zeros((200, 2)), 1.0, counts, genes, None, np.full(200, np.nan))
+    read = take_genes(section, ExpressionContract(("g7", "g2"), ("g7", "absent", "g2")))
+    assert read.genes.tolist() == ["g7", "g2"]
+    np.testing.assert_array_equal(read.counts.toarray(), counts.matrix.toarray()[:, [7, 2]])
+    assert (counts.reads == 1).all()
+    monkeypatch.setattr(block_sizes, "read_bytes", 4 * 200 * 11 - 1)  # may not be in memory as a whole
+    assert take_genes(section, ExpressionContract(("g7",), ("g7",))) is section

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from spacrd._hardware import Hardware
-from spacrd.features import ExpressionContract, prepare
+from spacrd.features import Composition, ExpressionContract, prepare
 from spacrd.model import get_recipe, profile_section
 from spacrd.train import _presence
 from spacrd.train._prevalence import LabelledSpots, fit_prevalence
@@ -41,6 +41,24 @@ def test_genes_that_are_not_read_change_no_statistic(data: TrainingSet) -> None:
     assert np.isfinite(alone)
     other = replace(section, counts=csr_matrix(section.counts.toarray() * (1 + 99 * (np.arange(20) % 2))))
     assert _presence.held_out_presence(other, classifier, data, RUN)[0] == pytest.approx(alone, rel=1e-9)
+
+
+def test_neighbourhoods_that_parts_of_a_section_share_are_read_once(
+    data: TrainingSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classifier, section = fit_prevalence(data.labelled_spots(), *data.widths), data.sections[0]
+    normal = np.flatnonzero(section.target == 0)
+    parts = [normal, np.sort(np.append(normal, np.flatnonzero(section.target == 1)[:4]))]
+    apart = [_presence._logits([part], section, classifier, data, RUN)[0] for part in parts]
+    read, rows = [], Composition.rows
+    monkeypatch.setattr(
+        Composition,
+        "rows",
+        lambda self, counts, index, mask: read.append(len(index)) or rows(self, counts, index, mask),
+    )
+    for one, other in zip(_presence._logits(parts, section, classifier, data, RUN), apart, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert sum(read) < 1.5 * len(parts[1])
 
 
 def test_no_feature_is_scaled_for_a_statistic(data: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:

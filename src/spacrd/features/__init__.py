@@ -9,6 +9,7 @@ from ._arrays import prepare_neighbours as prepare_neighbours
 from ._blocks import block_sizes as block_sizes
 from ._blocks import blocks as blocks
 from ._composition import Composition as Composition
+from ._composition import take_genes as take_genes
 from ._contract import EXPRESSION_TARGET_SUM as EXPRESSION_TARGET_SUM
 from ._contract import LOW_COVERAGE as LOW_COVERAGE
 from ._contract import ExpressionContract, ImageContract

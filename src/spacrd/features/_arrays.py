@@ -152,6 +152,7 @@ def expression_features(
         columns[np.cumsum(columns >= 0) > (n_genes if n_there < LOW_COVERAGE * n_genes else n_there)] = -1
         depth_columns = np.append(depth_columns, columns[n_genes:])
     logged = LogNormalised(section.counts, depth_columns[depth_columns >= 0], columns, contract.target_sum)
+    logged = logged if logged.on_disk else logged[:]
     return replace(scale(logged, contract.scaling, np.ones(n, dtype=bool)), present=columns >= 0)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._blocks import block_sizes, blocks
 from ._contract import ExpressionContract
 from ._expression import match_genes, pick_columns
+from ._scaling import on_disk
 from ._section import SectionArrays
 
 if TYPE_CHECKING:
@@ -15,6 +18,29 @@ if TYPE_CHECKING:
 
 NEIGHBOURHOOD_TARGET_SUM = 1e3
 """Counts a neighbourhood is normalised to before log1p: few, so that shallow and deep sections are alike."""
+
+
+def take_genes(section: SectionArrays, expression: ExpressionContract | None) -> SectionArrays:
+    """Take the genes of a section that a model reads, once for all that reads them.
+
+    Counts on disk are read if all of them may be in memory at a time; see :class:`BlockSizes`.
+    """
+    from scipy.sparse import vstack
+
+    if expression is None or section.counts is None or section.genes is None:
+        return section
+    names = list(dict.fromkeys((*expression.genes, *expression.depth_genes)))  # in this order they are matched at once
+    columns = match_genes(names, section.genes)
+    if (columns < 0).any():  # substitutes are read in place of genes that it lacks
+        columns = match_genes(list(dict.fromkeys((*names, *expression.substitutes))), section.genes)
+    columns, counts = columns[columns >= 0], section.counts
+    if not on_disk(counts):
+        counts = pick_columns(counts, columns)
+    elif 4 * counts.shape[0] * counts.shape[1] <= block_sizes.read_bytes:
+        counts = vstack([pick_columns(counts[rows], columns) for rows in blocks(counts.shape[0])], format="csr")
+    else:
+        return section
+    return replace(section, counts=counts, genes=np.asarray(section.genes)[columns])
 
 
 class Composition:

@@ -13,7 +13,7 @@ from .._files import checked_path
 from .._hardware import Hardware
 from .._keys import NO_TUMOUR
 from .._torch_mode import plain_torch
-from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare
+from ..features import NetworkInputs, SectionArrays, gene_coverage, prepare, take_genes
 from ..nn import SpaCRDNetwork
 from ._config import ModelConfig
 from ._fingerprints import shares_spots, spot_hashes
@@ -128,12 +128,9 @@ class SpaCRD:
         check_positive_int(batch_size, "batch_size")
         check_share(expected_share, calibrated=c.calibration.n_sections > 0)
         hardware = Hardware.resolve(device, precision)
+        read = take_genes(section, c.expression)
         inputs = prepare(
-            section,
-            expression=c.expression,
-            image=c.image,
-            n_neighbors=c.n_neighbors,
-            max_distance_um=c.max_distance_um,
+            read, expression=c.expression, image=c.image, n_neighbors=c.n_neighbors, max_distance_um=c.max_distance_um
         )
         available = [name for name, features in inputs.features.items() if features.valid.any()]
         if not available:
@@ -147,6 +144,7 @@ class SpaCRD:
             use_image=c.image is not None,
             classifier=self.parts.prevalence,
             usual=self.parts.reference.usual,
+            read=read,
         )
         contrast = np.where(unscored, np.nan, c.calibration.apply(scores.votes, scores.counted))
         shift = self._shift(section, inputs, profile)
@@ -169,7 +167,7 @@ class SpaCRD:
             modality="+".join(available),
             shift=shift,
             in_training=is_known(profile, c.training)
-            or shares_spots(spot_hashes(section, c.expression, use_image=c.image is not None), c.training),
+            or shares_spots(spot_hashes(read, c.expression, use_image=c.image is not None), c.training),
         )
 
     def _shift(self, section: SectionArrays, inputs: NetworkInputs, profile: SectionProfile) -> Shift:

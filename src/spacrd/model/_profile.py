@@ -71,10 +71,12 @@ def profile_section(
     use_image: bool,
     classifier: PrevalenceClassifier | None = None,
     usual: np.ndarray | None = None,
+    read: SectionArrays | None = None,
 ) -> SectionProfile:
     """Summarise a section as far as a model reads it, and estimate its share of cancer by a classifier.
 
     ``usual`` is the mean log composition of the training sections, (n_genes,); None if the section is one of them.
+    ``read`` is the section with only the genes that the model reads, where they were taken before.
     """
     logits = np.empty(0)
     image_mean, n_image_spots = None, 0
@@ -89,8 +91,9 @@ def profile_section(
         genes = GeneShares.of(totals, np.asarray(section.genes), expression.known_genes)
         if (depths > 0).any():
             log_depth = float(np.median(np.log10(depths[depths > 0])))
-            composition = Composition(section, expression, usual)
-            expression_mean, logits = _read_counts(section, inputs, composition, present, classifier)
+            read = section if read is None else read
+            composition = Composition(read, expression, usual)
+            expression_mean, logits = _read_counts(read, inputs, composition, present, classifier)
     share = float(expit(logits).mean()) if len(logits) else float("nan")
     return SectionProfile(
         expression_mean,

@@ -16,7 +16,7 @@ import torch
 from .._checks import warn
 from .._hardware import Hardware
 from .._torch_mode import plain_torch
-from ..features import SectionArrays, prepare
+from ..features import SectionArrays, prepare, take_genes
 from ..model import (
     NEGATIVE,
     PLATFORMS,
@@ -128,13 +128,12 @@ def fit_sections(
     voters, history = fit_voters(data, run, callbacks=callbacks)
     spots = data.labelled_spots() if recipe.calibrated else []
     calibrated = calibrate(data, run, spots) if recipe.calibrated else uncalibrated(run)
-    voters = add_substitutes(multiply_ridge(voters, run.discriminants, calibrated.ridge), run.discriminants, data)
-    prevalence = None
-    if calibrated.calibration.n_sections:
-        prevalence = fit_prevalence(spots, *data.widths)
+    voters = multiply_ridge(voters, run.discriminants, calibrated.ridge)
+    voters = add_substitutes(voters, run.discriminants, replace(data, sections=tuple(sections)))  # with all genes
+    prevalence = fit_prevalence(spots, *data.widths) if calibrated.calibration.n_sections else None
     profiles = [
-        profile_section(section, inputs, expression=data.expression, use_image=data.image is not None)
-        for section, inputs in zip(data.sections, data.inputs, strict=True)
+        profile_section(section, inputs, expression=data.expression, use_image=data.image is not None, read=read)
+        for section, inputs, read in zip(sections, data.inputs, data.sections, strict=True)
     ]
     hashes = [spot_hashes(section, data.expression, use_image=data.image is not None) for section in data.sections]
     _warn_of_duplicates(sections, profiles, hashes)
@@ -166,6 +165,7 @@ def prepare_training(sections: Sequence[SectionArrays], settings: FitSettings) -
     if image is None and expression is None:
         raise ValueError("The sections have neither genes nor an embedding: there is nothing to fit on.")
     own = None if expression is None else replace(expression, substitutes=())  # training sections lack no gene
+    read = [take_genes(section, own) for section in sections]
     inputs = [
         prepare(
             section,
@@ -174,9 +174,9 @@ def prepare_training(sections: Sequence[SectionArrays], settings: FitSettings) -
             n_neighbors=settings.n_neighbors,
             max_distance_um=settings.max_distance_um,
         )
-        for section in sections
+        for section in read
     ]
-    return TrainingSet(tuple(sections), tuple(inputs), expression, image)
+    return TrainingSet(tuple(read), tuple(inputs), expression, image)
 
 
 def _check_target(sections: Sequence[SectionArrays]) -> None:

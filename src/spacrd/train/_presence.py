@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from ..features import ExpressionContract, SectionArrays, match_genes, prepare_neighbours
-from ..model import PrevalenceClassifier, profile_section
+from ..features import Composition, SectionArrays, block_sizes, blocks, prepare_neighbours
+from ..model import PrevalenceClassifier, presence_statistic
 from ._training_set import TrainingSet
 from ._voters import Run
 
@@ -32,29 +33,50 @@ def held_out_presence(
     if len(normal) < MIN_NORMAL:
         return float("nan"), float("nan")
 
-    read = section if data.expression is None else take_genes(section, data.expression)
+    parts = [normal]
+    if len(cancer) >= n_small:
+        for seed in cancer[np.linspace(0, len(cancer) - 1, N_TUMOURS).round().astype(np.int64)]:
+            distance = np.linalg.norm(section.xy[cancer] - section.xy[seed], axis=1)
+            parts.append(np.concatenate([normal, cancer[np.argsort(distance, kind="stable")[:n_small]]]))
+    alone, *small = map(presence_statistic, _logits([np.sort(rows) for rows in parts], section, classifier, data, run))
+    return alone, float(np.mean(small)) if small else float("nan")
 
-    def statistic(rows: np.ndarray) -> float:
-        part = take_spots(read, np.sort(rows))
-        inputs = prepare_neighbours(
-            part,
-            expression=data.expression,
-            image=data.image,
-            n_neighbors=run.n_neighbors,
-            max_distance_um=run.max_distance_um,
-        )
-        profile = profile_section(
-            part, inputs, expression=data.expression, use_image=data.image is not None, classifier=classifier
-        )
-        return profile.presence
 
-    if len(cancer) < n_small:
-        return statistic(normal), float("nan")
-    small = []
-    for seed in cancer[np.linspace(0, len(cancer) - 1, N_TUMOURS).round().astype(np.int64)]:
-        distance = np.linalg.norm(section.xy[cancer] - section.xy[seed], axis=1)
-        small.append(statistic(np.concatenate([normal, cancer[np.argsort(distance, kind="stable")[:n_small]]])))
-    return statistic(normal), float(np.mean(small))
+def _logits(
+    parts: Sequence[np.ndarray], section: SectionArrays, classifier: PrevalenceClassifier, data: TrainingSet, run: Run
+) -> list[np.ndarray]:
+    """Compute the logits of parts of a section, as if each were a section: from counts if it has any, else the image.
+
+    Most neighbourhoods are the same in all parts, and are read once.
+    """
+    found = [np.empty(0)] * len(parts)
+    if section.image is not None and data.image is not None:
+        logits = np.full(len(section.xy), np.nan)
+        on_image = np.isfinite(section.image).all(axis=1)
+        logits[on_image] = classifier.image.logits(section.image[on_image])
+        found = [logits[rows] for rows in parts]
+    if section.counts is not None and data.expression is not None:
+        placed = []
+        for rows in parts:
+            arranged = prepare_neighbours(
+                take_spots(section, rows),
+                expression=data.expression,
+                image=data.image,
+                n_neighbors=run.n_neighbors,
+                max_distance_um=run.max_distance_um,
+            )
+            index = rows[arranged.neighbours]
+            order = np.argsort(index, axis=1, kind="stable")  # equally far neighbours come in any order
+            placed.append(np.hstack([np.take_along_axis(x, order, axis=1) for x in (index, arranged.mask)]))
+        distinct, place = np.unique(np.vstack(placed), axis=0, return_inverse=True)
+        index, mask = np.hsplit(distinct, 2)
+        composition, logits = Composition(section, data.expression), np.full(len(distinct), np.nan)
+        for some in blocks(len(distinct), block_sizes.neighbourhoods):
+            values, depth = composition.rows(section.counts, index[some], mask[some])
+            logits[some][depth > 0] = classifier.expression.logits(values[depth > 0])
+        of_counts = np.split(logits[place.ravel()], np.cumsum([len(rows) for rows in parts])[:-1])
+        found = [one if np.isfinite(one).any() else other for one, other in zip(of_counts, found, strict=True)]
+    return [logits[np.isfinite(logits)] for logits in found]
 
 
 def take_spots(section: SectionArrays, rows: np.ndarray) -> SectionArrays:
@@ -66,13 +88,3 @@ def take_spots(section: SectionArrays, rows: np.ndarray) -> SectionArrays:
         image=None if section.image is None else section.image[rows],
         target=section.target[rows],
     )
-
-
-def take_genes(section: SectionArrays, expression: ExpressionContract) -> SectionArrays:
-    """Take the genes of a section that a model reads."""
-    if section.counts is None or section.genes is None:
-        return section
-    names = list(dict.fromkeys((*expression.genes, *expression.depth_genes)))  # in this order they are matched at once
-    columns = match_genes(names, section.genes)
-    columns = columns[columns >= 0]
-    return replace(section, counts=section.counts[:, columns], genes=np.asarray(section.genes)[columns])

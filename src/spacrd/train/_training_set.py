@@ -19,7 +19,7 @@ class TrainingSet:
     Attributes
     ----------
     sections
-        Sections before scaling.
+        Sections before scaling, with the genes that the model reads.
     inputs
         The same sections as the networks read them.
     expression, image
