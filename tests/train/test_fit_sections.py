@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from spacrd.features import EmbeddingRecord
 from spacrd.train import FitSettings, fit_sections
@@ -76,3 +78,21 @@ def test_what_is_known_of_the_embedding_is_joined():
     model = fit_sections([one, two], FitSettings.resolve(recipe=SHORT))
     assert (model.config.image.encoder, model.config.image.patch_um) == ("mine", 55.0)
     assert np.isfinite(model.predict(labelled_arrays(2)).likelihood).all()
+
+
+def test_the_order_of_sections_and_genes_changes_nothing():
+    def section(seed):
+        made, rng = labelled_arrays(seed, side=10), np.random.default_rng(seed)
+        counts = np.hstack([made.counts.toarray(), rng.poisson(np.linspace(0.5, 4, 130), (len(made.xy), 130))])
+        order = rng.permutation(150)  # as files may have them
+        return replace(made, counts=csr_matrix(counts[:, order]), genes=np.array([f"g{i}" for i in order]))
+
+    sections, new = [section(seed) for seed in range(3)], section(9)
+    settings = FitSettings.resolve(n_top_genes=100)
+    one, other = (fit_sections(order, settings) for order in (sections, sections[::-1]))
+    assert set(one.config.expression.genes) == set(other.config.expression.genes)
+    found, expected = other.predict(new), one.predict(new)
+    np.testing.assert_allclose(found.contrast, expected.contrast, atol=1e-5)
+    np.testing.assert_allclose(found.likelihood, expected.likelihood, atol=1e-5)
+    bounds = [(model.config.presence.tumour_above, model.config.presence.no_tumour_below) for model in (one, other)]
+    np.testing.assert_allclose(*bounds, atol=1e-2)

@@ -99,7 +99,9 @@ def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier
     mean = np.mean([block.mean(axis=0, dtype=np.float64) for block in values], axis=0).astype(np.float32)
     section = np.repeat(np.arange(len(values)), [len(block) for block in values])
     design = np.vstack([block - mean for block in values])
-    components = PCA(min(N_COMPONENTS, *design.shape), random_state=0, svd_solver="arpack").fit(design).components_
+    # Not by random projections, which would follow the order of the sections.
+    solver = "arpack" if min(design.shape) > N_COMPONENTS else "full"
+    components = PCA(min(N_COMPONENTS, *design.shape), random_state=0, svd_solver=solver).fit(design).components_
     projected = design @ components.T
     spread = float(projected[:, 0].std()) or 1.0
     fitted = LogisticRegression(C=PENALTY, max_iter=500).fit(
