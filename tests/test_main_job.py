@@ -10,12 +10,12 @@ import pytest
 from benchmarks import main_job, main_job_cases
 from benchmarks.main_job_cases import Cases, Size, section
 
-SMALL = Size(n_sections=2, spots=144, genes=90, one_in=3, dim=8, patches=4)
+SMALL = Size(n_sections=2, spots=196, genes=90, one_in=3, dim=8, patches=4)
 
 
 def test_sections_have_the_stated_density_and_labels_that_counts_tell() -> None:
     made = section(SMALL, 1)
-    assert made.X.nnz == 144 * 30
+    assert made.X.nnz == 196 * 30
     cancer = (made.obs["label"] == "cancer").to_numpy()
     markers = np.asarray(made.X[:, ::10].sum(axis=1)).ravel()
     assert markers[cancer].mean() > 1.5 * markers[~cancer].mean()
@@ -43,9 +43,9 @@ def test_what_a_version_lacks_is_a_dash(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setattr("spacrd.tl.regions", None)
     row = main_job_cases.measure("regions", SMALL, tmp_path)
     assert "NoneType" in row["reason"]
-    there = {"case": "regions", "n": 144, "cpu_s": 2.0, "peak_gib": 0.5}
+    there = {"case": "regions", "n": 196, "cpu_s": 2.0, "peak_gib": 0.5}
     text = main_job.table(pd.DataFrame([{"version": "new", **row}, {"version": "old", **there}]))
-    assert text.splitlines()[-1] == "| regions | 144 | - | - | 2 | 0.5 | - |"
+    assert text.splitlines()[-1] == "| regions | 196 | - | - | 2 | 0.5 | - |"
 
 
 def test_ratios_are_of_the_other_version_to_this_one() -> None:

@@ -17,7 +17,8 @@ def fit(sections, **kwargs):
     )
 
 
-def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same():
+def test_calibrated_likelihoods_are_closer_to_the_labels_and_rank_the_same(monkeypatch):
+    monkeypatch.setattr("spacrd.train._calibrate.choose_ridge", lambda *_: 1.0)  # without sections held out, too
     sections = [make_section(seed) for seed in range(4)]
     options = {"positive": POSITIVE, "modality": "expression"}
     recipes = [replace(spacrd.model.RECIPES["default"], calibrated=flag, propagation=0.5) for flag in (False, True)]

@@ -40,7 +40,8 @@ class Explanation:
     sources
         Contributions of the spot itself, of its neighbourhood, and of propagation, (n, 3) float64.
     genes
-        Contribution of each candidate gene of the model summed over the spots of each region, (n_genes, r) float64.
+        Contribution of each candidate gene of the model summed over the spots of each region, (n_genes, r) float64; NaN
+        for genes that are not read.
     error
         Largest difference, in logits, between a vote and the sum of its parts, from the steps of the integration.
     """
@@ -131,6 +132,8 @@ def explain_section(
         if name == "expression":
             genes += by_feature
         vote += 1
+    if c.expression is not None:
+        genes[~inputs.features["expression"].present] = np.nan
     gap = np.abs(scores.votes - bases - parts.sum(axis=(2, 3))) * path.weight
     contributions, base, sources = path.apply(parts, bases)
     return Explanation(

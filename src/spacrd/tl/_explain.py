@@ -137,7 +137,7 @@ def explain(
     columns = [*model.config.modalities, "base"]
     contributions = np.full((table.n_obs, len(columns)), np.nan)
     sources = np.full((table.n_obs, len(SOURCES)), np.nan)
-    genes = np.zeros((model.config.n_candidates, members.shape[1]))
+    genes = np.full((model.config.n_candidates, members.shape[1]), np.nan)
     sections = {}
     for section in split_sections(data, Selection(table_key=table_key, library_key=library_key)):
         arrays = read_for_model(section, model, layer, load=True)
@@ -152,7 +152,7 @@ def explain(
         )
         contributions[section.rows] = np.column_stack([explanation.contributions, explanation.base])
         sources[section.rows] = explanation.sources
-        genes += explanation.genes
+        genes = np.where(np.isnan(genes), explanation.genes, genes + np.nan_to_num(explanation.genes))
         sections[Keys.section(section.name)] = {"largest_error": explanation.error}
     explained = pd.DataFrame(contributions, index=table.obs_names, columns=columns)
     regions = _mean_by_region(explained, members)

@@ -78,7 +78,8 @@ def expression_contract(
     with_expression = [s for s in sections if s.genes is not None and s.counts is not None]
     if not with_expression:
         return None
-    shared = _shared_genes(with_expression)
+    shared, any_panel = _shared_genes(with_expression), "expression" in recipe.discriminants
+    shared = np.sort(shared) if any_panel else shared  # the order of the sections must not matter
     if genes is not None:
         absent = [gene for gene in genes if gene not in set(shared)]
         if absent:
@@ -92,7 +93,6 @@ def expression_contract(
         chosen, others = select_genes(logged, shared, n_top_genes, flavor=recipe.gene_selection)
     logger.info("%d genes of %d that all sections share", len(chosen), len(shared))
     # A discriminant scores any panel: the depth then is that of the genes it reads, of those a section has.
-    any_panel = "expression" in recipe.discriminants
     depth = chosen if any_panel else shared
     return ExpressionContract(
         tuple(map(str, chosen)),
@@ -113,7 +113,7 @@ def _known_genes(sections: Sequence[SectionArrays]) -> dict[str, None]:
 
 
 def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
-    """Find the genes that all sections have, sorted: the order of the sections must not matter."""
+    """Find the genes that all sections have, in the order of the first."""
     first = sections[0]
     shared = np.asarray(first.genes)
     for section in sections[1:]:
@@ -127,4 +127,4 @@ def _shared_genes(sections: Sequence[SectionArrays]) -> np.ndarray:
     usable = np.array([is_gene_name(gene) for gene in shared], dtype=bool)
     if not usable.all():
         warn(f"{int((~usable).sum())} genes have no name, or one of more than {LENGTH:,} characters, and are left out.")
-    return np.sort(shared[usable])
+    return shared[usable]

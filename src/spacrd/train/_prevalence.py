@@ -14,6 +14,8 @@ MAX_SPOTS = 5_000
 """Most labelled spots of a section that are read, evenly spaced; a linear classifier needs no more."""
 N_COMPONENTS = 20
 """Principal components that the classifier reads."""
+ITERATIONS = 20
+"""Power iterations of the components."""
 NORM = 5.0
 """Spread of the first component, so that the penalty does not depend on the unit of the features."""
 PENALTY = 0.1
@@ -99,9 +101,9 @@ def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier
     mean = np.mean([block.mean(axis=0, dtype=np.float64) for block in values], axis=0).astype(np.float32)
     section = np.repeat(np.arange(len(values)), [len(block) for block in values])
     design = np.vstack([block - mean for block in values])
-    # Not by random projections, which would follow the order of the sections.
-    solver = "arpack" if min(design.shape) > N_COMPONENTS else "full"
-    components = PCA(min(N_COMPONENTS, *design.shape), random_state=0, svd_solver=solver).fit(design).components_
+    # Enough power iterations that the random start, which follows the order of the sections, does not matter.
+    pca = PCA(min(N_COMPONENTS, *design.shape), random_state=0, svd_solver="randomized", iterated_power=ITERATIONS)
+    components = pca.fit(design).components_
     projected = design @ components.T
     spread = float(projected[:, 0].std()) or 1.0
     fitted = LogisticRegression(C=PENALTY, max_iter=500).fit(
