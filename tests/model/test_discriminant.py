@@ -159,3 +159,10 @@ def test_a_section_is_scaled_and_read_once_for_the_fit_and_all_folds(monkeypatch
     )
     fit_sections([section(seed) for seed in (1, 2, 3)], FitSettings.resolve(n_neighbors=6))
     assert len(read) == 3
+
+
+def test_a_single_gene_gives_no_score(fitted):
+    """Beside its mean nothing is left of it but rounding errors, which were blown up to unit variance."""
+    for gene in range(30):
+        assert not fitted.weights(np.arange(30) == gene).any()
+    assert fitted.weights(np.arange(30) < 2).any()

@@ -76,3 +76,8 @@ def test_the_statistic_sees_two_percent_of_the_spots():
     assert presence_statistic(small) > presence_statistic(normal) + 5
     assert presence_statistic(normal + 7) == pytest.approx(presence_statistic(normal))
     assert np.isnan(presence_statistic(normal[:10]))
+
+
+def test_spots_that_are_all_the_same_are_no_two_groups(recwarn):
+    assert np.isnan(share_of_two_groups(np.full((30, 3), 0.1), np.zeros(30)))
+    assert not recwarn.list

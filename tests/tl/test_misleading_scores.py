@@ -185,3 +185,13 @@ def test_a_model_of_another_organism_is_refused(shared):
     ensembl = make_section(3, prefix="ENSMUSG")
     with pytest.raises(ValueError, match="no gene in common.*the same organism"):
         spacrd.tl.score(ensembl, model)
+
+
+def test_spots_that_nothing_tells_apart_are_named(training_sections, target):
+    model = spacrd.tl.fit(
+        training_sections, "pathologist", positive=POSITIVE, modality="expression", genes=["g0", "g1", "g39"]
+    )
+    target.X = target.X.toarray() * ~np.isin(target.var_names, ["g0", "g1", "g39"])
+    with pytest.warns(spacrd.SpacrdWarning, match="all spots have the same likelihood.*calls mean nothing"):
+        spacrd.tl.score(target, model)
+    assert np.ptp(target.obs["spacrd_likelihood"]) == 0

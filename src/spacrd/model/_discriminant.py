@@ -10,6 +10,8 @@ from ..features import Features
 
 RANK = 64
 """Most factors of the covariance."""
+ROUNDING = 1e-12
+"""Share of a score's variance below which what is orthogonal to the mean is rounding errors."""
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,18 @@ class Discriminant:
 
         Returns
         -------
-        Weights with unit variance of the score, (width,) float64; 0 for absent features.
+        Weights with unit variance of the score, (width,) float64; 0 for absent features, and for a single gene, of
+        which nothing is orthogonal to the mean.
         """
         covariance = _Covariance(self, present)
         contrast, mean = (np.asarray(x[present], np.float64) for x in (self.contrast, self.mean))
         direction, depth = covariance.solve(contrast), covariance.solve(mean)
-        along = float(mean @ depth)
+        along, whole = float(mean @ depth), covariance.variance(direction)
         if along > 0:
             direction = direction - depth * (float(mean @ direction) / along)
         spread = covariance.variance(direction)
         weights = np.zeros(len(self.mean))
-        weights[present] = direction / np.sqrt(spread) if spread > 0 else 0.0
+        weights[present] = direction / np.sqrt(spread) if spread > ROUNDING * whole else 0.0
         return weights
 
     def coverage(self, present: np.ndarray, usual: np.ndarray) -> float:

@@ -123,7 +123,7 @@ def offset_to(contrast: np.ndarray, share: float) -> float:
 def share_of_two_groups(latent: np.ndarray, contrast: np.ndarray) -> float:
     """Estimate the share of cancer as that of the group of higher contrast, of two groups in the latent code.
 
-    k-means on the leading components, started from the quarters of highest and lowest contrast. NaN for few spots.
+    k-means on the leading components, started from the quarters of highest and lowest contrast. NaN for few spots, or if all are the same.
     """
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
@@ -135,10 +135,10 @@ def share_of_two_groups(latent: np.ndarray, contrast: np.ndarray) -> float:
     if len(order) < 20 or not latent.shape[1]:
         return float("nan")
     values = latent[order].astype(np.float64)
+    if not np.ptp(values, axis=0).any():
+        return float("nan")
     values = PCA(min(10, *values.shape), random_state=0).fit_transform(values)
     quarter = len(order) // 4
-    if not np.ptp(values) > 0:
-        return float("nan")
     start = np.stack([values[:quarter].mean(axis=0), values[-quarter:].mean(axis=0)])
     group = KMeans(2, init=start, n_init=1, random_state=0).fit_predict(values)
     contrasts = contrast[order]

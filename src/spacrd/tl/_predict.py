@@ -15,6 +15,8 @@ from ._call import Call, call_section
 from ._match import check_match
 from ._mixture import check_method
 
+SAME = 1e-6
+"""Range of likelihoods that rounding errors explain."""
 LESS_CERTAIN = "Its likelihoods are less certain than they say; check some spots by eye."
 WITHHELD = (
     "Its spots are ranked, and every call is 'uncertain'. To get calls, annotate some spots and use "
@@ -76,6 +78,12 @@ def score_section(
         options.threshold,
         withheld=bool(reasons) and options.withhold and not prediction.n_labelled,
     )
+    scored = prediction.likelihood[np.isfinite(prediction.likelihood)]
+    if len(scored) > 1 and np.ptp(scored) < SAME:
+        warn(
+            f"Section {section.name!r}: all spots have the same likelihood, as nothing that the model reads tells them "
+            "apart. They are not ranked, and calls mean nothing. Do its genes have counts?"
+        )
     if prediction.in_training:
         warn(
             f"Section {section.name!r} was fitted on, or shares spots with a training section, so its likelihoods do "
