@@ -123,7 +123,8 @@ def offset_to(contrast: np.ndarray, share: float) -> float:
 def share_of_two_groups(latent: np.ndarray, contrast: np.ndarray) -> float:
     """Estimate the share of cancer as that of the group of higher contrast, of two groups in the latent code.
 
-    k-means on the leading components, started from the quarters of highest and lowest contrast. NaN for few spots, or if all are the same.
+    k-means on the leading components, started from the quarters of highest and lowest contrast. NaN for few spots, or
+    if all are the same.
     """
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA

@@ -72,9 +72,10 @@ def fit(
     table_key
         Table of a SpatialData.
     n_top_genes
-        Genes to keep, chosen by variability without labels among those all sections share.
+        Genes to keep, chosen by variability without labels among those all sections share. Others take their place in
+        a section that lacks more than half of them, except with the networks of ``"published"``.
     genes
-        Genes to use instead of choosing.
+        Genes to use instead of choosing; no others take their place.
     n_neighbors
         Neighbours beside the spot itself, within its section.
     max_distance
