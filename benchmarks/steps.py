@@ -13,6 +13,7 @@ from benchmarks.scale_cases import counts
 from torch.utils.flop_counter import FlopCounterMode
 
 from spacrd.features._arrays import NetworkInputs
+from spacrd.features._graph import neighbour_graph
 from spacrd.features._neighbours import neighbourhoods, spatial_order
 from spacrd.features._scaling import scale
 from spacrd.model import RECIPES
@@ -32,7 +33,8 @@ def arrays(n: int, dim: int = DIM) -> NetworkInputs:
     raw = {"image": rng.random((n, dim), np.float32), "expression": counts(rng, n, N_GENES)}
     features = {name: scale(x, "minmax", np.ones(n, dtype=bool)) for name, x in raw.items()}
     target = (rng.random(n) < 0.5).astype(np.float32)
-    return NetworkInputs(features, *neighbourhoods(xy, 6), target, spatial_order(xy)).load()
+    graph = neighbour_graph(xy, 6, np.inf)
+    return NetworkInputs(features, *neighbourhoods(xy, 6), target, spatial_order(xy), graph).load()
 
 
 def cpu(work: Work) -> float:

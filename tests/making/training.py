@@ -8,6 +8,7 @@ import numpy as np
 
 from spacrd._hardware import Hardware
 from spacrd.features import NetworkInputs, scale
+from spacrd.features._graph import neighbour_graph
 from spacrd.features._neighbours import neighbourhoods, spatial_order
 from spacrd.model._infer import score_each
 from spacrd.model._recipe import get_recipe
@@ -31,7 +32,8 @@ def made(n: int = 150, seed: int = 0) -> NetworkInputs:
         for name, width in (("image", 6), ("expression", 20))
     }
     features = {name: scale(x, "zscore", np.ones(n, dtype=bool)) for name, x in raw.items()}
-    return NetworkInputs(features, *neighbourhoods(xy, 6), target, spatial_order(xy)).load()
+    graph = neighbour_graph(xy, 6, np.inf)
+    return NetworkInputs(features, *neighbourhoods(xy, 6), target, spatial_order(xy), graph).load()
 
 
 def train(

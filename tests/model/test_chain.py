@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from spacrd.explanation._explain import LinearPath
-from spacrd.features._neighbours import neighbourhoods
+from spacrd.features._graph import neighbour_graph
 from spacrd.model import Calibration
 from spacrd.model._infer import Scores
 
@@ -25,27 +26,25 @@ def chain(request, share):
     rng = np.random.default_rng(0)
     xy = rng.uniform(0, 10, (N, 2))
     xy[5] = 1e4  # a spot without neighbours
-    index, mask = neighbourhoods(xy, 4, max_distance=3.0)
+    weaken = np.diag(np.where(np.arange(N) == 9, 0.05, 1.0))  # a spot whose neighbours weigh less than one
     counted = rng.random((N, VOTES)) < 0.8
     counted[:, 2] = False  # a vote that no spot has
     counted[[7, 8]] = False  # and spots without a vote
     counted[5, 0] = True
+    graph = csr_matrix(weaken @ neighbour_graph(xy, 4, 3.0) @ weaken)
     calibration = Calibration(1.7, (1.0, 0.5, 2.0) if request.param else (), request.param)
     model = SimpleNamespace(config=SimpleNamespace(calibration=calibration, propagation=share))
     scores = Scores(rng.normal(size=(N, VOTES)), counted, np.zeros((N, 1)))
-    return LinearPath(model, SimpleNamespace(neighbours=index, mask=mask), scores)
+    return LinearPath(model, SimpleNamespace(graph=graph), scores)
 
 
 def diffusion(chain: LinearPath, vote: int, share: float) -> tuple[np.ndarray, np.ndarray]:
     """The matrix that propagates a vote, and the spots that have neighbours to walk to."""
     usable = chain.counted[:, vote]
-    near = np.zeros((N, N), bool)
-    for spot, (row, real) in enumerate(zip(chain.inputs.neighbours, chain.inputs.mask, strict=True)):
-        near[spot, row[1:][real[1:]]] = True
-    near = (near | near.T) & usable[:, None] & usable[None]
+    near = chain.inputs.graph.toarray() * usable[:, None] * usable
     degree = near.sum(axis=1)
-    walk = np.divide(near, degree[:, None], out=np.zeros((N, N)), where=degree[:, None] > 0)
-    stay = np.where(degree > 0, 1 - share, 1.0)
+    walk = near / np.maximum(degree, 1)[:, None]
+    stay = 1 - share * np.minimum(degree, 1)
     return np.linalg.inv(np.eye(N) - share * walk) @ np.diag(stay * usable), stay
 
 

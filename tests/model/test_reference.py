@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 
 from spacrd.features._arrays import NetworkInputs, gene_coverage
 from spacrd.features._contract import ExpressionContract
@@ -89,7 +90,9 @@ def test_stacked_sections_stay_apart():
         values = (start + np.arange(n, dtype=np.float32))[:, None]
         own = Features(values, np.zeros((1, 1), np.float32), np.zeros(n, np.int64), np.ones(n, bool), np.ones(1, bool))
         index = np.column_stack([np.arange(n), np.roll(np.arange(n), 1)])
-        return NetworkInputs({"expression": own}, index, index >= 0, np.full(n, start, np.float32), np.arange(n)[::-1])
+        graph = csr_matrix(start + np.ones((n, n)))
+        order = np.arange(n)[::-1]
+        return NetworkInputs({"expression": own}, index, index >= 0, np.full(n, start, np.float32), order, graph)
 
     one, two = part(3, 0.0), part(4, 10.0)
     both = NetworkInputs.stack([one, two])
@@ -98,6 +101,7 @@ def test_stacked_sections_stay_apart():
     np.testing.assert_array_equal(both.target, [0, 0, 0, 10, 10, 10, 10])
     np.testing.assert_array_equal(both.features["expression"].rows(np.arange(7)).ravel(), [0, 1, 2, 10, 11, 12, 13])
     assert both.mask.shape == (7, 2)
+    assert both.graph[:3, :3].sum() == 9 and both.graph[3:, 3:].sum() == 11 * 16 and both.graph.nnz == 25
 
 
 def test_parts_are_what_the_config_names(model):

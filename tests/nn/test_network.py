@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks import reference
+from scipy.sparse import csr_matrix
 from torch import nn
 
 from spacrd.features import NetworkInputs, scale
@@ -109,7 +110,7 @@ def test_scores_equal_the_plain_transcription(network):
     valid = np.ones(90, dtype=bool)
     neighbours, mask = neighbourhoods(xy, 6)
     features = {name: scale(x, "minmax", valid) for name, x in raw.items()}
-    arrays = NetworkInputs(features, neighbours, mask, np.zeros(90, np.float32), spatial_order(xy))
+    arrays = NetworkInputs(features, neighbours, mask, np.zeros(90, np.float32), spatial_order(xy), csr_matrix((90, 90)))
     network = network.float().eval()
     found = score_each([network], arrays, batch_size=16, device="cpu")[0].votes[:, 0]
     dense = [features[name].rows(np.arange(90)) for name in ("image", "expression")]

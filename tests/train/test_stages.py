@@ -33,7 +33,12 @@ def arrays() -> NetworkInputs:
     rows = np.zeros(N, int)
     near = np.column_stack([np.arange(N), (np.arange(N) + 2) % N])
     return NetworkInputs(
-        {"expression": part(gene), "image": part(image)}, near, np.ones_like(near, bool), target, np.arange(N)
+        {"expression": part(gene), "image": part(image)},
+        near,
+        np.ones_like(near, bool),
+        target,
+        np.arange(N),
+        csr_matrix((N, N)),
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from .._settings import settings
 from .._torch_mode import plain_torch
 from ..features import NetworkInputs, SectionArrays, prepare
-from ..model import Scores, propagate, propagated, score_voters
+from ..model import Scores, propagate, propagated, random_walk, score_voters
 from ._integrate import attention_parts
 
 if TYPE_CHECKING:
@@ -212,11 +212,14 @@ class LinearPath:
         spread = propagated(scores, inputs, self.share)
         scale = calibration.slope * calibration.weights(spread.votes, counted) if self.calibrated else 1.0
         self.weight = counted * scale / np.maximum(counted.sum(axis=1, keepdims=True), 1)
-        self.degree = np.column_stack([degree(inputs.neighbours, inputs.mask, usable) for usable in counted.T])
+        walks = [random_walk(inputs.graph, usable, self.share) for usable in counted.T]
+        # Probability that a walk of the diffusion stops where it starts.
+        self.stay = np.column_stack([stay for _, stay, _ in walks])
+        self.divisor = np.column_stack([divisor for _, _, divisor in walks])
 
     def _spread(self, values: np.ndarray, vote: int) -> np.ndarray:
         usable = self.counted[:, vote]
-        return propagate(np.where(usable, values, 0.0), self.inputs.neighbours, self.inputs.mask, usable, self.share)
+        return propagate(np.where(usable, values, 0.0), self.inputs.graph, usable, self.share)
 
     def _mean(self, values: np.ndarray, vote: int) -> float:
         usable = self.counted[:, vote]
@@ -238,10 +241,8 @@ class LinearPath:
             base += weight * (spread - mean)
             if not self.calibrated:  # calibrated votes are centred
                 base += weight * (offset + mean)
-            # Probability that a walk of the diffusion stops where it starts.
-            stay = np.where(self.degree[:, vote] > 0, 1.0 - self.share, 1.0)
             for number in range(2):
-                unspread = stay * parts[:, vote, :, number].sum(axis=1)
+                unspread = self.stay[:, vote] * parts[:, vote, :, number].sum(axis=1)
                 sources[:, number] += weight * (unspread - self._mean(unspread, vote))
         sources[:, 2] = contributions.sum(axis=1) - sources.sum(axis=1)
         for values in (contributions, base, sources):
@@ -250,18 +251,10 @@ class LinearPath:
 
     def adjoint(self, regions: np.ndarray, vote: int) -> np.ndarray:
         """Compute the weight of each spot's vote before propagation in the sums over regions (n, r), same shape."""
-        usable, near = self.counted[:, vote], np.maximum(self.degree[:, vote], 1)
+        usable, scale = self.counted[:, vote], self.divisor[:, vote] * self.stay[:, vote]
         weights = regions * self.weight[:, vote, None]
         weights -= usable[:, None] * weights.sum(axis=0) / max(1, usable.sum())  # centring
-        # The diffusion P averages over neighbours of an undirected graph with degrees D: its transpose is D P D^-1.
-        spread = [near * self._spread(column / near, vote) for column in weights.T]
+        # The diffusion is (I - share P)^-1 S with S the weights of own scores, and P a symmetric graph divided by D: its
+        # transpose is S D (I - share P)^-1 (S D)^-1 S.
+        spread = [scale * self._spread(column / scale, vote) for column in weights.T]
         return np.column_stack(spread) if spread else weights
-
-
-def degree(neighbours: np.ndarray, mask: np.ndarray, usable: np.ndarray) -> np.ndarray:
-    """Count the neighbours of each spot in the graph of :func:`spacrd.model.propagate`, (n,)."""
-    n, near = len(neighbours), neighbours[:, 1:]
-    edge = mask[:, 1:] & usable[near] & usable[:, None]
-    one, other = np.nonzero(edge)[0], near[edge]
-    pairs = np.unique(np.concatenate([one * n + other, other * n + one]))
-    return np.bincount(pairs // n, minlength=n)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import block_diag, csr_matrix
 
 from ._blocks import block_sizes, blocks
 from ._contents import project_contents
 from ._contract import LOW_COVERAGE, ExpressionContract, ImageContract
 from ._expression import LogNormalised, match_genes
-from ._neighbours import neighbourhoods, spatial_order
+from ._graph import neighbour_graph
+from ._neighbours import ROUNDING, neighbourhoods, spatial_order
 from ._reach import within_reach
 from ._scaling import Features, Matrix, on_disk, scale
 from ._section import SectionArrays
@@ -32,6 +34,8 @@ class NetworkInputs:
         1 cancer, 0 not, NaN unlabelled; (n,) float32.
     order
         All rows, sorted so that nearby spots follow each other, (n,).
+    graph
+        Symmetric weights of pairs of neighbours over which scores are propagated, (n, n).
     """
 
     features: dict[str, Features]
@@ -39,6 +43,7 @@ class NetworkInputs:
     mask: np.ndarray
     target: np.ndarray
     order: np.ndarray
+    graph: csr_matrix
 
     @classmethod
     def stack(cls, sections: Sequence[NetworkInputs]) -> NetworkInputs:
@@ -50,6 +55,7 @@ class NetworkInputs:
             np.vstack([section.mask for section in sections]),
             np.concatenate([section.target for section in sections]),
             np.concatenate([section.order + start for section, start in zip(sections, starts, strict=False)]),
+            block_diag([section.graph for section in sections], format="csr"),
         )
 
     def only(self, names: Sequence[str]) -> NetworkInputs:
@@ -206,6 +212,8 @@ def prepare_neighbours(
     contents = project_contents(section, expression, use_image=image is not None)
     neighbours, mask = neighbourhoods(section.xy, n_neighbors, max_distance=max_distance, contents=contents)
     if max_distance is None:
-        neighbours, mask = within_reach(section.xy, neighbours, mask, section.um_per_unit)
-    order = spatial_order(section.xy)
-    return NetworkInputs({}, neighbours, mask, section.target.astype(np.float32), order)
+        neighbours, mask, farthest = within_reach(section.xy, neighbours, mask, section.um_per_unit)
+    else:
+        farthest = max_distance * (1 + ROUNDING)
+    graph = neighbour_graph(section.xy, n_neighbors, farthest)
+    return NetworkInputs({}, neighbours, mask, section.target.astype(np.float32), spatial_order(section.xy), graph)

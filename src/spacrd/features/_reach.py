@@ -12,7 +12,7 @@ MAX_UM = 600.0
 
 def within_reach(
     xy: np.ndarray, neighbours: np.ndarray, mask: np.ndarray, um_per_unit: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Mask neighbours beyond :data:`MAX_SPACINGS` and, if the scale is known, beyond :data:`MAX_UM`.
 
     Scattered segments, the cores of a tissue microarray, or what filtering left of a section have nearest neighbours
@@ -29,7 +29,7 @@ def within_reach(
 
     Returns
     -------
-    Neighbourhoods padded with the spot itself, and which of them are real.
+    Neighbourhoods padded with the spot itself, which of them are real, and the farthest neighbour in units of ``xy``.
     """
     distance = np.linalg.norm(xy[neighbours] - xy[:, None], axis=2)
     reach = np.inf if np.isnan(um_per_unit) else MAX_UM / um_per_unit
@@ -38,4 +38,4 @@ def within_reach(
         reach = min(reach, MAX_SPACINGS * float(np.median(distance[complete].max(axis=1))))
     near = mask & (distance <= reach)
     near[:, 0] = True
-    return np.where(near, neighbours, neighbours[:, :1]), near
+    return np.where(near, neighbours, neighbours[:, :1]), near, reach

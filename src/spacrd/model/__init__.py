@@ -32,6 +32,7 @@ from ._prevalence import PrevalenceClassifier as PrevalenceClassifier
 from ._profile import SectionProfile as SectionProfile
 from ._profile import profile_section as profile_section
 from ._propagate import propagate as propagate
+from ._propagate import random_walk as random_walk
 from ._recipe import RECIPES, Recipe
 from ._recipe import get_recipe as get_recipe
 from ._reference import Reference as Reference

@@ -130,7 +130,7 @@ def score_each(
 def propagated(scores: Scores, inputs: NetworkInputs, share: float) -> Scores:
     """Propagate each vote over the spots where it counts."""
     votes = [
-        propagate(vote, inputs.neighbours, inputs.mask, usable, share)
+        propagate(vote, inputs.graph, usable, share)
         for vote, usable in zip(scores.votes.T, scores.counted.T, strict=True)
     ]
     return replace(scores, votes=np.stack(votes, axis=1))

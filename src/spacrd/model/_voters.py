@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import identity
 
 from ..features import NetworkInputs
 from ..nn import SpaCRDNetwork
@@ -61,9 +62,7 @@ def score_voters(
 
 
 def _neighbourhood_mean(values: np.ndarray, valid: np.ndarray, inputs: NetworkInputs) -> np.ndarray:
-    """Average values (n, r) over each spot and its neighbours, (n, r) float32."""
-    real = inputs.mask & valid[inputs.neighbours]
-    total = np.zeros(values.shape)
-    for token, is_real in zip(inputs.neighbours.T, real.T, strict=True):
-        total += values[token] * is_real[:, None]
-    return (total / np.maximum(real.sum(axis=1), 1)[:, None]).astype(np.float32)
+    """Average values (n, r) over each spot and its neighbours, weighed by the graph, (n, r) float32."""
+    graph = identity(len(values), format="csr") + inputs.graph
+    total = graph @ np.where(valid[:, None], values, 0.0)
+    return (total / np.maximum(graph @ valid.astype(np.float64), 1.0)[:, None]).astype(np.float32)

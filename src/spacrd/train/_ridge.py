@@ -64,5 +64,5 @@ def _auc(voters: Voters, place: int, inputs: NetworkInputs, share: float) -> flo
     if len(np.unique(inputs.target[labelled])) < 2:
         return float("nan")
     vote = voters.discriminants[place].score(features)
-    spread = propagate(vote, inputs.neighbours, inputs.mask, features.valid, share)
+    spread = propagate(vote, inputs.graph, features.valid, share)
     return float(roc_auc_score(inputs.target[labelled], spread[labelled]))
