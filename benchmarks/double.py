@@ -46,10 +46,11 @@ def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
     found = [votes(network, inputs, index, mask) for network in model.networks]
     columns = [np.mean([each.votes for each in found], axis=0)] if found else []
     for name, statistics in zip(config.discriminants, model.parts.voters.discriminants, strict=True):
-        present = np.ones(inputs[name].shape[1], dtype=bool)
-        if name == "expression":
-            present = np.isin(config.expression.genes, table.var_names)
-        columns.append((inputs[name] @ statistics.weights(present))[:, None])
+        width = inputs[name].shape[1]
+        there = np.isin(config.expression.genes, table.var_names) if name == "expression" else np.ones(width, dtype=bool)
+        # No other genes take the place of missing ones: the sections of the benchmarks have more than half of them.
+        present = np.append(there, np.zeros(len(statistics.mean) - width, dtype=bool))
+        columns.append((inputs[name] @ statistics.weights(present)[:width])[:, None])
     every = np.hstack(columns)
     plain = Scores(every, np.ones(every.shape, dtype=bool), np.empty((len(every), 0)))
     scores = propagated(plain, arrays, config.propagation)
