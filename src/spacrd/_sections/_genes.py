@@ -59,7 +59,7 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
 
 def _spelled_as(names: np.ndarray, wanted: pd.Index) -> np.ndarray:
     """Return names, with Ensembl ids in the versions that are wanted; the first of several versions of a gene."""
-    spelling = {_plain(name): name for name in reversed(wanted) if name.startswith("ENS")}
+    spelling = {_plain(name): name for name in wanted.tolist()[::-1] if name.startswith("ENS")}
     if not spelling:
         return names
     taken = set(names)

@@ -16,6 +16,7 @@ N_COMPONENTS = 20
 """Principal components that the classifier reads."""
 ITERATIONS = 20
 """Power iterations of the components."""
+OVERSAMPLING = 10
 NORM = 5.0
 """Spread of the first component, so that the penalty does not depend on the unit of the features."""
 PENALTY = 0.1
@@ -90,7 +91,6 @@ def _embeddings(section: SectionArrays) -> tuple[np.ndarray, np.ndarray]:
 
 def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier | None:
     """Fit one linear classifier on values and targets of each section; None without labels of both classes."""
-    from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
 
     values = [block for block, target in blocks if len(target)]  # sections may have no labels
@@ -101,9 +101,7 @@ def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier
     mean = np.mean([block.mean(axis=0, dtype=np.float64) for block in values], axis=0).astype(np.float32)
     section = np.repeat(np.arange(len(values)), [len(block) for block in values])
     design = np.vstack([block - mean for block in values])
-    # Enough power iterations that the random start, which follows the order of the sections, does not matter.
-    pca = PCA(min(N_COMPONENTS, *design.shape), random_state=0, svd_solver="randomized", iterated_power=ITERATIONS)
-    components = pca.fit(design).components_
+    components = _components(design)
     projected = design @ components.T
     spread = float(projected[:, 0].std()) or 1.0
     fitted = LogisticRegression(C=PENALTY, max_iter=500).fit(
@@ -111,6 +109,26 @@ def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier
     )
     weight = fitted.coef_[0] @ components * (NORM / spread)
     return LinearClassifier(*(np.asarray(x, np.float32) for x in (mean, weight, fitted.intercept_[0])))
+
+
+def _components(design: np.ndarray) -> np.ndarray:
+    """Compute the principal components, (:data:`N_COMPONENTS`, n_features), by power iteration: Halko et al. (2011).
+
+    There are enough iterations that the random start, which follows the order of the sections, does not matter.
+    """
+    from scipy.linalg import lu, qr
+
+    centred = design - design.mean(axis=0)
+    n, width = centred.shape
+    rank = min(N_COMPONENTS, n, width)
+    basis = np.random.RandomState(0).normal(size=(min(n, width), rank + OVERSAMPLING)).astype(np.float32)
+    gram = centred @ centred.T if n < width else None  # fewer products for each of the fewer numbers
+    for _ in range(ITERATIONS):
+        basis, _ = lu(centred.T @ (centred @ basis) if gram is None else gram @ basis, permute_l=True)
+    basis, _ = qr(centred @ basis if gram is None else centred.T @ basis, mode="economic")
+    if gram is None:
+        return np.linalg.svd(basis.T @ centred, full_matrices=False)[2][:rank]
+    return (basis @ np.linalg.svd(basis.T @ centred.T, full_matrices=False)[0][:, :rank]).T
 
 
 def _equal_weights(target: np.ndarray, section: np.ndarray) -> np.ndarray:
