@@ -50,7 +50,7 @@ def _of_sparse(matrix: Any, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         block = matrix[rows] if valid[rows].all() else matrix[rows][valid[rows]]
         pieces.append(_keys(block))
         n_zeros += block.shape[0] - np.bincount(block.indices, minlength=width)
-        if 16 * sum(map(len, pieces)) > block_sizes.column_bytes:
+        if 16 * sum(map(len, pieces[1:])) > block_sizes.column_bytes:
             pieces = [_ends(_sorted(pieces), n_zeros, int(rank) + 2)]
     keys = _sorted(pieces)
     if not len(keys):
