@@ -83,13 +83,12 @@ def _places(keys: np.ndarray, width: int) -> tuple[np.ndarray, ...]:
 def _ends(keys: np.ndarray, n_zeros: np.ndarray, size: int) -> np.ndarray:
     """Keep the ``size`` highest of the sorted keys of each column, and the lowest unless zeros are lower."""
     starts, negative, _, stops = _places(keys, len(n_zeros))
-    n_low = np.minimum(np.where(n_zeros < size, stops, negative) - starts, size)
-    n_high = np.minimum(stops - starts, size)
-    opened, closed = (
-        np.bincount(np.concatenate(places), minlength=len(keys) + 1)
-        for places in ((starts, stops - n_high), (starts + n_low, stops))
-    )
-    return keys[np.cumsum(opened - closed)[:-1] > 0]
+    low_stops = np.minimum(np.where(n_zeros < size, stops, negative), starts + size)
+    high_starts = np.maximum(starts, stops - size)
+    kept = np.zeros(len(keys), dtype=bool)
+    for start, low_stop, high_start, stop in np.column_stack([starts, low_stops, high_starts, stops]).tolist():
+        kept[start:low_stop] = kept[high_start:stop] = True
+    return keys[kept]
 
 
 def _at_rank(

@@ -79,7 +79,9 @@ def _composition(
     rows = _labelled_rows(section)
     composition = Composition(section, expression)
     values, depth = composition.rows(section.counts, inputs.neighbours[rows], inputs.mask[rows])
-    return values[depth > 0].astype(np.float32).toarray(), section.target[rows][depth > 0]
+    values = values[depth > 0]
+    values.data = values.data.astype(np.float32)  # `values.astype` would sort the columns of each row
+    return values.toarray(), section.target[rows][depth > 0]
 
 
 def _embeddings(section: SectionArrays) -> tuple[np.ndarray, np.ndarray]:
