@@ -121,16 +121,15 @@ def _components(design: np.ndarray) -> np.ndarray:
     from scipy.linalg import lu, qr
 
     centred = design - design.mean(axis=0)
-    n, width = centred.shape
-    rank = min(N_COMPONENTS, n, width)
-    basis = np.random.RandomState(0).normal(size=(min(n, width), rank + OVERSAMPLING)).astype(np.float32)
-    gram = centred @ centred.T if n < width else None  # fewer products for each of the fewer numbers
+    fewer_spots = len(centred) < centred.shape[1]
+    wide = centred if fewer_spots else centred.T
+    gram, rank = wide @ wide.T, min(N_COMPONENTS, len(wide))
+    basis = np.random.RandomState(0).normal(size=(len(wide), rank + OVERSAMPLING)).astype(np.float32)
     for _ in range(ITERATIONS):
-        basis, _ = lu(centred.T @ (centred @ basis) if gram is None else gram @ basis, permute_l=True)
-    basis, _ = qr(centred @ basis if gram is None else centred.T @ basis, mode="economic")
-    if gram is None:
-        return np.linalg.svd(basis.T @ centred, full_matrices=False)[2][:rank]
-    return (basis @ np.linalg.svd(basis.T @ centred.T, full_matrices=False)[0][:, :rank]).T
+        basis, _ = lu(gram @ basis, permute_l=True)
+    basis, _ = qr(wide.T @ basis, mode="economic")
+    left, _, right = np.linalg.svd(basis.T @ wide.T, full_matrices=False)
+    return np.asarray((basis @ left[:, :rank]).T if fewer_spots else right[:rank])
 
 
 def _equal_weights(target: np.ndarray, section: np.ndarray) -> np.ndarray:
