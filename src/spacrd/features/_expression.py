@@ -67,8 +67,7 @@ class LogNormalised:
         values = np.log1p(picked.data.astype(np.float64) * factor).astype(np.float32)
         shape = (picked.shape[0], len(self.columns))
         logged = csr_matrix((values, np.flatnonzero(present)[picked.indices], picked.indptr), shape=shape, copy=True)
-        if not logged.has_sorted_indices:
-            logged = logged.tocsc().tocsr()  # sorts, faster than `sort_indices`
+        logged.sort_indices()
         logged.eliminate_zeros()
         return logged
 
