@@ -86,7 +86,7 @@ def _other_kinds(table: AnnData) -> np.ndarray:
         # Where no feature is called a gene, the column may hold biotypes: only what is known to be none is left out.
         other = ~genes & (plain != "") if genes.any() else plain.str.contains(OTHER_TYPES)
         kinds = np.append(stated.where(other, "").to_numpy(dtype=object), "")[codes]
-    by_name = np.fromiter(map(_is_control, table.var_names), dtype=bool, count=table.n_vars)
+    by_name = np.fromiter(map(_is_control, table.var_names.tolist()), dtype=bool, count=table.n_vars)
     kinds[by_name & (kinds == "")] = "control probes and antibodies by name"
     return kinds
 

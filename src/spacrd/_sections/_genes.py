@@ -59,13 +59,13 @@ def gene_names(table: AnnData, wanted: Iterable[str] | None = None) -> tuple[np.
 
 def _spelled_as(names: np.ndarray, wanted: pd.Index) -> np.ndarray:
     """Return names, with Ensembl ids in the versions that are wanted; the first of several versions of a gene."""
-    spelling = {_plain(name): name for name in reversed(wanted) if name.startswith("ENS")}
+    spelling = {_plain(name): name for name in wanted.tolist()[::-1] if name.startswith("ENS")}
     if not spelling:
         return names
-    taken = set(names)
-    spelled = list(names)
+    spelled = names.tolist()
+    taken = set(spelled)
     for position in np.flatnonzero(np.char.startswith(names, "ENS")):
-        name = names[position]
+        name = spelled[position]
         new = spelling.get(_plain(name), name)
         if new not in taken:
             spelled[position] = new

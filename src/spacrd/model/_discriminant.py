@@ -97,11 +97,13 @@ class Discriminant:
         """Compute the score of each spot of one section, (n,) float64; 0 where it lacks the modality."""
         return features.multiply(self.weights(features.present)[:, None])[:, 0]
 
-    def project(self, features: Features) -> np.ndarray:
-        """Compute the scores of each spot of one section on the principal components, (n, rank) float64."""
+    def score_and_project(self, features: Features) -> tuple[np.ndarray, np.ndarray]:
+        """Compute :meth:`score` and the scores on the principal components, (n, rank) float64, in one reading."""
         factors = np.where(features.present[:, None], self.factors.astype(np.float64), 0.0)
         lengths = np.linalg.norm(factors, axis=0)
-        return features.multiply(np.divide(factors, lengths, out=np.zeros(factors.shape), where=lengths > 0))
+        directions = np.divide(factors, lengths, out=np.zeros(factors.shape), where=lengths > 0)
+        products = features.multiply(np.column_stack([self.weights(features.present), directions]))
+        return products[:, 0], products[:, 1:]
 
 
 class _Covariance:

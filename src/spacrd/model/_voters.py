@@ -55,9 +55,10 @@ def score_voters(
         latent.append(of_networks[0].latent)
     for name, discriminant in zip(names, voters.discriminants, strict=True):
         features = inputs.features[name]
-        votes.append(discriminant.score(features)[:, None])
+        vote, projected = discriminant.score_and_project(features)
+        votes.append(vote[:, None])
         counted.append(features.valid[:, None])
-        latent.append(_neighbourhood_mean(discriminant.project(features), features.valid, inputs))
+        latent.append(_neighbourhood_mean(projected, features.valid, inputs))
     return Scores(np.hstack(votes), np.hstack(counted), np.hstack(latent))
 
 

@@ -73,7 +73,7 @@ def read_training(
         image_rep=rep,
         layer=selection.layer,
         scale=scale,
-        genes=list(gene_names(sections[0].table)[0]) if genes is None and modality != "image" else genes,
+        genes=gene_names(sections[0].table)[0].tolist() if genes is None and modality != "image" else genes,
     )
     platforms = [platform_of(section, place_with_scale(section)) for section in sections]
     arrays = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -119,27 +120,32 @@ class _WeightedSpots:
         """
         from scipy.linalg import qr
 
-        width = self.features.width
-        basis = np.random.default_rng(0).normal(size=(width, min(width, rank + OVERSAMPLING))).astype(np.float32)
+        parts, mean = [(rows, self._read(rows)) for rows in blocks(len(self.weight))], self.sums()
+        basis = np.random.default_rng(0).normal(size=(len(mean), min(len(mean), rank + OVERSAMPLING)))
+        basis = basis.astype(np.float32)
         for _ in range(ITERATIONS):
-            basis, _ = qr(self._covariance(basis), mode="economic")
-        values, rotation = np.linalg.eigh((basis.T @ self._covariance(basis)).astype(np.float64))
+            basis, _ = qr(self._covariance(basis, parts, mean), mode="economic")
+        values, rotation = np.linalg.eigh((basis.T @ self._covariance(basis, parts, mean)).astype(np.float64))
         leading = np.argsort(-values)[:rank]
         factors = basis @ rotation[:, leading] * np.sqrt(np.maximum(values[leading], 0.0))
         # Their signs are arbitrary, and would follow rounding errors.
         largest = factors[np.abs(factors).argmax(axis=0), np.arange(factors.shape[1])]
         return np.asarray(factors * np.where(largest < 0, -1.0, 1.0))
 
-    def _covariance(self, basis: np.ndarray) -> np.ndarray:
-        """Multiply the covariance with a basis (width, r), float32."""
-        matrix, offset, section = self.features.matrix, self.features.offset, self.features.section
+    def _read(self, rows: slice) -> Any:
+        """Read some rows without their offset, dense where products then are faster."""
+        block = self.features.matrix[rows]
+        if isinstance(block, np.ndarray) or block.nnz <= DENSE * block.shape[0] * block.shape[1]:
+            return block
+        return block.toarray()
+
+    def _covariance(self, basis: np.ndarray, parts: Sequence[tuple[slice, Any]], mean: np.ndarray) -> np.ndarray:
+        """Multiply the covariance of the features, read in parts, with a basis (width, r), float32."""
+        offset, section = self.features.offset, self.features.section
         # The mean drops out of the second product: the weighted, centred projections add up to zero.
-        shift = ((offset - self.sums()) @ basis).astype(np.float32)
+        shift = ((offset - mean) @ basis).astype(np.float32)
         total, by_section = np.zeros(basis.shape), np.zeros((len(offset), basis.shape[1]))
-        for rows in blocks(len(self.weight)):
-            block = matrix[rows]
-            if not isinstance(block, np.ndarray) and block.nnz > DENSE * block.shape[0] * block.shape[1]:
-                block = block.toarray()
+        for rows, block in parts:
             projected = (block @ basis + shift[section[rows]]) * self.weight[rows, None].astype(np.float32)
             total += block.T @ projected
             by_section += (section[rows] == np.arange(len(offset))[:, None]).astype(np.float32) @ projected

@@ -16,6 +16,7 @@ N_COMPONENTS = 20
 """Principal components that the classifier reads."""
 ITERATIONS = 20
 """Power iterations of the components."""
+OVERSAMPLING = 10
 NORM = 5.0
 """Spread of the first component, so that the penalty does not depend on the unit of the features."""
 PENALTY = 0.1
@@ -78,7 +79,9 @@ def _composition(
     rows = _labelled_rows(section)
     composition = Composition(section, expression)
     values, depth = composition.rows(section.counts, inputs.neighbours[rows], inputs.mask[rows])
-    return values[depth > 0].astype(np.float32).toarray(), section.target[rows][depth > 0]
+    values = values[depth > 0]
+    values.data = values.data.astype(np.float32)  # `values.astype` would sort the columns of each row
+    return values.toarray(), section.target[rows][depth > 0]
 
 
 def _embeddings(section: SectionArrays) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +93,6 @@ def _embeddings(section: SectionArrays) -> tuple[np.ndarray, np.ndarray]:
 
 def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier | None:
     """Fit one linear classifier on values and targets of each section; None without labels of both classes."""
-    from sklearn.decomposition import PCA
     from sklearn.linear_model import LogisticRegression
 
     values = [block for block, target in blocks if len(target)]  # sections may have no labels
@@ -101,9 +103,7 @@ def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier
     mean = np.mean([block.mean(axis=0, dtype=np.float64) for block in values], axis=0).astype(np.float32)
     section = np.repeat(np.arange(len(values)), [len(block) for block in values])
     design = np.vstack([block - mean for block in values])
-    # Enough power iterations that the random start, which follows the order of the sections, does not matter.
-    pca = PCA(min(N_COMPONENTS, *design.shape), random_state=0, svd_solver="randomized", iterated_power=ITERATIONS)
-    components = pca.fit(design).components_
+    components = _components(design)
     projected = design @ components.T
     spread = float(projected[:, 0].std()) or 1.0
     fitted = LogisticRegression(C=PENALTY, max_iter=500).fit(
@@ -111,6 +111,25 @@ def _fit_linear(blocks: list[tuple[np.ndarray, np.ndarray]]) -> LinearClassifier
     )
     weight = fitted.coef_[0] @ components * (NORM / spread)
     return LinearClassifier(*(np.asarray(x, np.float32) for x in (mean, weight, fitted.intercept_[0])))
+
+
+def _components(design: np.ndarray) -> np.ndarray:
+    """Compute the principal components, (:data:`N_COMPONENTS`, n_features), by power iteration: Halko et al. (2011).
+
+    There are enough iterations that the random start, which follows the order of the sections, does not matter.
+    """
+    from scipy.linalg import lu, qr
+
+    centred = design - design.mean(axis=0)
+    fewer_spots = len(centred) < centred.shape[1]
+    wide = centred if fewer_spots else centred.T
+    gram, rank = wide @ wide.T, min(N_COMPONENTS, len(wide))
+    basis = np.random.RandomState(0).normal(size=(len(wide), rank + OVERSAMPLING)).astype(np.float32)
+    for _ in range(ITERATIONS):
+        basis, _ = lu(gram @ basis, permute_l=True)
+    basis, _ = qr(wide.T @ basis, mode="economic")
+    left, _, right = np.linalg.svd(basis.T @ wide.T, full_matrices=False)
+    return np.asarray((basis @ left[:, :rank]).T if fewer_spots else right[:rank])
 
 
 def _equal_weights(target: np.ndarray, section: np.ndarray) -> np.ndarray:
