@@ -80,6 +80,13 @@ def check_result_key(key: str, argument: str = "key_added") -> str:
     return key
 
 
+def check_bools(**arguments: Any) -> None:
+    """Refuse what is neither True nor False: a text such as ``"no"`` would count as True."""
+    for argument, value in arguments.items():
+        if type(value).__name__ not in ("bool", "bool_"):  # bool_ is numpy's
+            raise TypeError(f"{argument} must be True or False, got {value!r} ({type(value).__name__}).")
+
+
 def check_positive_int(value: Any, argument: str, *, minimum: int = 1) -> int:
     """Return ``value`` as an int of at least ``minimum``; bools and fractions are refused."""
     import numbers

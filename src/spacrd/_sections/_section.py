@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,7 @@ def split_silently(data: Any, selection: Selection) -> list[Section]:
         texts = names.astype(str).to_numpy()
         _check_apart(names, texts, column)
         rows_of = {name: np.flatnonzero(texts == name) for name in pd.unique(texts)}
+        _check_stored(rows_of, column)
     else:
         rows_of = {_single_name(table): np.arange(table.n_obs)}
     sections = [_section(data, table, name, rows.astype(np.int64), attrs) for name, rows in rows_of.items()]
@@ -149,6 +151,15 @@ def _check_elements(sections: list[Section]) -> None:
         raise ValueError(
             f"Sections {quote_names(alike, 4)} differ in capital letters alone: SpatialData does not read a store "
             "again that holds results of two sections named so. Rename one of them."
+        )
+
+
+def _check_stored(names: Iterable[str], column: str) -> None:
+    """Refuse names of sections that no file holds: no null character, no lone surrogate."""
+    if wrong := [name for name in names if re.search("[\0\ud800-\udfff]", name)]:
+        raise ValueError(
+            f"obs[{column!r}] names a section {quote_names(wrong, 3)}, with a character that no file holds. Rename it, "
+            "for example with `.str.replace`."
         )
 
 

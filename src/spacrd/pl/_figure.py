@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import printable
+from .._checks import check_bools, printable
 from .._files import replacing
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def panels(
 
 def finish(axes: list[Axes], *, show: bool | None, save: str | os.PathLike[str] | None) -> Axes | list[Axes]:
     """Save and show the figure if asked; one Axes if there is one panel, else the list."""
+    check_bools(**({} if show is None else {"show": show}))
     figure: Any = axes[0].get_figure(root=True)
     if save is not None:
         kind = Path(save).suffix.removeprefix(".") or None  # matplotlib reads it off the name

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._checks import warn
+from .._checks import check_bools, warn
 from .._keys import UNCLEAR, Keys
 from .._sections import Scores, Selection, get_table, result_record, scored_sections, write_scores
 from ._call import call_section, recorded_level
@@ -68,6 +68,7 @@ def threshold(
     >>> report["threshold"], report["threshold_method"]
     (0.7, 'given')
     """
+    check_bools(copy=copy)
     check_method(method)
     table = get_table(data, table_key)
     region = np.full(table.n_obs, np.nan, dtype=object)
