@@ -22,7 +22,7 @@ MISSING = frozenset(
 )
 """Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
 DOUBTFUL = re.compile(
-    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determin(ed|able|ate)|defined|known|sure|"
+    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determined|determina(te|ble)|defined|known|sure|"
     r"certain|clear|decided|matched)|"
     r"in(determinate|conclusive)|ambiguous|equivocal|n\.a\.?|n\.?d\.?|"
     r"ignored?\*?|region\*|excluded?|art[ei]facts?|missing|tbd|\?+|-+|\.+|-\d+|-?inf"

@@ -24,7 +24,7 @@ def as_floats(stored: Any, dtype: type) -> np.ndarray:
     if isinstance(stored, pd.DataFrame):
         return stored.to_numpy(dtype=dtype, na_value=np.nan)
     if isinstance(stored, np.ma.MaskedArray):
-        return stored.astype(dtype).filled(np.nan)
+        return np.ma.filled(stored.astype(dtype), np.nan)
     return np.asarray(stored, dtype=dtype)
 
 
