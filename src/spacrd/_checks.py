@@ -49,10 +49,22 @@ def quote_names(items: Iterable[Any], limit: int = 20) -> str:
 
 
 def check_key(key: str, available: Iterable[Any], what: str, *, hint: str = "") -> str:
-    """Return ``key`` if it is one of ``available``; else raise a :class:`KeyError` that lists them."""
+    """Return ``key`` if it is one of ``available``; else raise a :class:`KeyError` that lists them.
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    ValueError
+        If several are called so.
+    KeyError
+        If none is.
+    """
     options = [str(item) for item in available]
     if not isinstance(key, str):
         raise TypeError(f"The name of {what} must be a string, got {type(key).__name__}.")
+    if options.count(key) > 1:
+        raise ValueError(f"There are {options.count(key)} of {what} {key!r}. Rename all but one.")
     if key in options:
         return key
     close = difflib.get_close_matches(key, options, n=1)

@@ -22,9 +22,9 @@ MISSING = frozenset(
 )
 """Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
 DOUBTFUL = re.compile(
-    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determined|determina(te|ble)|defined|known|sure|"
-    r"certain|clear|decided|matched)|"
-    r"in(determinate|conclusive)|ambiguous|equivocal|n\.a\.?|n\.?d\.?|"
+    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determined|determina(te|ble)|defined|"
+    r"known|sure|certain|clear|decided|matched)|"
+    r"in(determinate|conclusive)|ambiguous|equivocal|n\.a\.?|n\.d\.?|"
     r"ignored?\*?|region\*|excluded?|art[ei]facts?|missing|tbd|\?+|-+|\.+|-\d+|-?inf"
 )
 """Text, in lower case, that often marks spots without an annotation."""
@@ -100,11 +100,16 @@ MAX_FRACTIONS = 10
 
 
 def check_no_measurement(column: pd.Series, label_key: str) -> None:
-    """Raise ValueError for many fractions: they are a measurement, not classes."""
-    if column.dtype.kind != "f":
-        return
-    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    fractions = np.unique(values[np.isfinite(values) & (values != np.round(values))])
+    """Raise ValueError for many fractions: they are a measurement, not classes.
+
+    Numbers of one or two decimals are classes where they are stored as text or categories, such as 3.1 for a part of 3.
+    """
+    import pandas as pd
+
+    numbers = column if column.dtype.kind == "f" else pd.to_numeric(column.drop_duplicates().map(str), errors="coerce")
+    values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    scale = 1 if numbers is column else 100
+    fractions = np.unique(values[np.isfinite(values) & (np.abs(scale * values - np.round(scale * values)) > 1e-9)])
     if len(fractions) > MAX_FRACTIONS:
         raise ValueError(
             f"obs[{label_key!r}] holds numbers such as {fractions[0]:.4g}, not classes. Name a column of classes, or "

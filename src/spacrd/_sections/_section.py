@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._checks import check_key, quote_names, warn
+from .._classes import clean_name
 from .._keys import Keys
 from ._containers import get_table, is_spatialdata
 from ._selection import ALL, Selection
@@ -104,7 +105,19 @@ def split_each(objects: Sequence[Any], selection: Selection = ALL) -> list[list[
             f"{n_off} of {n_spots} spots lie off the tissue (obs[{Keys.IN_TISSUE!r}] is 0). They take no part, and "
             "results are NaN there."
         )
+    for group in split:
+        _warn_alike([section.name for section in group])
     return split
+
+
+def _warn_alike(names: Sequence[str]) -> None:
+    """Warn of sections of one table whose names a reader does not tell apart."""
+    seen = pd.Series([clean_name(name) for name in names], names, dtype=object)
+    if len(alike := seen[seen.duplicated(keep=False)]):
+        warn(
+            f"Sections {', '.join(map(ascii, alike.index[:6]))} differ in blanks or characters without width alone. "
+            "Each is a section of its own; rename them if they are one."
+        )
 
 
 def split_silently(data: Any, selection: Selection) -> list[Section]:

@@ -21,6 +21,8 @@ def in_memory(matrix: Any) -> bool:
 
 def as_floats(stored: Any, dtype: type) -> np.ndarray:
     """Return an array or DataFrame as floats, NaN where a value is masked or missing."""
+    if np.iscomplexobj(stored):
+        raise TypeError("complex numbers")
     if isinstance(stored, pd.DataFrame):
         return stored.to_numpy(dtype=dtype, na_value=np.nan)
     if isinstance(stored, np.ma.MaskedArray):
