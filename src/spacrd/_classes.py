@@ -22,7 +22,7 @@ MISSING = frozenset(
 )
 """Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
 DOUBTFUL = re.compile(
-    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determined|determina(te|ble)|defined|"
+    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determined|determinate|determinable|defined|"
     r"known|sure|certain|clear|decided|matched)|"
     r"in(determinate|conclusive)|ambiguous|equivocal|n\.a\.?|n\.d\.?|"
     r"ignored?\*?|region\*|excluded?|art[ei]facts?|missing|tbd|\?+|-+|\.+|-\d+|-?inf"
@@ -54,6 +54,20 @@ def class_name(value: Any) -> str:
     if lower in {"true", "false"}:
         return str(int(lower == "true"))
     return text.split(".")[0] if _WHOLE.fullmatch(text) else text
+
+
+def named_classes(value: Any, argument: str) -> tuple[str, ...]:
+    """Return a class, or a list of them, as names of classes, each once.
+
+    Raises
+    ------
+    TypeError
+        If this is no class and no list.
+    """
+    classes = [value] if np.isscalar(value) else value
+    if isinstance(classes, Mapping) or not isinstance(classes, Iterable):
+        raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
+    return tuple(dict.fromkeys(map(class_name, classes)))
 
 
 def is_labelled(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import anndata as ad
+import dask.array as da
 import numpy as np
 import pandas as pd
 import pytest
 
 import spacrd
+from tests.making.image_sections import make_sdata
 from tests.making.scored import scored_adata
 from tests.making.sections import LABEL, POSITIVE, make_section
 
@@ -97,3 +101,63 @@ def test_section_names_that_look_alike_are_said(gene_model, other):
     table.obs["slide"] = np.where(np.arange(90) < 45, "a", other)
     with pytest.warns(spacrd.SpacrdWarning, match="differ in blanks or characters without width alone"):
         spacrd.tl.score(table, gene_model, library_key="slide")
+
+
+@pytest.mark.parametrize("wrong", [None, {"stroma": 1}])
+def test_what_is_no_list_of_classes_is_named(wrong):
+    table = scored_adata()
+    for argument in ("positive", "ignore"):
+        with pytest.raises(TypeError, match=f"{argument} must be a class of the label column or a list of them"):
+            spacrd.metrics.evaluate(table, "label", **{"positive": "invasive", argument: wrong})
+    with pytest.raises(TypeError, match="ignore must be a class of the label column or a list of them"):
+        spacrd.tl.cross_validate(table, "label", positive="invasive", ignore=wrong)
+
+
+def test_masked_labels_and_likelihoods_are_refused():
+    masked = np.ma.masked_array([1, 0, 1], [0, 0, 1])
+    for arguments in ((masked, [0.1, 0.2, 0.3]), ([1, 0, 1], masked), ([1, 0, 1], [0.1, 0.2, 0.3], masked)):
+        with pytest.raises(ValueError, match="masked"):
+            spacrd.metrics.scores(*arguments)
+
+
+def test_a_recipe_takes_no_text_for_true():
+    with pytest.raises(TypeError, match="balanced must be True or False, got 'no'"):
+        spacrd.model.Recipe(balanced="no")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"save": "map"}, ValueError, "save='map' is no name of an image file: end it in one of .*png"),
+        ({"save": "scored.h5ad"}, ValueError, "save='scored.h5ad' is no name of an image file"),
+        ({"save": "nowhere/map.png"}, FileNotFoundError, "There is no folder 'nowhere'. Make it first"),
+        ({"save": True}, TypeError, "save must name a file, got True"),
+        ({"ax": "x"}, TypeError, "ax must be Axes of matplotlib, or a list of them, got 'x'"),
+        ({"bins": 0}, ValueError, "bins must be at least 1, got 0"),
+        ({"bins": 10**9}, ValueError, "bins must be at most 10000, got 1000000000"),
+        ({"order": ["stroma"]}, ValueError, "order names classes to draw, but no column of classes"),
+    ],
+    ids=range(8),
+)
+def test_wrong_arguments_of_plots_are_named(arguments, error, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        spacrd.pl.distribution(scored_adata(), **arguments)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(TypeError, match="color must be a name or a list of names, got 3"):
+        spacrd.pl.likelihood(scored_adata(), color=3)
+
+
+def test_a_corner_that_no_float_holds_is_left_out():
+    ring = [[0, 0], [10**400, 0], [9, 9], [0, 0]]
+    drawn = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": {}}
+    with pytest.raises(ValueError, match="no feature whose geometry can be read"):
+        spacrd.pp.annotate(make_section(1), json.dumps([drawn]), key_added="drawn")
+
+
+def test_blocks_of_an_image_that_have_another_size_than_they_say_are_named():
+    sdata = make_sdata()
+    image = sdata.images["one_full_image"]
+    image.data = da.asarray(image.data).map_blocks(lambda block: block[:, :5], dtype=np.uint8)
+    with pytest.raises(ValueError, match=r"cannot be read at .* px in place of"):
+        spacrd.pp.extract_patches(sdata)

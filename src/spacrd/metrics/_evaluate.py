@@ -11,8 +11,8 @@ from .._checks import check_key, quote_names, warn
 from .._classes import (
     absent_classes,
     check_no_measurement,
-    class_name,
     class_names,
+    named_classes,
     warn_of_doubtful,
     warn_of_missing_text,
 )
@@ -37,12 +37,6 @@ def summary_name(sections: Iterable[str], summary: str = "mean") -> str:
     while summary in names:
         summary = f"{summary} of sections"
     return summary
-
-
-def names_of(value: Any) -> list[str]:
-    """Return one label value, or a sequence of them, as class names."""
-    listed = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-    return [class_name(item) for item in listed]
 
 
 def evaluate(
@@ -92,7 +86,7 @@ def evaluate(
     KeyError
         If the result or the label column does not exist.
     TypeError
-        If ``positive`` or ``ignore`` is None.
+        If ``positive`` or ``ignore`` is no class or list of classes.
     ValueError
         If no label is one of ``positive``, or a class is both positive and ignored.
 
@@ -124,9 +118,7 @@ def evaluate(
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
-    if positive is None or ignore is None:
-        raise TypeError("positive and ignore must be label values or lists of them, got None.")
-    cancer, ignored = names_of(positive), names_of(ignore)
+    cancer, ignored = named_classes(positive, "positive"), named_classes(ignore, "ignore")
     if clash := [value for value in cancer if value in ignored]:
         raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
     classes = _read_classes(table.obs[label_key], label_key, cancer, ignored)
@@ -154,7 +146,7 @@ def evaluate(
     return frame.join(pd.DataFrame.from_dict(facts, orient="index", columns=list(FACTS)))
 
 
-def _read_classes(column: pd.Series, label_key: str, cancer: list[str], ignored: list[str]) -> pd.Series:
+def _read_classes(column: pd.Series, label_key: str, cancer: Sequence[str], ignored: Sequence[str]) -> pd.Series:
     """Read the class of each spot, NaN where it is unlabelled; warn of what may be misspelled or no annotation."""
     check_no_measurement(column, label_key)
     named = [*cancer, *ignored]

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import check_key
-from .._classes import absent_classes, check_no_measurement, class_names, warn_of_missing_text
+from .._classes import absent_classes, check_no_measurement, class_names, named_classes, warn_of_missing_text
 from .._keys import CANCER
-from ._evaluate import names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,7 +85,7 @@ def severity(
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
-    order = None if order is None else names_of(order)
+    order = None if order is None else named_classes(order, "order")
     check_no_measurement(table.obs[label_key], label_key)
     warn_of_missing_text([table.obs[label_key]], label_key, order or ())
     present = class_names(table.obs[label_key], order or ())

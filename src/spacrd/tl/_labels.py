@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,10 @@ from .._checks import quote_names, warn
 from .._classes import (
     absent_classes,
     check_no_measurement,
-    class_name,
     class_names,
     doubtful_classes,
     listed_counts,
+    named_classes,
     warn_of_doubtful,
     warn_of_missing_text,
     warn_of_spellings,
@@ -207,10 +207,7 @@ class ClassLabels:
 
 def _listed(value: Any, argument: str) -> tuple[str, ...]:
     """Return a class, or a list of them, as text."""
-    classes = [value] if np.isscalar(value) else value
-    if isinstance(classes, Mapping) or not isinstance(classes, Iterable):
-        raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
-    classes = list(classes)
+    classes = named_classes(value, argument)
     if not classes:
         raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
-    return tuple(dict.fromkeys(map(class_name, classes)))
+    return classes
