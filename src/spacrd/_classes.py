@@ -22,8 +22,8 @@ MISSING = frozenset(
 )
 """Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
 DOUBTFUL = re.compile(
-    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determined|determinate|determinable|defined|"
-    r"known|sure|certain|clear|decided|matched)|"
+    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determined|determinate|determinable|"
+    r"defined|known|sure|certain|clear|decided|matched)|"
     r"in(determinate|conclusive)|ambiguous|equivocal|n\.a\.?|n\.d\.?|"
     r"ignored?\*?|region\*|excluded?|art[ei]facts?|missing|tbd|\?+|-+|\.+|-\d+|-?inf"
 )
