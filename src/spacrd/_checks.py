@@ -49,10 +49,22 @@ def quote_names(items: Iterable[Any], limit: int = 20) -> str:
 
 
 def check_key(key: str, available: Iterable[Any], what: str, *, hint: str = "") -> str:
-    """Return ``key`` if it is one of ``available``; else raise a :class:`KeyError` that lists them."""
+    """Return ``key`` if it is one of ``available``; else raise a :class:`KeyError` that lists them.
+
+    Raises
+    ------
+    TypeError
+        If it is no text.
+    ValueError
+        If several are called so.
+    KeyError
+        If none is.
+    """
     options = [str(item) for item in available]
     if not isinstance(key, str):
         raise TypeError(f"The name of {what} must be a string, got {type(key).__name__}.")
+    if options.count(key) > 1:
+        raise ValueError(f"There are {options.count(key)} of {what} {key!r}. Rename all but one.")
     if key in options:
         return key
     close = difflib.get_close_matches(key, options, n=1)
@@ -78,6 +90,13 @@ def check_result_key(key: str, argument: str = "key_added") -> str:
             f"{LONGEST} bytes, starting with a letter, a digit or one '_', and no name of a device of Windows."
         )
     return key
+
+
+def check_bools(**arguments: Any) -> None:
+    """Refuse what is neither True nor False: a text such as ``"no"`` would count as True."""
+    for argument, value in arguments.items():
+        if type(value).__name__ not in ("bool", "bool_"):  # bool_ is numpy's
+            raise TypeError(f"{argument} must be True or False, got {value!r} ({type(value).__name__}).")
 
 
 def check_positive_int(value: Any, argument: str, *, minimum: int = 1) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,15 @@ MISSING = frozenset(
 )
 """Text, in lower case, that files and ``astype(str)`` leave where a label is missing."""
 DOUBTFUL = re.compile(
-    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determinable|defined|known|sure)|"
-    r"ignored?\*?|region\*|excluded?|art[ei]facts?|missing|tbd|\?+|-+|\.+|-1|-?inf"
+    r"(un|non?|not)[ _-]*(label(l?ed)?|annotat(ed|ion)|assigned|class(ified)?|determined|determinate|determinable|"
+    r"defined|known|sure|certain|clear|decided|matched)|"
+    r"in(determinate|conclusive)|ambiguous|equivocal|n\.a\.?|n\.d\.?|"
+    r"ignored?\*?|region\*|excluded?|art[ei]facts?|missing|tbd|\?+|-+|\.+|-\d+|-?inf"
 )
 """Text, in lower case, that often marks spots without an annotation."""
+FILLERS = {"99": "98", "999": "998", "9999": "9998", "255": "254", "65535": "65534", "4294967295": "4294967294"}
+"""Numbers that stand for missing labels, the last three being -1 of unsigned integers, each with the number before it:
+where that is a class too, classes are numbered, and the filler is one of them."""
 _WHOLE = re.compile(r"-?\d+\.0+")
 _INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Characters without width, which no reader sees in a name."""
@@ -50,6 +56,20 @@ def class_name(value: Any) -> str:
     return text.split(".")[0] if _WHOLE.fullmatch(text) else text
 
 
+def named_classes(value: Any, argument: str) -> tuple[str, ...]:
+    """Return a class, or a list of them, as names of classes, each once.
+
+    Raises
+    ------
+    TypeError
+        If this is no class and no list.
+    """
+    classes = [value] if np.isscalar(value) else value
+    if isinstance(classes, Mapping) or not isinstance(classes, Iterable):
+        raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
+    return tuple(dict.fromkeys(map(class_name, classes)))
+
+
 def is_labelled(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:
     """Tell which rows have a label: neither NaN nor text such as ``"nan"``, unless ``asked`` names it a class."""
     names = column.astype(object).map(class_name, na_action="ignore")
@@ -71,9 +91,44 @@ def class_names(column: pd.Series, asked: Collection[str] = ()) -> pd.Series:
     return labels.map(class_name, na_action="ignore").astype(object).where(is_labelled(column, asked), np.nan)
 
 
-def is_doubtful(name: str) -> bool:
-    """Tell whether the name of a class says that spots are not annotated."""
-    return bool(DOUBTFUL.fullmatch(name.casefold()))
+def doubtful_classes(columns: Iterable[pd.Series], asked: Collection[str]) -> set[str]:
+    """Find the classes whose names say that spots are not annotated, and that are not ``asked`` for."""
+    present = {class_name(value) for column in columns for value in column.dropna().unique()}
+    doubtful = {name for name in present if DOUBTFUL.fullmatch(name.casefold())}
+    return (doubtful | {name for name in present if FILLERS.get(name, name) not in present}).difference(asked)
+
+
+def absent_classes(kind: str, names: Sequence[str], columns: Iterable[pd.Series], where: str) -> tuple[str, int]:
+    """Describe and count the classes of a kind, such as ``positive``, that no column of class names holds."""
+    present = sorted({name for column in columns for name in column.dropna().unique()})
+    absent = [name for name in names if name not in present]
+    plain = {name.casefold(): name for name in present}
+    close = [plain[match] for name in absent for match in difflib.get_close_matches(name.casefold(), plain, n=1)]
+    guess = f" Did you mean {quote_names(dict.fromkeys(close))}?" if close else ""
+    text = f"{kind} class {quote_names(absent)} does not occur in {where}."
+    return f"{text} It has {quote_names(present)}.{guess}", len(absent)
+
+
+MAX_FRACTIONS = 10
+"""Most different fractions in a column of classes."""
+
+
+def check_no_measurement(column: pd.Series, label_key: str) -> None:
+    """Raise ValueError for many fractions: they are a measurement, not classes.
+
+    Numbers of one or two decimals are classes where they are stored as text or categories, such as 3.1 for a part of 3.
+    """
+    import pandas as pd
+
+    numbers = column if column.dtype.kind == "f" else pd.to_numeric(column.drop_duplicates().map(str), errors="coerce")
+    values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    scale = 1 if numbers is column else 100
+    fractions = np.unique(values[np.isfinite(values) & (np.abs(scale * values - np.round(scale * values)) > 1e-9)])
+    if len(fractions) > MAX_FRACTIONS:
+        raise ValueError(
+            f"obs[{label_key!r}] holds numbers such as {fractions[0]:.4g}, not classes. Name a column of classes, or "
+            "cut the numbers into classes first."
+        )
 
 
 def warn_of_missing_text(columns: Iterable[pd.Series], label_key: str, asked: Collection[str] = ()) -> None:
@@ -86,13 +141,19 @@ def warn_of_missing_text(columns: Iterable[pd.Series], label_key: str, asked: Co
         )
 
 
-def warn_of_doubtful(columns: Iterable[pd.Series], label_key: str, asked: Collection[str]) -> None:
+NAME_NEGATIVE = "name the classes that are not cancer with `negative`, or set the others to NaN"
+
+
+def warn_of_doubtful(
+    columns: Sequence[pd.Series], label_key: str, asked: Collection[str], remedy: str = NAME_NEGATIVE
+) -> None:
     """Warn once of classes whose names say that spots are not annotated, but that count as not cancer."""
-    counts = _counts(columns, lambda name: is_doubtful(name) and name not in asked)
+    doubtful = doubtful_classes(columns, asked)
+    counts = _counts(columns, doubtful.__contains__)
     if counts:
         warn(
             f"obs[{label_key!r}] holds {listed_counts(counts)}, which count as not cancer. If these spots are not "
-            "annotated, name the classes that are not cancer with `negative`, or set the others to NaN."
+            f"annotated, {remedy}."
         )
 
 

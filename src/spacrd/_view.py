@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import warn
+from ._checks import check_bools, warn
 from ._keys import Keys
 from ._sections import Section, Selection, is_spatialdata, only_section, place_rows, place_spots, transformations
 
@@ -73,6 +73,7 @@ def view(
     >>> sdata = spacrd.datasets.toy_visium(n_rows=10, n_cols=10)
     >>> window = spacrd.view(sdata)  # doctest: +SKIP
     """
+    check_bools(run=run)
     if not is_spatialdata(sdata):
         raise TypeError(
             f"view needs a SpatialData, got {type(sdata).__name__}. Draw an AnnData with spacrd.pl.likelihood."

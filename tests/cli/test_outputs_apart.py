@@ -69,6 +69,19 @@ def test_an_output_over_or_in_what_is_read_is_refused_before_the_work(place: Pat
     assert content(place) == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "patches raw.zarr --out x.zarr",
+        "patches one.h5ad two.h5ad --out-dir made",
+        "cross-validate one.h5ad two.h5ad --label-key pathologist --positive a",
+    ],
+)
+def test_a_file_in_place_of_the_folder_to_resume_is_refused_before_sections_are_read(place: Path, cli, words) -> None:
+    said = cli(*words.split(), "--resume", "drawn.csv")
+    assert said.code == 2 and "Give resume a new or empty folder" in said.err and "Reading" not in said.err, said.err
+
+
 @pytest.mark.parametrize("words", ["one.h5ad --out one.h5ad", "s.zarr --out s.zarr", "one.h5ad two.h5ad --out r.pdf"])
 def test_what_cannot_hold_a_report_is_told_what_can(place: Path, cli, words: str) -> None:
     said = cli("report", *words.split(), "--overwrite")

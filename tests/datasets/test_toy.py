@@ -244,6 +244,8 @@ def test_a_toy_survives_zarr(small: sd.SpatialData, tmp_path: Path) -> None:
         ({"seed": "x"}, TypeError, "seed must be a whole number"),
         *(({"library_id": name}, ValueError, "library_id=") for name in ("a/1", "", "..", "a b", "x\0", "a" * 300)),
         ({"library_id": 3}, TypeError, "library_id must be a string"),
+        ({"tumour": "no"}, TypeError, "tumour must be True or False, got 'no'"),
+        ({"full_image": "False"}, TypeError, "full_image must be True or False"),
     ],
 )
 def test_arguments_out_of_range_are_refused(wrong: dict, error: type[Exception], message: str) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
+import spacrd
 from spacrd.metrics import evaluate
 from tests.making.scored import scored_adata
 
@@ -46,7 +47,24 @@ def test_missing_and_ignored_spots_are_left_out_and_counted() -> None:
     assert table.loc["one", "n"] == whole.loc["one", "n"] - 12
     kept = adata[12:]
     assert table.loc["one", "auc"] == roc_auc_score(kept.obs["label"] == "invasive", kept.obs["spacrd_likelihood"])
-    assert evaluate(adata, "label", positive="invasive").loc["one", "n_left_out"] == 8
+    with pytest.warns(spacrd.SpacrdWarning, match=r"'undetermined' \(4 spots\), which count as not cancer.*`ignore`"):
+        assert evaluate(adata, "label", positive="invasive").loc["one", "n_left_out"] == 8
+
+
+def test_a_class_that_no_spot_has_is_named() -> None:
+    adata = scored_adata()
+    with pytest.warns(spacrd.SpacrdWarning, match=r"positive class 'invasve' does not.*Did you mean 'invasive'\?"):
+        evaluate(adata, "label", positive=["invasive", "invasve"])
+    with pytest.warns(spacrd.SpacrdWarning, match=r"ignore class 'Stroma' does not.*'stroma'. Did you mean"):
+        evaluate(adata, "label", positive="invasive", ignore="Stroma")
+
+
+def test_a_measurement_is_no_label() -> None:
+    adata = scored_adata()
+    adata.obs["share"] = np.linspace(0, 1, adata.n_obs)
+    for call in (lambda: evaluate(adata, "share", positive=1), lambda: spacrd.metrics.severity(adata, "share")):
+        with pytest.raises(ValueError, match=r"obs\['share'\] holds numbers such as"):
+            call()
 
 
 def test_numeric_labels_give_the_same_metrics() -> None:
@@ -80,7 +98,7 @@ def test_unknown_names_list_what_there_is() -> None:
         evaluate(adata, "label", positive="invasive", key="mine")
     with pytest.raises(KeyError, match=r"'lable'.*'label'"):
         evaluate(adata, "lable", positive="invasive")
-    with pytest.raises(ValueError, match=r"'cancer'.*Labels found: 'stroma', 'invasive'"):
+    with pytest.raises(ValueError, match=r"'cancer' does not occur in obs\['label'\]. It has 'invasive', 'stroma'"):
         evaluate(adata, "label", positive="cancer")
     with pytest.raises(ValueError, match="both positive and ignored"):
         evaluate(adata, "label", positive="invasive", ignore="invasive")

@@ -39,7 +39,7 @@ def test_unlabelled_and_unscored_spots_are_left_out(scored):
 
 
 def test_errors_name_what_there_is(scored):
-    with pytest.raises(ValueError, match="no class 'benign'.*'in situ'"):
+    with pytest.raises(ValueError, match="class 'benign' does not occur.*'in situ'"):
         spacrd.metrics.severity(scored, "class", order=["benign", "invasive"])
     with pytest.raises(KeyError, match="column of .obs 'klass'"):
         spacrd.metrics.severity(scored, "klass")

@@ -67,14 +67,14 @@ def test_the_page_allows_its_own_script_and_no_other(tmp_path: Path) -> None:
 
 
 def test_control_characters_of_names_are_in_no_file(tmp_path: Path) -> None:
-    name = "n\0ul \x1b[31m \x85 \ufffe"
+    name = "n\x01ul \x1b[31m \x85 \ufffe"
     adata = scored_adata(60, libraries=(name, "b"), image=True)
     page = spacrd.report(adata, tmp_path / "r.html")
     spacrd.pl.likelihood(adata, save=tmp_path / "map.svg", show=False)
     spacrd.tl.regions(scored_adata(60, libraries=(name,), image=True), geojson=tmp_path / "r.geojson")
     for file in (page, tmp_path / "map.svg", tmp_path / "r.geojson"):
         assert not re.search("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe]", file.read_text(encoding="utf-8"))
-    assert Page.read(page).all("a")[0].text == r"n\x00ul \x1b[31m \x85 \ufffe"
+    assert Page.read(page).all("a")[0].text == r"n\x01ul \x1b[31m \x85 \ufffe"
 
 
 def test_names_of_sections_do_not_lead_out_of_the_folder(tmp_path: Path) -> None:

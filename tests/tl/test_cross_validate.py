@@ -29,7 +29,8 @@ def result():
     data[1].obs["pathologist"] = data[1].obs["pathologist"].astype(object)
     data[1].obs.iloc[:4, data[1].obs.columns.get_loc("pathologist")] = np.nan
     data[1].obs.iloc[20:24, data[1].obs.columns.get_loc("pathologist")] = "undetermined"
-    return validate(data, seeds=(0, 3))
+    with pytest.warns(spacrd.SpacrdWarning, match=r"'undetermined' \(4 spots\), which count as not cancer"):
+        return validate(data, seeds=(0, 3))
 
 
 def test_every_model_seed_and_section_has_one_row(result):

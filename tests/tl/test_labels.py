@@ -50,7 +50,7 @@ def test_a_class_called_none_is_one_where_it_is_named():
 @pytest.mark.parametrize(
     "text",
     ["unlabelled", "Unlabeled", "unknown", "Ignore", "Ignore*", "not annotated", "Missing", "?", "--", "-1", "Region*"]
-    + ["un-annotated", "no label", "not sure", "."],
+    + ["un-annotated", "no label", "not sure", ".", "undetermined", "undefined", "Indeterminate", "n.d.", "-99", "255"],
 )
 def test_classes_that_may_mean_no_annotation_are_asked_about(text):
     with pytest.warns(spacrd.SpacrdWarning, match=r"holds '.*' \(60 spots\), which count as not cancer.*`negative`"):
@@ -145,6 +145,24 @@ def test_names_of_classes():
 def test_what_no_reader_sees_makes_no_other_class(change):
     ((old, new),) = change.items()
     assert class_name("invasive cancer".replace(old, new)) == "invasive cancer"
+
+
+def test_a_missing_label_that_an_unsigned_number_wrapped_is_asked_about():
+    sections = [make_section(1), make_section(2)]
+    for table in sections:
+        table.obs["target"] = (table.obs[LABEL] == POSITIVE).to_numpy().astype(np.uint8)
+        table.obs.iloc[::3, table.obs.columns.get_loc("target")] = np.uint8(255)
+    with pytest.warns(spacrd.SpacrdWarning, match=r"holds '255' \(60 spots\), which count as not cancer.*`negative`"):
+        fit(sections, "target", 1)
+    assert counts(fit(sections, "target", 1, negative=0)) == (60, 120)
+
+
+def test_numbers_of_clusters_are_no_missing_labels():
+    table = make_section(1, n=256)
+    table.obs["cluster"] = np.arange(256)
+    fit(table, "cluster", list(range(100)))  # 255 and 254 are classes like the others
+    table.obs["mask"] = np.where(table.obs[LABEL] == POSITIVE, 255, 0)
+    fit(table, "mask", 255)
 
 
 def test_infinite_labels_are_asked_about():

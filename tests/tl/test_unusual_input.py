@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
@@ -171,3 +172,84 @@ def test_commits_that_leave_the_weights_alone_do_not_matter(both_model, target):
     ):
         with pytest.raises(ValueError, match=f"was made with {name}"):
             spacrd.tl.score(target, with_image(**facts))
+
+
+def test_a_text_is_neither_true_nor_false(both_model, target, tmp_path):
+    spacrd.tl.score(target, both_model)
+    before = state(target)
+    calls = {
+        "copy": [
+            lambda: spacrd.tl.score(target, both_model, key_added="other", copy="no"),
+            lambda: spacrd.tl.adapt(target, both_model, "pathologist", key_added="other", copy="no"),
+            lambda: spacrd.tl.threshold(target, method=0.9, copy="no"),
+            lambda: spacrd.tl.explain(target, both_model, copy="no"),
+            lambda: spacrd.tl.to_cells(target, target, copy="no"),
+            lambda: spacrd.pp.extract_patches(target, copy="no"),
+            lambda: spacrd.pp.annotate(target, "x.geojson", key_added="drawn", copy="no"),
+        ],
+        "overwrite": [
+            lambda: both_model.save(tmp_path / "model", overwrite="no"),
+            lambda: spacrd.report(target, tmp_path / "x.html", overwrite="no"),
+            lambda: spacrd.rivals.register("mine", object, overwrite="no"),
+            lambda: spacrd.encoders.register("mine", np.mean, dim=3, size=32, overwrite="no"),
+        ],
+        "tumour": [lambda: spacrd.datasets.toy_xenium(tumour="no")],
+        "cells": [lambda: spacrd.datasets.hest("nowhere", "x", cells="no")],
+        "labels": [lambda: spacrd.datasets.her2st("nowhere", "x", labels="no")],
+        "private": [lambda: both_model.push_to_hub("lab/model", private="no")],
+        "run": [lambda: spacrd.view(target, run="no")],
+        "show": [lambda: spacrd.pl.distribution(target, show="no", save=tmp_path / "x.png")],
+        "outline": [lambda: spacrd.pl.likelihood(target, outline="no")],
+        "scale_bar": [lambda: spacrd.pl.likelihood(target, scale_bar="no")],
+    }
+    for argument, functions in calls.items():
+        for function in functions:
+            with pytest.raises(TypeError, match=f"{argument} must be True or False, got 'no'"):
+                function()
+    assert_same(state(target), before)
+    assert not list(tmp_path.iterdir())
+
+
+def masked(values, rows):
+    """The values with some rows masked."""
+    array = np.ma.masked_array(values, mask=False)
+    array[rows] = np.ma.masked
+    return array
+
+
+def test_masked_values_are_missing(both_model, target):
+    expected, spots = target.copy(), np.arange(5)
+    expected.obsm["X_mine"][spots] = np.nan
+    target.obsm["X_mine"] = masked(target.obsm["X_mine"], spots)
+    frame = pd.DataFrame(expected.obsm["X_mine"], expected.obs_names, list("abcdef")).astype("Float64")
+    nullable = expected.copy()
+    nullable.obsm["X_mine"] = frame
+    for table in (target, expected, nullable):
+        spacrd.tl.score(table, both_model)
+    for table in (target, nullable):
+        np.testing.assert_array_equal(table.obs["spacrd_likelihood"], expected.obs["spacrd_likelihood"])
+
+
+def test_masked_coordinates_and_counts_are_refused(both_model):
+    table = make_section(3)
+    table.obsm["spatial"] = masked(table.obsm["spatial"], 3)
+    with pytest.raises(ValueError, match="1 spots have no finite coordinates"):
+        spacrd.tl.score(table, both_model)
+    table = make_section(3)
+    table.X = masked(table.X.toarray(), 3)
+    with pytest.raises(ValueError, match="40 counts are masked"):
+        spacrd.tl.score(table, both_model)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800b"])
+def test_a_section_name_that_no_file_holds_is_refused_before_the_work(both_model, target, name):
+    target.obs["slide"] = name
+    before = state(target)
+    for call in (
+        lambda: spacrd.tl.score(target, both_model, library_key="slide"),
+        lambda: spacrd.tl.fit(target, "pathologist", positive=POSITIVE, library_key="slide"),
+        lambda: spacrd.pp.extract_patches(target, library_key="slide"),
+    ):
+        with pytest.raises(ValueError, match=r"obs\['slide'\] names a section .*a character that no file holds"):
+            call()
+    assert_same(state(target), before)

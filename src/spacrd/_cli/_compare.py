@@ -88,8 +88,10 @@ def _cross_validate(arguments: argparse.Namespace, console: Console) -> Outcome:
     csv = None if arguments.csv is None else table_place(arguments.csv, overwrite=arguments.overwrite)
     resume = None if arguments.resume is None else checked_path(arguments.resume, "--resume")
     check_apart(arguments, sources, [], csv=csv, resume=resume)
-    from ..tl import cross_validate
+    from ..tl import Store, cross_validate
 
+    if resume is not None:
+        Store.find(resume)  # before sections are read
     keywords = given(arguments, (*CROSS_VALIDATE.arguments, *FIT))
     keywords["ignore"] = arguments.ignore or ()
     if arguments.genes is not None:

@@ -115,8 +115,13 @@ def _patches(arguments: argparse.Namespace, console: Console) -> Outcome:
     check_apart(arguments, sources, targets, resume=resume)
     from .. import encoders
     from .._keys import Keys
-    from ..pp import extract_patches, warn_unequal
+    from ..pp import extract_patches, find_store, warn_unequal
 
+    blocks: list[Path] = []  # of each input; sections of one name in a folder of their own
+    if resume is not None:
+        blocks = [resume] if len(sources) == 1 or resume.is_file() else [resume / target.stem for target in targets]
+    for folder in blocks:
+        find_store(folder)
     key = arguments.key_added or Keys.embedding(encoders.get(arguments.encoder).name)
     keywords = given(arguments, PATCHES.arguments)
     rows: list[dict[str, Any]] = []
@@ -128,8 +133,8 @@ def _patches(arguments: argparse.Namespace, console: Console) -> Outcome:
         check_holds(data, targets[number], arguments.library_key)
         before = _shapes(data)
         console.say(f"Embedding patches with {arguments.encoder}")
-        if resume is not None and len(sources) > 1:  # blocks of sections of one name, each in a folder of its own
-            keywords["resume"] = resume / targets[number].stem
+        if blocks:
+            keywords["resume"] = blocks[number]
         extract_patches(data, **keywords)
         console.say(f"Writing {targets[number]}")
         squares = [name for name, element in _shapes(data).items() if before.get(name) is not element]

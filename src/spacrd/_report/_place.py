@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from .._checks import check_bools
 from .._files import checked_path, replace_folder, replacing, unfinished_folder
 
 SUFFIXES = (".html", ".htm")
@@ -22,6 +23,7 @@ def is_page(path: Path) -> bool:
 
 def checked_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Return the file or folder to write, or raise before any work is done."""
+    check_bools(overwrite=overwrite)
     place = checked_path(path, "path").absolute()
     if is_page(place) and place.is_dir():
         raise IsADirectoryError(f"{place} is a folder. Name a file in it: path={str(place / 'report.html')!r}.")

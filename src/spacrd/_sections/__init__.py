@@ -9,7 +9,7 @@ from ._added_image import (
     placed_on,
     system_of,
 )
-from ._centres import check_finite, coordinates
+from ._centres import check_finite, coordinates, stored_coordinates
 from ._containers import as_list, copy_data, get_table, is_spatialdata
 from ._drawn import place_in_pixels, read_annotations
 from ._elements import transformations
@@ -86,6 +86,7 @@ __all__ = [
     "spot_areas",
     "square_shapes",
     "store_shapes",
+    "stored_coordinates",
     "system_of",
     "transform_polygons",
     "transformations",

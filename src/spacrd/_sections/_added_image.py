@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_key, check_result_key, quote_names
+from .._checks import check_bools, check_key, check_result_key, quote_names
 from .._keys import Keys
 from ..image import Pyramid, check_landmarks, warn_misfit
 from ._elements import centres_of, instances, matrix_to, transformations, usual_system
@@ -68,6 +68,7 @@ def name_image(section: Section, key: str | None, *, overwrite: bool) -> str:
     ValueError
         If no element can have this name, or one has it and is not to be replaced.
     """
+    check_bools(overwrite=overwrite)
     assert section.sdata is not None
     if key is None:
         key = "he_image" if is_xenium(section) else f"{Keys.element(section.element or section.name)}_full_image"

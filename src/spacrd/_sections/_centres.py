@@ -11,6 +11,7 @@ from .._checks import quote_names
 from .._keys import Keys
 from ._elements import heights, instances, transformations
 from ._section import Section
+from ._stored import as_floats
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,7 +29,7 @@ def stored_coordinates(table: AnnData) -> np.ndarray:
                 stored = stored[axes]
                 break
     try:
-        return np.asarray(stored, dtype=np.float64)
+        return as_floats(stored, np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"obsm['spatial'] must hold numbers, (n_obs, 2): {error}.") from error
 

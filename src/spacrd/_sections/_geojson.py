@@ -130,7 +130,16 @@ def _geometry(value: Any, faults: list[str], depth: int = 0) -> Any:
         areas = [value["coordinates"]] if kind == "Polygon" else value["coordinates"]
         polygons = [polygon for area in areas if (polygon := _polygon(area, faults)) is not None]
         return shapely.MultiPolygon(polygons) if polygons else None
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError, ShapelyError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        ArithmeticError,
+        RecursionError,
+        ShapelyError,
+    ) as error:
         faults.append(f"a geometry that cannot be read ({type(error).__name__}: {error})")
         return None
 

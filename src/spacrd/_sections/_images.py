@@ -110,6 +110,8 @@ def _channels_first(pixels: Any, image_key: str) -> Any:
         import dask.array as da
 
         pixels = da.asarray(pixels)
+    if np.ma.is_masked(pixels):
+        raise ValueError(f"Image {image_key!r} has masked pixels. Fill them, for example with white: `.filled(255)`.")
     if len(pixels.shape) == 2:
         pixels = pixels[:, :, None]
     if len(pixels.shape) != 3 or pixels.shape[2] not in (1, 3, 4):

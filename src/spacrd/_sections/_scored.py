@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key
-from .._keys import Keys
+from .._checks import check_key, quote_names
+from .._classes import class_name, is_labelled
+from .._keys import REGION_COLORS, Keys
 from ._containers import get_table
 from ._records import result_record
 from ._section import Section, split_silently
@@ -39,19 +40,22 @@ class ScoredSection:
         return float(self.report.get("threshold", np.nan))
 
 
-def scored_sections(data: Any, key: str, selection: Selection = ALL) -> list[ScoredSection]:
-    """Read the sections of ``data`` that carry the result ``key``.
+def scored_sections(
+    data: Any, key: str, selection: Selection = ALL, *, with_region: bool = True
+) -> list[ScoredSection]:
+    """Read the sections of ``data`` that carry the result ``key``, with their called regions or without.
 
     If the selection names no ``library_key``, the one that was used for scoring is taken.
+
+    Raises
+    ------
+    ValueError
+        If likelihoods do not lie between 0 and 1, or regions are renamed to numbers or other capital letters.
     """
     table = get_table(data, selection.table_key)
     likelihood, uncertainty = _likelihoods(table, key), _uncertainties(table, key)
     record = result_record(table, key)
-    region = np.full(table.n_obs, None, dtype=object)
-    if Keys.region(key) in table.obs:
-        column = table.obs[Keys.region(key)]
-        called = column.notna().to_numpy()
-        region[called] = column[called].astype(str).to_numpy(dtype=object)
+    region = _regions(table, key) if with_region else np.full(table.n_obs, None, dtype=object)
     library_key = selection.library_key or record.get("library_key") or None
     reports = record.get("sections", {})
     return [
@@ -77,7 +81,29 @@ def _likelihoods(table: AnnData, key: str) -> np.ndarray:
         raise TypeError(
             f"obs[{name!r}] holds {table.obs[name].dtype}, not likelihoods. Score again with spacrd.tl.score."
         )
-    return table.obs[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    values = table.obs[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    if (wrong := (values < 0) | (values > 1)).any():
+        raise ValueError(
+            f"obs[{name!r}] must hold likelihoods, between 0 and 1, but {int(wrong.sum())} values are not, such as "
+            f"{values[wrong][0]:.4g}. Score again with spacrd.tl.score."
+        )
+    return values
+
+
+def _regions(table: AnnData, key: str) -> np.ndarray:
+    """Read the called regions of all rows, object (n_obs,); None where nothing was called."""
+    region = np.full(table.n_obs, None, dtype=object)
+    if (name := Keys.region(key)) in table.obs:
+        column = table.obs[name]
+        called = is_labelled(column).to_numpy()
+        region[called] = column[called].astype(str).to_numpy(dtype=object)
+        others = {each: class_name(each).casefold() for each in set(region[called]).difference(REGION_COLORS)}
+        if wrong := sorted(each for each, plain in others.items() if plain in REGION_COLORS or plain.isdigit()):
+            raise ValueError(
+                f"obs[{name!r}] holds {quote_names(wrong, 5)} in place of {quote_names(REGION_COLORS)}. Call regions "
+                "again with spacrd.tl.threshold."
+            )
+    return region
 
 
 def _uncertainties(table: AnnData, key: str) -> np.ndarray:

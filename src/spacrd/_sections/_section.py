@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._checks import check_key, quote_names, warn
+from .._classes import clean_name
 from .._keys import Keys
 from ._containers import get_table, is_spatialdata
 from ._selection import ALL, Selection
@@ -103,7 +105,19 @@ def split_each(objects: Sequence[Any], selection: Selection = ALL) -> list[list[
             f"{n_off} of {n_spots} spots lie off the tissue (obs[{Keys.IN_TISSUE!r}] is 0). They take no part, and "
             "results are NaN there."
         )
+    for group in split:
+        _warn_alike([section.name for section in group])
     return split
+
+
+def _warn_alike(names: Sequence[str]) -> None:
+    """Warn of sections of one table whose names a reader does not tell apart."""
+    seen = pd.Series([clean_name(name) for name in names], names, dtype=object)
+    if len(alike := seen[seen.duplicated(keep=False)]):
+        warn(
+            f"Sections {', '.join(map(ascii, alike.index[:6]))} differ in blanks or characters without width alone. "
+            "Each is a section of its own; rename them if they are one."
+        )
 
 
 def split_silently(data: Any, selection: Selection) -> list[Section]:
@@ -124,6 +138,7 @@ def split_silently(data: Any, selection: Selection) -> list[Section]:
         texts = names.astype(str).to_numpy()
         _check_apart(names, texts, column)
         rows_of = {name: np.flatnonzero(texts == name) for name in pd.unique(texts)}
+        _check_stored(rows_of, column)
     else:
         rows_of = {_single_name(table): np.arange(table.n_obs)}
     sections = [_section(data, table, name, rows.astype(np.int64), attrs) for name, rows in rows_of.items()]
@@ -149,6 +164,15 @@ def _check_elements(sections: list[Section]) -> None:
         raise ValueError(
             f"Sections {quote_names(alike, 4)} differ in capital letters alone: SpatialData does not read a store "
             "again that holds results of two sections named so. Rename one of them."
+        )
+
+
+def _check_stored(names: Iterable[str], column: str) -> None:
+    """Refuse names of sections that no file holds: no null character, no lone surrogate."""
+    if wrong := [name for name in names if re.search("[\0\ud800-\udfff]", name)]:
+        raise ValueError(
+            f"obs[{column!r}] names a section {quote_names(wrong, 3)}, with a character that no file holds. Rename it, "
+            "for example with `.str.replace`."
         )
 
 

@@ -19,6 +19,17 @@ def in_memory(matrix: Any) -> bool:
     return isinstance(matrix, np.ndarray | pd.DataFrame) or issparse(matrix)
 
 
+def as_floats(stored: Any, dtype: type) -> np.ndarray:
+    """Return an array or DataFrame as floats, NaN where a value is masked or missing."""
+    if np.iscomplexobj(stored):
+        raise TypeError("complex numbers")
+    if isinstance(stored, pd.DataFrame):
+        return stored.to_numpy(dtype=dtype, na_value=np.nan)
+    if isinstance(stored, np.ma.MaskedArray):
+        return np.ma.filled(stored.astype(dtype), np.nan)
+    return np.asarray(stored, dtype=dtype)
+
+
 def is_whole(rows: np.ndarray, n: int) -> bool:
     """Whether ``rows`` are all of ``n``, in order."""
     return len(rows) == n and bool((rows == np.arange(n)).all())

@@ -10,7 +10,7 @@ import pandas as pd
 from .._checks import check_key
 from ._features import gene_columns
 from ._section import Section
-from ._stored import Stored, in_memory, is_whole
+from ._stored import Stored, as_floats, in_memory, is_whole
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -37,6 +37,11 @@ def counts(section: Section, layer: str | None = None) -> csr_matrix | Stored:
         return Stored(matrix, section.rows, sparse=True, columns=None if genes_alone else columns)
     block = matrix if is_whole(section.rows, table.n_obs) else matrix[section.rows]
     if not issparse(block):
+        if np.ma.is_masked(block):
+            raise ValueError(
+                f"{int(np.ma.getmaskarray(block).sum())} counts are masked, and a count cannot be missing. Fill them, "
+                "for example with `adata.X = adata.X.filled(0)`, or leave these spots out."
+            )
         block = np.asarray(block)
     rows = csr_matrix(block.astype(np.float32) if block.dtype == np.float16 else block)  # scipy has no float16
     return rows if genes_alone else rows[:, columns]
@@ -54,7 +59,10 @@ def embedding(section: Section, key: str) -> np.ndarray | Stored:
         raise ValueError(f"obsm[{key!r}] must be two-dimensional and not empty, got shape {stored.shape}.")
     if not in_memory(stored):
         return Stored(stored, section.rows, sparse=False)
-    values = np.asarray(stored, dtype=np.float32)
+    try:
+        values = as_floats(stored, np.float32)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"obsm[{key!r}] must hold numbers: {error}.") from error
     return values if is_whole(section.rows, len(values)) else values[section.rows]
 
 

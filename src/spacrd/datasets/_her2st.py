@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import quote_names
+from .._checks import check_bools, quote_names
 from .._files import checked_path
 from .._settings import logger
 from ._her2st_image import find_image, open_image
@@ -158,6 +158,7 @@ def her2st(path: str | Path, section: str, *, labels: bool = True) -> SpatialDat
     >>> "pathologist" in sdata["table"].obs
     True
     """
+    check_bools(labels=labels)
     folder = _Folder(checked_path(path, "path", "a folder"))
     if not folder.root.is_dir():
         raise FileNotFoundError(f"There is no folder {str(folder.root)!r}. {_WHERE}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import quote_names, warn
+from .._checks import check_bools, quote_names, warn
 from .._classes import MISSING, class_name
 from .._files import checked_path
 from .._keys import is_storable
@@ -95,6 +95,7 @@ def hest(path: str | Path, section: str, *, cells: bool = True) -> SpatialData:
     """
     from . import _container
 
+    check_bools(cells=cells)
     root = checked_path(path, "path", "a folder")
     counts_file = _find(root, section)
     metadata, mpp = _read_metadata(root / "metadata" / f"{section}.json")

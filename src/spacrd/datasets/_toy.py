@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_positive_int, check_result_key
+from .._checks import check_bools, check_positive_int, check_result_key
 from .._keys import Keys
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def toy_visium(
     for argument, value, least in (("n_rows", n_rows, 6), ("n_cols", n_cols, 6), ("n_genes", n_genes, 1)):
         check_positive_int(value, argument, minimum=least)
     check_positive_int(seed, "seed", minimum=0)
+    check_bools(tumour=tumour, full_image=full_image)
     _check_library(library_id)
     check_range("unlabelled", unlabelled, 0.0, 1.0)
     check_range("batch", batch, 0.0, MAX_BATCH)

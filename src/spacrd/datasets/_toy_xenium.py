@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_positive_int
+from .._checks import check_bools, check_positive_int
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -107,6 +107,7 @@ def toy_xenium(
     from ._toy import MAX_BATCH, check_range
 
     check_positive_int(n_genes, "n_genes")
+    check_bools(tumour=tumour)
     check_positive_int(seed, "seed", minimum=0)
     check_range("n_genes", n_genes, 1, _UNIVERSE)
     for argument, value, least, most in (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_choice, check_positive_int, quote_names
+from .._checks import check_bools, check_choice, check_positive_int, quote_names
 from .._hardware import FULL_PRECISION
 from .._hub import HUB_PREFIXES
 from ._memory import Halving
@@ -90,6 +90,7 @@ def register(
         raise ValueError(f"{name!r} cannot name an encoder: it is empty or stands for a model of timm.")
     if not callable(function):
         raise TypeError(f"function must be callable, got {type(function).__name__}.")
+    check_bools(overwrite=overwrite)
     if name in _builtin() or (name in _registered and not overwrite):
         raise ValueError(
             f"There is an encoder {name!r} already. Choose another name, or pass overwrite=True for yours."

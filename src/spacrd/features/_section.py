@@ -115,3 +115,8 @@ class SectionArrays:
     target: np.ndarray
     embedding: EmbeddingRecord = field(default_factory=EmbeddingRecord)
     platform: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("xy", "counts", "image", "target"):
+            if np.ma.is_masked(getattr(self, name)):
+                raise ValueError(f"Section {self.name!r}: {name} has masked values. Fill them, for example with NaN.")

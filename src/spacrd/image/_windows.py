@@ -29,7 +29,10 @@ def read_window(read: WindowReader, y0: int, y1: int, x0: int, x1: int) -> np.nd
         If it cannot be read, or cannot be decoded.
     """
     try:
-        return read(y0, y1, x0, x1)
+        window = read(y0, y1, x0, x1)
+        if window.shape[-2:] != (y1 - y0, x1 - x0):
+            raise ValueError(f"{window.shape[-1]} x {window.shape[-2]} px in place of {x1 - x0} x {y1 - y0}")
+        return window
     except MemoryError:
         raise
     except Exception as error:

@@ -9,6 +9,7 @@ from ._evaluate import LEVEL as LEVEL
 from ._evaluate import evaluate
 from ._evaluate import section_facts as section_facts
 from ._evaluate import summary_name as summary_name
+from ._evaluate import warn_of_absent_ignored as warn_of_absent_ignored
 from ._metrics import expected_calibration_error, scores
 from ._severity import severity
 

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key, quote_names
-from .._classes import class_name, class_names, warn_of_missing_text
+from .._checks import check_key, quote_names, warn
+from .._classes import (
+    absent_classes,
+    check_no_measurement,
+    class_names,
+    named_classes,
+    warn_of_doubtful,
+    warn_of_missing_text,
+)
 from .._keys import UNCERTAIN
 from ._metrics import CALLS, scores
 
@@ -30,12 +37,6 @@ def summary_name(sections: Iterable[str], summary: str = "mean") -> str:
     while summary in names:
         summary = f"{summary} of sections"
     return summary
-
-
-def _names(value: Any) -> list[str]:
-    """Return one label value, or a sequence of them, as class names."""
-    listed = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-    return [class_name(item) for item in listed]
 
 
 def evaluate(
@@ -85,9 +86,15 @@ def evaluate(
     KeyError
         If the result or the label column does not exist.
     TypeError
-        If ``positive`` or ``ignore`` is None.
+        If ``positive`` or ``ignore`` is no class or list of classes.
     ValueError
         If no label is one of ``positive``, or a class is both positive and ignored.
+
+    Warns
+    -----
+    SpacrdWarning
+        If no spot has one of several classes of ``positive``, or one of ``ignore``; and of classes whose names say that
+        spots are not annotated, such as ``"unknown"``, unless they are ignored.
 
     See Also
     --------
@@ -111,19 +118,11 @@ def evaluate(
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
-    if positive is None or ignore is None:
-        raise TypeError("positive and ignore must be label values or lists of them, got None.")
-    cancer, ignored = _names(positive), _names(ignore)
-    warn_of_missing_text([table.obs[label_key]], label_key, [*cancer, *ignored])
-    classes = class_names(table.obs[label_key], [*cancer, *ignored])
-    is_positive = classes.isin(cancer).to_numpy()
-    if not is_positive.any():
-        raise ValueError(
-            f"No spot of .obs[{label_key!r}] is labelled {quote_names(cancer)}. "
-            f"Labels found: {quote_names(classes.dropna().unique())}. Set positive= to the cancer label(s)."
-        )
+    cancer, ignored = named_classes(positive, "positive"), named_classes(ignore, "ignore")
     if clash := [value for value in cancer if value in ignored]:
         raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
+    classes = _read_classes(table.obs[label_key], label_key, cancer, ignored)
+    is_positive = classes.isin(cancer).to_numpy()
     usable = (classes.notna() & ~classes.isin(ignored)).to_numpy()
 
     rows: dict[str, dict[str, float]] = {}
@@ -145,6 +144,29 @@ def evaluate(
         frame.loc[summary_name(frame.index)] = pd.concat([frame[list(COUNTS)].sum(), mean])
     frame = frame.astype(dict.fromkeys(COUNTS, int))
     return frame.join(pd.DataFrame.from_dict(facts, orient="index", columns=list(FACTS)))
+
+
+def _read_classes(column: pd.Series, label_key: str, cancer: Sequence[str], ignored: Sequence[str]) -> pd.Series:
+    """Read the class of each spot, NaN where it is unlabelled; warn of what may be misspelled or no annotation."""
+    check_no_measurement(column, label_key)
+    named = [*cancer, *ignored]
+    warn_of_missing_text([column], label_key, named)
+    classes = class_names(column, named)
+    text, n_absent = absent_classes("positive", cancer, [classes], f"obs[{label_key!r}]")
+    if n_absent == len(cancer):
+        raise ValueError(f"{text} Set `positive` to the class or classes that are cancer.")
+    if n_absent:
+        warn(text)
+    warn_of_absent_ignored(ignored, [classes], f"obs[{label_key!r}]")
+    warn_of_doubtful([column], label_key, named, "leave them out with `ignore`")
+    return classes
+
+
+def warn_of_absent_ignored(ignored: Sequence[str], columns: Iterable[pd.Series], where: str) -> None:
+    """Warn of classes to leave out that no spot has: they may be misspelled, and count as not cancer then."""
+    text, n_absent = absent_classes("ignore", ignored, columns, where)
+    if n_absent:
+        warn(text)
 
 
 def section_facts(report: Mapping[str, Any]) -> dict[str, Any]:

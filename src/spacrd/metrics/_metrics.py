@@ -13,6 +13,8 @@ CALLS = ("called", "uncertain", "f1_certain", "error_certain", "error_uncertain"
 
 def _checked(y: ArrayLike, p: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Return labels as booleans and likelihoods as float64, checked."""
+    if np.ma.is_masked(y) or np.ma.is_masked(p):
+        raise ValueError("Labels or likelihoods are masked; leave these spots out.")
     labels, likelihood = np.asarray(y), np.asarray(p, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != likelihood.shape:
         raise ValueError(
@@ -31,6 +33,8 @@ def _checked(y: ArrayLike, p: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
 
 def _flags(values: ArrayLike, argument: str) -> np.ndarray:
     """Return booleans; raise ValueError for anything else."""
+    if np.ma.is_masked(values):
+        raise ValueError(f"{argument} has masked values; leave these spots out.")
     flags = np.asarray(values)
     if flags.size and not (flags.dtype.kind in "biuf" and np.isin(flags, (0, 1)).all()):
         raise ValueError(f"{argument} must be booleans, or 0 and 1, got {flags.dtype} such as {flags.ravel()[0]!r}.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._checks import check_key, quote_names
-from .._classes import class_name, class_names, warn_of_missing_text
+from .._checks import check_key
+from .._classes import absent_classes, check_no_measurement, class_names, named_classes, warn_of_missing_text
 from .._keys import CANCER
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def severity(
 
     table = get_table(data, table_key)
     check_key(label_key, table.obs.columns, "column of .obs")
-    order = None if order is None else [class_name(name) for name in order]
+    order = None if order is None else named_classes(order, "order")
+    check_no_measurement(table.obs[label_key], label_key)
     warn_of_missing_text([table.obs[label_key]], label_key, order or ())
-    classes = class_names(table.obs[label_key], order or ()).dropna().unique()
-    if order is not None and (absent := [name for name in order if name not in classes]):
-        raise ValueError(
-            f"obs[{label_key!r}] has no class {quote_names(absent)}. It has {quote_names(sorted(classes))}."
-        )
+    present = class_names(table.obs[label_key], order or ())
+    text, n_absent = absent_classes("order", order or (), [present], f"obs[{label_key!r}]")
+    if n_absent:
+        raise ValueError(text)
     rows = []
     for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
         kept = np.isfinite(scored.likelihood)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from .._checks import check_choice
+from .._checks import check_bools, check_choice
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,9 @@ class Recipe:
     calibrated: bool = False
     propagation: float | None = 0.0
     members: int = 1
+
+    def __post_init__(self) -> None:
+        check_bools(detach=self.detach, balanced=self.balanced, calibrated=self.calibrated)
 
 
 RECIPES: dict[str, Recipe] = {

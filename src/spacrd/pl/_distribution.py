@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key
+from .._checks import check_key, check_positive_int
 from .._classes import class_names
 from .._keys import CANCER, NORMAL, REGION_COLORS, UNCERTAIN
 from .._sections import ScoredSection, Selection, get_table, labels, scored_sections
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 
+MAX_BINS = 10_000
 BAND = "thresholds if"
 BARS = "#B8B8B8"
 """Grey that is seen on white and on black."""
@@ -172,7 +173,8 @@ def distribution(
     KeyError
         If the result, the column or a class does not exist.
     ValueError
-        If ``ax`` holds another number of Axes than there are panels.
+        If ``ax`` holds another number of Axes than there are panels, ``order`` is given without ``label_key``, or there
+        are too many bars.
 
     See Also
     --------
@@ -197,6 +199,10 @@ def distribution(
         for panel, scored, column in zip(axes, sections, classes, strict=True):
             draw_classes(panel, scored, column, names)
         return finish(axes, show=show, save=save)
+    if order is not None:
+        raise ValueError("order names classes to draw, but no column of classes: name it with `label_key`.")
+    if check_positive_int(bins, "bins") > MAX_BINS:
+        raise ValueError(f"bins must be at most {MAX_BINS}, got {bins}.")
     axes = panels(len(sections), ax, size=(4.6, 3.4) if len(sections) == 1 else (3.8, 3.1))
     for panel, scored in zip(axes, sections, strict=True):
         draw_histogram(panel, scored, bins)

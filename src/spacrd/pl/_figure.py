@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import printable
-from .._files import replacing
+from .._checks import check_bools, printable
+from .._files import checked_path, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,11 +46,14 @@ def panels(
     layout: str = "constrained",
 ) -> list[Axes]:
     """Return ``n`` Axes: the given ones, or those of a new figure of panels of ``size`` inches."""
+    import matplotlib as mpl
     import matplotlib.pyplot as plt
     import numpy as np
 
     if ax is not None:
         given = list(np.ravel(np.asarray(ax, dtype=object)))
+        if not all(isinstance(one, mpl.axes.Axes) for one in given):
+            raise TypeError(f"ax must be Axes of matplotlib, or a list of them, got {ax!r}.")
         if len(given) != n:
             raise ValueError(f"There are {n} panels to draw, but `ax` holds {len(given)} Axes: pass as many.")
         return given
@@ -73,10 +75,16 @@ def panels(
 
 def finish(axes: list[Axes], *, show: bool | None, save: str | os.PathLike[str] | None) -> Axes | list[Axes]:
     """Save and show the figure if asked; one Axes if there is one panel, else the list."""
+    check_bools(**({} if show is None else {"show": show}))
     figure: Any = axes[0].get_figure(root=True)
     if save is not None:
-        kind = Path(save).suffix.removeprefix(".") or None  # matplotlib reads it off the name
-        with replacing(save) as file:
+        target = checked_path(save, "save", "a file")
+        kind = target.suffix.removeprefix(".").lower()
+        if kind not in (kinds := figure.canvas.get_supported_filetypes()):
+            raise ValueError(f"save={str(save)!r} is no name of an image file: end it in one of {', '.join(kinds)}.")
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"There is no folder {str(target.parent)!r}. Make it first, or save to another.")
+        with replacing(target) as file:
             figure.savefig(file, dpi=200, bbox_inches="tight", format=kind)
     if show:
         import matplotlib.pyplot as plt

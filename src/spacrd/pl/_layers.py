@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,8 @@ def layers_of(
     table: AnnData, color: str | Sequence[str | None] | None, key: str, counts: str | None = None
 ) -> list[Layer]:
     """Return the layers that a user named, each checked; genes are read from the layer ``counts`` of the table."""
+    if not isinstance(color, str | Iterable | None):
+        raise TypeError(f"color must be a name or a list of names, got {color!r}.")
     names = [color] if color is None or isinstance(color, str) else list(color)
     if not names:
         raise ValueError("color is empty: name at least one, or None for the image alone.")

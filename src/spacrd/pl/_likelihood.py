@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._checks import check_bools
 from .._sections import NoImageError, Selection, get_table, scored_sections
 from ._figure import finish, panels, plain
 from ._layers import SIGNED, UNSIGNED, Layer, classes_in, layers_of
@@ -223,6 +224,7 @@ def likelihood(
     >>> ax = spacrd.pl.likelihood(section, save="map.png")
     >>> image, labels, map = spacrd.pl.likelihood(section, color=[None, "pathologist", "likelihood"], outline=True)
     """
+    check_bools(outline=outline, scale_bar=scale_bar)
     layers = layers_of(get_table(data, table_key), color, key, layer)
     sections = scored_sections(data, key, Selection(table_key=table_key, library_key=library_key))
     tissues = _views(sections, Selection(image_key=image_key, coordinate_system=coordinate_system))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._checks import check_key
+from .._classes import named_classes
 from .._sections import ScoredSection
 from ._figure import MISSING_COLOR, PALETTE, ink, open_spines, plain
 
@@ -37,7 +38,7 @@ def class_order(
         str(name): float(likelihood[finite & (names == name)].mean()) for name in np.unique(names[finite].astype(str))
     }
     if order is not None:
-        return [check_key(str(name), means, "class") for name in ([order] if isinstance(order, str) else order)]
+        return [check_key(name, means, "class") for name in named_classes(order, "order")]
     last = [UNLABELLED] if UNLABELLED in means else []
     return sorted(means.keys() - set(last), key=lambda name: -means[name]) + last
 

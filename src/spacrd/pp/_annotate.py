@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_positive_number, check_result_key, warn
+from .._checks import check_bools, check_choice, check_positive_number, check_result_key, warn
 from .._classes import MISSING, clean_name
 from .._keys import Keys
 from .._sections import (
@@ -113,6 +113,7 @@ def annotate(
     ['Tumor']
     """
     check_result_key(key_added)
+    check_bools(copy=copy)
     default = _checked_default(default)
     check_choice(by, ("centroid", "area"), "by")
     if check_positive_number(min_share, "min_share") > 1:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import encoders
-from .._checks import check_micrometres, check_positive_int, check_result_key
+from .._checks import check_bools, check_micrometres, check_positive_int, check_result_key
 from .._interrupt import uninterrupted
 from .._keys import Keys
 from .._sections import Section, Selection, as_list, get_table, result_record, split_each, write_results
@@ -20,7 +20,7 @@ from ._cluster import check_client, check_reach, embed_on_cluster
 from ._embed import BLACK, WHITE, PatchBlocks, embed_sections, plan_section
 from ._jobs import PatchJob, locate_squares, plan_job, squares_of
 from ._record import PatchArrays, record, shape_names, start_arrays, warn_lost, warn_unequal
-from ._store import open_store
+from ._store import find_store, open_store
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -135,6 +135,9 @@ def extract_patches(
     >>> other = spacrd.datasets.toy_visium(n_rows=10, n_cols=10, seed=1)
     >>> spacrd.pp.extract_patches([sdata, other], n_workers=2, resume="blocks")
     """
+    check_bools(copy=copy)
+    if resume is not None:
+        find_store(resume)  # before weights are loaded
     check_positive_int(batch_size, "batch_size")
     check_positive_int(n_workers, "n_workers", minimum=0)
     if patch_um is not None:

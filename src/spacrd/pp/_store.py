@@ -76,6 +76,20 @@ def open_store(folder: str | os.PathLike[str]) -> Any:
     """Make the zarr group, or open one that was made by an earlier call."""
     import zarr
 
+    group = find_store(folder)
+    return zarr.open_group(checked_path(folder, "resume"), mode="a", attributes={MARK: 1}) if group is None else group
+
+
+def find_store(folder: str | os.PathLike[str]) -> Any:
+    """Open the zarr group of an earlier call; None if there is no folder, or an empty one.
+
+    Raises
+    ------
+    ValueError
+        If this is a file, or a folder that holds something else.
+    """
+    import zarr
+
     if not isinstance(folder, str | os.PathLike):
         raise TypeError(f"resume must be the path of a folder, got {type(folder).__name__}.")
     path = checked_path(folder, "resume")
@@ -91,7 +105,7 @@ def open_store(folder: str | os.PathLike[str]) -> Any:
                 "Give resume a new or empty folder."
             )
         return group
-    return zarr.open_group(path, mode="a", attributes={MARK: 1})
+    return None
 
 
 def open_section(group: Any, name: str, facts: Mapping[str, Any], *, n: int, dim: int, block: int) -> SectionStore:

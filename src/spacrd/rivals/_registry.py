@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from .._checks import check_key, quote_names
+from .._checks import check_bools, check_key, quote_names
 from ._card import RivalCard
 from ._interface import Rival
 
@@ -122,6 +122,7 @@ def register(
         raise TypeError(f"factory must be a class or function that makes the rival, got {type(factory).__name__}.")
     if card is not None and not isinstance(card, RivalCard):
         raise TypeError(f"card must be a RivalCard, got {type(card).__name__}.")
+    check_bools(overwrite=overwrite)
     if name in _builtin() or (name in _registered and not overwrite):
         raise ValueError(f"There is a rival {name!r} already. Choose another name, or pass overwrite=True for yours.")
     _registered[name] = Entry(factory, card or RivalCard(name))

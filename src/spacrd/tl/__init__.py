@@ -2,6 +2,7 @@
 
 from ._adapt import adapt
 from ._cross_validate import CrossValidation, cross_validate
+from ._cv import Store as Store
 from ._explain import explain
 from ._fit import fit
 from ._markers import marker_check

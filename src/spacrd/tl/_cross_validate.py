@@ -5,16 +5,18 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from .._checks import check_choice, check_positive_int, quote_names, warn
 from .._hardware import Hardware
 from .._sections import Selection
 from ..features import SectionArrays
+from ..metrics import warn_of_absent_ignored
 from ..rivals import Rival
 from ..train import FitSettings
 from ._cv import (
@@ -178,11 +180,14 @@ def cross_validate(
     """
     labels = ClassLabels.resolve(label_key, positive, negative)
     ignored = ignore_values(ignore, labels.positive)
+    labels = replace(labels, ignored=ignored)
     if modality is not None:
         check_choice(modality, ("image", "expression"), "modality")
     check_method(threshold)
     seeds = _seeds(seeds)
     settings = _fold_settings(fit_kwargs, labels, threshold)
+    if resume is not None:
+        Store.find(resume)  # before sections are read
     training = read_training(
         sections,
         labels,
@@ -194,6 +199,7 @@ def cross_validate(
         unique_names=True,
     )
     fold_data = fold_sections(training, labels, group_key)
+    warn_of_absent_ignored(ignored, [pd.Series(section.labels) for section in fold_data], f"obs[{label_key!r}]")
     folds = make_folds(fold_data, label_key)
     available = {name for name in ("expression", "image") if any(_has(section.arrays, name) for section in fold_data)}
     models = competitors(baselines, available, settings.fit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from .._checks import check_choice, check_key, check_positive_int, check_result_key, quote_names, warn
+from .._checks import check_bools, check_choice, check_key, check_positive_int, check_result_key, quote_names, warn
 from .._keys import Keys
 from .._sections import Selection, gene_columns, gene_names, get_table, result_record, split_sections, write_results
 from ..explanation import SOURCES, attention_role, explain_section
@@ -124,6 +124,7 @@ def explain(
     """
     check_model(model)
     check_result_key(key_added)
+    check_bools(copy=copy)
     check_choice(on_mismatch, ("error", "warn"), "on_mismatch")
     for name, value in (("n_steps", n_steps), ("batch_size", batch_size)):
         check_positive_int(value, name)
@@ -143,12 +144,7 @@ def explain(
         arrays = read_for_model(section, model, layer, load=True)
         check_match(arrays, model, on_mismatch=on_mismatch, done="explained")
         explanation = explain_section(
-            model,
-            arrays,
-            members.to_numpy()[section.rows],
-            n_steps=n_steps,
-            batch_size=batch_size,
-            device=device,
+            model, arrays, members.to_numpy()[section.rows], n_steps=n_steps, batch_size=batch_size, device=device
         )
         contributions[section.rows] = np.column_stack([explanation.contributions, explanation.base])
         sources[section.rows] = explanation.sources

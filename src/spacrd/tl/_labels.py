@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,12 @@ import numpy as np
 
 from .._checks import quote_names, warn
 from .._classes import (
-    class_name,
+    absent_classes,
+    check_no_measurement,
     class_names,
-    is_doubtful,
+    doubtful_classes,
     listed_counts,
+    named_classes,
     warn_of_doubtful,
     warn_of_missing_text,
     warn_of_spellings,
@@ -23,10 +25,6 @@ from .._sections import Section, labels
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-MAX_FRACTIONS = 10
-"""Most different fractions in a column of classes."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,8 @@ class ClassLabels:
         Whether the caller named the positive classes, rather than the model.
     model_classes
         Classes that are cancer and classes that are not, as the model was fitted; both empty for a fit.
+    ignored
+        Classes that the caller leaves out of metrics, and so knows of.
     """
 
     label_key: str
@@ -52,6 +52,7 @@ class ClassLabels:
     negative: tuple[str, ...] | None = None
     asked: bool = True
     model_classes: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    ignored: tuple[str, ...] = ()
 
     @classmethod
     def resolve(cls, label_key: str, positive: Any, negative: Any) -> ClassLabels:
@@ -78,7 +79,7 @@ class ClassLabels:
     def read(self, section: Section) -> pd.Series:
         """Read the class of each spot, NaN where it is unlabelled."""
         column = labels(section, self.label_key)
-        _check_no_measurement(column, self.label_key)
+        check_no_measurement(column, self.label_key)
         return class_names(column, self.named)
 
     def target(self, section: Section) -> np.ndarray:
@@ -108,7 +109,7 @@ class ClassLabels:
         classes = [self.read(section) for section in sections]
         self._check_present(classes, {"positive": self.positive, "negative": self.negative or ()})
         if self.negative is None:
-            warn_of_doubtful(stored, self.label_key, self.named)
+            warn_of_doubtful(stored, self.label_key, (*self.named, *self.ignored))
         warn_of_spellings(list(zip((section.name for section in sections), classes, strict=True)), self.label_key)
         self._check_target(sections, targets)
 
@@ -129,7 +130,7 @@ class ClassLabels:
             raise ValueError(
                 f"obs[{self.label_key!r}] has no labelled spots. Label some spots of cancer and some others."
             )
-        text, n_absent = self._absent("positive", self.positive, classes)
+        text, n_absent = absent_classes("positive", self.positive, classes, f"obs[{self.label_key!r}]")
         if (
             n_absent == len(self.positive)
             and self.negative is None
@@ -160,7 +161,8 @@ class ClassLabels:
             return
         asked = [column for column in classes if column.isin(self.positive).any()]  # the others are asked about anyway
         counts = Counter(name for column in asked for name in column.dropna())
-        unknown = {name: n for name, n in counts.items() if name not in (*cancer, *others) and not is_doubtful(name)}
+        doubtful = doubtful_classes(classes, self.named)
+        unknown = {name: n for name, n in counts.items() if name not in (*cancer, *others) and name not in doubtful}
         if unknown:
             warn(
                 f"obs[{self.label_key!r}] holds {listed_counts(unknown)}, which count as not cancer, but no training "
@@ -172,18 +174,11 @@ class ClassLabels:
     def _check_present(self, classes: Sequence[pd.Series], kinds: Mapping[str, Sequence[str]]) -> None:
         """Raise if no class of a kind occurs in any section, and warn of single ones."""
         for kind, names in kinds.items():
-            text, n_absent = self._absent(kind, names, classes)
+            text, n_absent = absent_classes(kind, names, classes, f"obs[{self.label_key!r}]")
             if n_absent and n_absent == len(names):
                 raise ValueError(text)
             if n_absent:  # sections often lack one of several classes, but it may also be a misspelling
                 warn(text)
-
-    def _absent(self, kind: str, names: Sequence[str], classes: Sequence[pd.Series]) -> tuple[str, int]:
-        """Describe and count the classes of a kind that no section has."""
-        present = sorted({name for column in classes for name in column.dropna().unique()})
-        absent = [name for name in names if name not in present]
-        text = f"{kind} class {quote_names(absent)} does not occur in obs[{self.label_key!r}]. It has"
-        return f"{text} {quote_names(present)}.", len(absent)
 
     def _check_apart(self) -> None:
         if both := set(self.positive) & set(self.negative or ()):
@@ -210,25 +205,9 @@ class ClassLabels:
             )
 
 
-def _check_no_measurement(column: pd.Series, label_key: str) -> None:
-    """Raise ValueError for many fractions: they are a measurement, not classes."""
-    if column.dtype.kind != "f":
-        return
-    values = column.to_numpy()
-    fractions = np.unique(values[np.isfinite(values) & (values != np.round(values))])
-    if len(fractions) > MAX_FRACTIONS:
-        raise ValueError(
-            f"obs[{label_key!r}] holds numbers such as {fractions[0]:.4g}, not classes. Name a column of classes, or "
-            "cut the numbers into classes first."
-        )
-
-
 def _listed(value: Any, argument: str) -> tuple[str, ...]:
     """Return a class, or a list of them, as text."""
-    classes = [value] if np.isscalar(value) else value
-    if isinstance(classes, Mapping) or not isinstance(classes, Iterable):
-        raise TypeError(f"{argument} must be a class of the label column or a list of them, got {value!r}.")
-    classes = list(classes)
+    classes = named_classes(value, argument)
     if not classes:
         raise ValueError(f"{argument} names no class. Give at least one class of the label column.")
-    return tuple(dict.fromkeys(map(class_name, classes)))
+    return classes

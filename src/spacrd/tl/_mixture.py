@@ -100,7 +100,7 @@ def otsu_cut(likelihood: np.ndarray) -> Threshold:
 
 def check_method(method: str | float) -> None:
     """Raise TypeError or ValueError unless ``method`` is the name of one or a likelihood."""
-    if isinstance(method, bool) or not isinstance(method, str | int | float):
+    if isinstance(method, bool) or not isinstance(method, str | int | float | np.floating):
         raise TypeError(f"The threshold must be one of {METHODS} or a number between 0 and 1, got {method!r}.")
     if isinstance(method, str):
         if method not in METHODS:

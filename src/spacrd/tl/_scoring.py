@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import quote_names, warn
+from .._checks import check_bools, quote_names, warn
 from .._interrupt import uninterrupted
 from .._keys import REGION_COLORS, Keys
 from .._sections import (
@@ -42,6 +42,7 @@ def score_objects(
     labels: ClassLabels | None = None,
 ) -> AnnData | SpatialData | list[AnnData | SpatialData] | None:
     """Score every section, adapted to its labels if there are any, and write what :func:`spacrd.tl.score` says."""
+    check_bools(copy=copy)
     items = as_list(data)
     if labels is not None and labels.label_key in (
         Keys.likelihood(key_added),

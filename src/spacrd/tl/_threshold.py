@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._checks import warn
+from .._checks import check_bools, warn
 from .._keys import UNCLEAR, Keys
-from .._sections import Scores, Selection, get_table, result_record, scored_sections, write_scores
+from .._sections import (
+    Scores,
+    Selection,
+    check_one_section,
+    get_table,
+    result_record,
+    scored_sections,
+    stored_coordinates,
+    write_scores,
+)
 from ._call import call_section, recorded_level
 from ._mixture import check_method
 
@@ -68,11 +77,15 @@ def threshold(
     >>> report["threshold"], report["threshold_method"]
     (0.7, 'given')
     """
+    check_bools(copy=copy)
     check_method(method)
     table = get_table(data, table_key)
     region = np.full(table.n_obs, np.nan, dtype=object)
     sections: dict[str, Any] = {}
-    for scored in scored_sections(data, key, Selection(table_key=table_key, library_key=library_key)):
+    selection = Selection(table_key=table_key, library_key=library_key)
+    for scored in scored_sections(data, key, selection, with_region=False):
+        if library_key is None and Keys.SPATIAL in table.obsm:  # sections may have been joined since
+            check_one_section(scored.section, stored_coordinates(table)[scored.section.rows, :2])
         call = call_section(
             scored.likelihood, recorded_level(scored.report), str(scored.report.get("verdict", UNCLEAR)), method
         )

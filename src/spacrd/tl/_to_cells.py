@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._checks import check_key
+from .._checks import check_bools, check_key
 from .._keys import Keys
 from .._sections import (
     ScoredSection,
@@ -82,6 +82,7 @@ def to_cells(
     >>> section["table"].obs["spacrd_likelihood"].between(0, 1).mean() > 0.9
     np.True_
     """
+    check_bools(copy=copy)
     record = result_record(get_table(spots), Keys.PSEUDOSPOTS)
     made = record.get("sections", {})
     if not made:

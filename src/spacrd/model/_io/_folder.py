@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from annotated_types import MaxLen
 from pydantic import FailFast
 
-from ..._checks import quote_names
+from ..._checks import check_bools, quote_names
 from ..._files import checked_path, replace_folder, unfinished_folder
 from ..._schema import Text, parse
 from ..._settings import logger
@@ -81,6 +81,7 @@ def write_folder(
 
 def free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Return the absolute path of the folder to make; raise if it holds anything but a spacrd model."""
+    check_bools(overwrite=overwrite)
     target = Path(os.path.abspath(checked_path(path, "path", "the folder to make")))
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ValueError(f"{target} is not a folder. Name a new folder for the model.")

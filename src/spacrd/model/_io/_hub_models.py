@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..._checks import quote_names
+from ..._checks import check_bools, quote_names
 from ..._hub import accept_terms, answer, check_hash, reason, without_token
 from ..._settings import logger
 from ._folder import CONFIG, FILES, HISTORY, WEIGHTS
@@ -76,6 +76,7 @@ def upload(
     from huggingface_hub import HfApi
     from huggingface_hub.utils import HFValidationError, validate_repo_id
 
+    check_bools(private=private)
     _check_card(card)
     if not isinstance(repo_id, str):
         raise TypeError(f"repo_id must be text such as 'user/name', got {repo_id!r}.")

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..._checks import SpacrdWarning, check_choice, quote_names, warn
-from ..._classes import class_name
+from ..._classes import named_classes
 from ..._keys import UNCERTAIN
-from ...metrics import COLUMNS, COUNTS, scores, summary_name
+from ...metrics import COLUMNS, COUNTS, scores, summary_name, warn_of_absent_ignored
 from ...metrics import FACTS as SAID
 from ._folds import FoldSection
 
@@ -75,8 +75,10 @@ class CrossValidation:
         -------
         Table like :attr:`metrics`.
         """
+        ignored = ignore_values(ignore, self.positive)
+        warn_of_absent_ignored(ignored, [self.likelihoods["label"]], "the labels of the sections")
         runs = self.metrics[[*RUN, *FACTS]]
-        return metrics_table(self.likelihoods, runs, self.positive, self.negative, ignore_values(ignore, self.positive))
+        return metrics_table(self.likelihoods, runs, self.positive, self.negative, ignored)
 
     def summary(self) -> pd.DataFrame:
         """Average every metric over the sections; one row per model, best AUC first.
@@ -130,7 +132,7 @@ class CrossValidation:
 
 def ignore_values(ignore: str | Sequence[str], positive: Sequence[str]) -> tuple[str, ...]:
     """Return the ignored labels as text; raise if one is positive."""
-    ignored = tuple(class_name(value) for value in ((ignore,) if isinstance(ignore, str) else ignore))
+    ignored = named_classes(ignore, "ignore")
     if clash := [value for value in ignored if value in positive]:
         raise ValueError(f"{quote_names(clash)} cannot be both positive and ignored.")
     return ignored

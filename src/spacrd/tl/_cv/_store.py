@@ -29,9 +29,20 @@ class Store:
     folder: Path
 
     @classmethod
+    def find(cls, folder: str | os.PathLike[str]) -> Store:
+        """Name a folder without making it; raise ValueError if it is a file, or holds something else."""
+        path = checked_path(folder, "resume")
+        held = path.is_dir() and not (path / ARGUMENTS).exists() and any(map(_whole, path.iterdir()))
+        if held or (path.exists() and not path.is_dir()):
+            raise ValueError(
+                f"{str(path)!r} is not a folder of cross-validation results. Give resume a new or empty folder."
+            )
+        return cls(path)
+
+    @classmethod
     def open(cls, folder: str | os.PathLike[str], arguments: Mapping[str, Any]) -> Store:
         """Make the folder, or open one that was made with the same arguments."""
-        store = cls(checked_path(folder, "resume"))
+        store = cls.find(folder)
         file = store.folder / ARGUMENTS
         current = json.loads(json.dumps(arguments, default=_plain))
         if file.exists():
@@ -43,10 +54,6 @@ class Store:
                     f"{quote_names(differ)} differ. Use another folder for resume, or delete this one."
                 )
             return store
-        if store.folder.exists() and (not store.folder.is_dir() or any(map(_whole, store.folder.iterdir()))):
-            raise ValueError(
-                f"{str(store.folder)!r} is not a folder of cross-validation results. Give resume a new or empty folder."
-            )
         store.folder.mkdir(parents=True, exist_ok=True)
         with replacing(file) as temporary:
             temporary.write_text(json.dumps(current, indent=1), encoding="utf-8")
