@@ -47,7 +47,9 @@ def likelihoods(model: spacrd.SpaCRD, table: AnnData) -> np.ndarray:
     columns = [np.mean([each.votes for each in found], axis=0)] if found else []
     for name, statistics in zip(config.discriminants, model.parts.voters.discriminants, strict=True):
         width = inputs[name].shape[1]
-        there = np.isin(config.expression.genes, table.var_names) if name == "expression" else np.ones(width, dtype=bool)
+        there = np.ones(width, dtype=bool)
+        if name == "expression":
+            there = np.isin(config.expression.genes, table.var_names)
         # No other genes take the place of missing ones: the sections of the benchmarks have more than half of them.
         present = np.append(there, np.zeros(len(statistics.mean) - width, dtype=bool))
         columns.append((inputs[name] @ statistics.weights(present)[:width])[:, None])

@@ -110,7 +110,8 @@ def test_scores_equal_the_plain_transcription(network):
     valid = np.ones(90, dtype=bool)
     neighbours, mask = neighbourhoods(xy, 6)
     features = {name: scale(x, "minmax", valid) for name, x in raw.items()}
-    arrays = NetworkInputs(features, neighbours, mask, np.zeros(90, np.float32), spatial_order(xy), csr_matrix((90, 90)))
+    target, graph = np.zeros(90, np.float32), csr_matrix((90, 90))
+    arrays = NetworkInputs(features, neighbours, mask, target, spatial_order(xy), graph)
     network = network.float().eval()
     found = score_each([network], arrays, batch_size=16, device="cpu")[0].votes[:, 0]
     dense = [features[name].rows(np.arange(90)) for name in ("image", "expression")]

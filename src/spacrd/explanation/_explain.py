@@ -254,7 +254,7 @@ class LinearPath:
         usable, scale = self.counted[:, vote], self.divisor[:, vote] * self.stay[:, vote]
         weights = regions * self.weight[:, vote, None]
         weights -= usable[:, None] * weights.sum(axis=0) / max(1, usable.sum())  # centring
-        # The diffusion is (I - share P)^-1 S with S the weights of own scores, and P a symmetric graph divided by D: its
-        # transpose is S D (I - share P)^-1 (S D)^-1 S.
+        # The diffusion is (I - share P)^-1 S with S the weights of own scores, and P a symmetric graph divided by D:
+        # its transpose is S D (I - share P)^-1 D^-1.
         spread = [scale * self._spread(column / scale, vote) for column in weights.T]
         return np.column_stack(spread) if spread else weights

@@ -12,7 +12,8 @@ TOLERANCE = 1e-9
 def propagate(score: np.ndarray, graph: csr_matrix, usable: np.ndarray, share: float) -> np.ndarray:
     """Smooth scores by personalised PageRank: ``(1 - share) * (I - share * P)^-1 * score``.
 
-    ``P`` averages over the neighbours of a spot, weighed by the graph; a spot without neighbours keeps its score. Evidence of single spots is noisy, and tissue regions are contiguous. Source: Klicpera, Bojchevski, Guennemann,
+    ``P`` averages over the neighbours of a spot, weighed by the graph; a spot without neighbours keeps its score.
+    Evidence of single spots is noisy, and tissue regions are contiguous. Source: Klicpera, Bojchevski, Guennemann,
     "Predict then propagate", ICLR 2019.
 
     Parameters
