@@ -54,15 +54,11 @@ def training(protocol: str, held_out: str) -> tuple[str, ...]:
     return tuple(name for name in PROTOCOLS[protocol] if name[0] != held_out[0])
 
 
-def scored(table: AnnData, model: spacrd.SpaCRD, **options: Any) -> tuple[pd.DataFrame, dict[str, Any], bool]:
-    """Results of every spot, the report on its section, and whether scoring warned about it."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        table = spacrd.tl.score(table, model, copy=True, **options)
-    texts = [str(item.message) for item in caught]
+def scored(table: AnnData, model: spacrd.SpaCRD, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Score a section, and call its spots even if it is unlike the training sections; return results and report."""
+    table = spacrd.tl.score(table, model, copy=True, on_shift="warn", on_mismatch="warn", **options)
     (report, *_) = table.uns["spacrd"]["spacrd"]["sections"].values()
-    warned = any("lies outside what the model" in text or "of the model's" in text for text in texts)
-    return table.obs[["spacrd_likelihood", "spacrd_region", "cancer"]], report, warned
+    return table.obs[["spacrd_likelihood", "spacrd_region", "cancer"]], report
 
 
 def invariances(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
@@ -106,19 +102,21 @@ def invariances(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
 def effects(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
     """What happens to the scores, the verdict and the shift report when the section gets worse."""
     of, model = subjects(protocol)[held_out], fitted(protocol, training(protocol, held_out))
-    before, told, warned = scored(of.table, model)
-    yield {"change": "none", "level": 0.0, **compared(before, before, told, told), "warned": warned}
-    for change, (make, levels, seeds) in MATTER.items():
+    before, told = scored(of.table, model)
+    yield {"change": "none", "strength": 0.0, **compared(before, before, told, told)}
+    for change, (make, strengths, seeds) in MATTER.items():
         if change in NEEDS_IMAGE and of.patches is None:
             continue
-        for level in levels:
+        for strength in strengths:
             for seed in range(seeds):
-                after, report, warned = scored(make(of, level, np.random.default_rng(seed)), model)
-                found = {"change": change, "level": level, "seed": seed}
-                yield found | compared(before.loc[after.index], after, told, report) | {"warned": warned}
+                after, report = scored(make(of, strength, np.random.default_rng(seed)), model)
+                found = {"change": change, "strength": strength, "seed": seed}
+                yield found | compared(before.loc[after.index], after, told, report)
 
 
-REPORTED = ("gene_coverage", "depth_ratio", "expression_distance", "image_distance", "expected_share", "threshold")
+REPORTED = (
+    "decision_coverage", "depth_ratio", "expression_distance", "image_distance", "level", "threshold", "shift",
+)  # fmt: skip
 
 
 def compared(before: pd.DataFrame, after: pd.DataFrame, told: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +146,7 @@ def auc(frame: pd.DataFrame) -> float:
 def bootstrap(protocol: str, held_out: str) -> Iterator[dict[str, Any]]:
     """Thresholds of the section's spots drawn again with replacement, and what they would call otherwise."""
     of, model = subjects(protocol)[held_out], fitted(protocol, training(protocol, held_out))
-    frame, report, _ = scored(of.table, model)
+    frame, report = scored(of.table, model)
     level = recorded_level(report)
     likelihood = frame["spacrd_likelihood"].to_numpy()
     rng = np.random.default_rng(0)

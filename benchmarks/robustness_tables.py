@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+DISTANCES = ("expression_distance", "image_distance", "depth_ratio", "decision_coverage")
+
 
 def tables(invariances: pd.DataFrame, effects: pd.DataFrame, threshold: pd.DataFrame) -> str:
     """All tables of docs/method/robustness.md."""
@@ -40,25 +42,26 @@ def _invariances(frame: pd.DataFrame) -> str:
 def _effects(frame: pd.DataFrame) -> str:
     """Means over sections and seeds; AUC against that of the same spots before."""
     rows = []
-    for (change, level), part in frame.groupby(["change", "level"], sort=False):
+    for (change, strength), part in frame.groupby(["change", "strength"], sort=False):
         gained = (part["auc"] - part["auc_before"]).groupby(part["section"]).mean()
         verdicts = (part["verdict"] != part["verdict_before"]).mean()
         rows.append(
             [
-                f"{change} {level:g}" if level else str(change),
+                f"{change} {strength:g}" if strength else str(change),
                 f"{part['auc'].mean():.3f}",
                 f"{gained.mean():+.3f} ({gained.min():+.3f})",
                 f"{part['mean'].mean():.3f}",
                 f"{part['called_otherwise'].mean():.2f}",
                 f"{verdicts:.2f}",
-                f"{part['expected_share'].mean():.2f}",
-                *(_median(part[name]) for name in ("expression_distance", "image_distance", "depth_ratio")),
-                f"{part['warned'].mean():.2f}",
+                f"{part['level'].mean():.2f}",
+                *(_median(part[name]) for name in DISTANCES),
+                f"{part['shift'].mean():.2f}",
             ]
         )
     columns = (
         "change", "AUC", "against before (worst section)", "mean change of likelihood", "called otherwise",
-        "verdict changed", "expected share", "distance, expression", "distance, image", "depth ratio", "warned",
+        "verdict changed", "level", "distance, expression", "distance, image", "depth ratio", "decision coverage",
+        "shift",
     )  # fmt: skip
     return markdown(columns, rows)
 
