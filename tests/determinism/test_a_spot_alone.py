@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from spacrd.features import block_sizes
 from spacrd.nn import _network
 from tests.making.recipes import small_recipe
 from tests.making.sections import POSITIVE, make_section
+from tests.making.turns import lattice
 
 TOLERANCE = 1e-6
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -22,7 +25,9 @@ def model(request):
     # The promise is for trained networks: votes that hardly differ between spots are stretched with their rounding.
     short = {"lr": 1e-3, "alignment_epochs": 8, "vae_epochs": 4, "fusion_epochs": 4}
     steps = short if request.param == "published" else {"lr": 1e-3, "min_steps": 45}
-    recipe = "default" if request.param == "default" else small_recipe(request.param, members=1, **steps)
+    # On this tissue the default would choose no propagation, which is to be tested, too.
+    default = replace(spacrd.model.RECIPES["default"], propagation=0.9)
+    recipe = default if request.param == "default" else small_recipe(request.param, members=1, **steps)
     return spacrd.tl.fit(sections, "pathologist", positive=POSITIVE, recipe=recipe)
 
 
@@ -47,6 +52,13 @@ def twins(table):
     return table
 
 
+def triplets(table):
+    """Three spots at every place of a hexagonal lattice, so that twenty are near."""
+    table = table.copy()
+    table.obsm["spatial"] = np.repeat(lattice("hexagonal", 6, 100.0), 3, axis=0)[: table.n_obs]
+    return table
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 13, 89])
 def test_batch_size_changes_no_score(model, batch_size):
     target = make_section(3)
@@ -67,7 +79,7 @@ def test_blocks_of_every_kind_change_no_score(model, monkeypatch, tmp_path):
     backed.file.close()
 
 
-@pytest.mark.parametrize("arrange", [lambda table: table, twins], ids=["lattice", "twins"])
+@pytest.mark.parametrize("arrange", [lambda table: table, twins, triplets], ids=["lattice", "twins", "triplets"])
 def test_order_of_spots_changes_no_score(model, arrange):
     target = arrange(make_section(3))
     wanted = scored(target, model)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spacrd.features import _graph
 from spacrd.features._graph import neighbour_graph
 from tests.making.turns import lattice, moved
 
@@ -53,3 +54,40 @@ def test_spots_at_one_place_are_neighbours():
     graph = neighbour_graph(xy, 6, np.inf)
     assert graph.diagonal().sum() == 0
     assert set(np.unique(graph.data)) == {1.0}
+
+
+def crowds():
+    """Three spots at every place of a lattice, and forty at one beside it."""
+    return np.vstack([np.repeat(lattice("hexagonal", 6, 100.0), 3, axis=0), np.full((40, 2), 333.0)])
+
+
+def ring():
+    """A spot with forty others that are equally far, and some tissue."""
+    angle = np.arange(40) * np.pi / 20
+    around = 1000 + 50 * np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.vstack([lattice("square", 6, 40.0), [[1000.0, 1000.0]], around])
+
+
+@pytest.mark.parametrize("k", [1, 6, 18])
+@pytest.mark.parametrize("xy", [crowds(), ring()], ids=["crowds", "ring"])
+def test_ties_beyond_what_is_looked_at_do_not_follow_the_order_of_spots(xy, k):
+    graph = neighbour_graph(xy, k, np.inf)
+    for seed in range(3):
+        order = np.random.default_rng(seed).permutation(len(xy))
+        found = neighbour_graph(xy[order], k, np.inf)
+        np.testing.assert_allclose(found.toarray(), graph[order][:, order].toarray(), atol=1e-9)
+
+
+def test_spots_at_one_place_have_the_same_neighbours():
+    xy = crowds()
+    one_each = neighbour_graph(np.unique(xy, axis=0), 6, np.inf).toarray()
+    of = np.unique(xy, axis=0, return_inverse=True)[1].ravel()
+    wanted = (one_each + np.eye(len(one_each)))[np.ix_(of, of)] - np.eye(len(xy))
+    np.testing.assert_array_equal(neighbour_graph(xy, 6, np.inf).toarray(), wanted)
+
+
+def test_too_many_spots_at_few_places_are_refused(monkeypatch):
+    monkeypatch.setattr(_graph, "MAX_PAIRS", 2000)
+    with pytest.raises(ValueError, match=r"148 spots lie at only 37 places, up to 40 at one, .*pseudospots"):
+        neighbour_graph(crowds(), 6, np.inf)
+    assert neighbour_graph(np.unique(crowds(), axis=0), 6, np.inf).nnz

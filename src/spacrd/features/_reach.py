@@ -34,8 +34,9 @@ def within_reach(
     distance = np.linalg.norm(xy[neighbours] - xy[:, None], axis=2)
     reach = np.inf if np.isnan(um_per_unit) else MAX_UM / um_per_unit
     complete = mask.all(axis=1)
-    if complete.any():
-        reach = min(reach, MAX_SPACINGS * float(np.median(distance[complete].max(axis=1))))
+    spread = distance[complete].max(axis=1)
+    if spread.any():  # spots of which all neighbours lie at the same place tell no spacing
+        reach = min(reach, MAX_SPACINGS * float(np.median(spread[spread > 0])))
     near = mask & (distance <= reach)
     near[:, 0] = True
     return np.where(near, neighbours, neighbours[:, :1]), near, reach
