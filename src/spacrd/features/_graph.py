@@ -54,8 +54,8 @@ def neighbour_graph(xy: np.ndarray, n_neighbors: int, farthest: float) -> csr_ma
     if n_pairs > MAX_PAIRS:
         raise ValueError(
             f"{len(xy):,} spots lie at only {len(places):,} places, up to {number.max():,} at one, which makes "
-            f"{n_pairs:.0e} pairs of neighbours (at most {MAX_PAIRS:.0e}). Use their own coordinates, not rounded ones, "
-            "or add cells up to spots with spacrd.pp.pseudospots."
+            f"{n_pairs:.0e} pairs of neighbours (at most {MAX_PAIRS:.0e}). Use their own coordinates, not rounded ones, or "
+            "add cells up to spots with spacrd.pp.pseudospots."
         )
     spots = csr_matrix((np.ones(len(xy)), of, np.arange(len(xy) + 1)), shape=(len(xy), len(places)))
     return (spots @ graph @ spots.T - identity(len(xy), format="csr")).tocsr()
