@@ -140,6 +140,12 @@ def test_two_pieces_of_tissue_do_not_spread_to_each_other():
     assert not inputs(section(5, xy=single))[0].mask[0, 1:].any()
 
 
+def test_eight_spots_at_each_place_reach_the_next_places():
+    grid = np.stack(np.divmod(np.arange(12), 4), axis=1) * 100.0
+    graph = inputs(section(5, xy=np.repeat(grid, 8, axis=0)))[0].graph
+    assert (graph[0].toarray().ravel() > 0).sum() > 8
+
+
 @pytest.mark.parametrize("dense_from", [0.0, 2.0])
 def test_factors_are_those_of_the_covariance_from_dense_and_sparse_blocks(dense_from, monkeypatch):
     monkeypatch.setattr(_discriminant, "DENSE", dense_from)

@@ -44,17 +44,17 @@ def neighbour_graph(xy: np.ndarray, n_neighbors: int, farthest: float) -> csr_ma
     if n_neighbors == 0:
         return csr_matrix((len(xy), len(xy)))
     values = np.ascontiguousarray(xy + 0.0, dtype=np.float64)  # -0 becomes 0
-    places, of = np.unique(values.view(np.complex128).ravel(), return_inverse=True)
-    if len(places) == len(xy):  # the usual case
+    distinct, of = np.unique(values.view(np.complex128).ravel(), return_inverse=True)
+    if len(distinct) == len(xy):  # the usual case
         return _graph_of_places(xy, n_neighbors, farthest)
-    places = places.view(np.float64).reshape(-1, 2)
+    places = distinct.view(np.float64).reshape(-1, 2)
     graph = _graph_of_places(places, n_neighbors, farthest) + identity(len(places), format="csr")
     number = np.bincount(of)
     n_pairs = float(number @ ((graph > 0) @ number.astype(np.float64)))
     if n_pairs > MAX_PAIRS:
         raise ValueError(
             f"{len(xy):,} spots lie at only {len(places):,} places, up to {number.max():,} at one, which makes "
-            f"{n_pairs:.0e} pairs of neighbours (at most {MAX_PAIRS:.0e}). Use their own coordinates, not rounded ones, or "
+            f"{n_pairs:.0e} pairs of neighbours (at most {MAX_PAIRS:.0e}). Use coordinates that are not rounded, or "
             "add cells up to spots with spacrd.pp.pseudospots."
         )
     spots = csr_matrix((np.ones(len(xy)), of, np.arange(len(xy) + 1)), shape=(len(xy), len(places)))
