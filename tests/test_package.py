@@ -136,3 +136,9 @@ def test_a_process_of_tests_has_one_thread() -> None:
 
     if {os.environ["OMP_NUM_THREADS"], os.environ["NUMBA_NUM_THREADS"]} == {"1"}:
         assert (numba.get_num_threads(), torch.get_num_threads()) == (1, 1)
+
+
+def test_progress_is_a_truth_value() -> None:
+    with pytest.raises(TypeError, match="progress must be True or False, got 'no'"):
+        spacrd.settings.progress = "no"
+    assert spacrd.settings.progress is False

@@ -47,6 +47,11 @@ class Settings:
     def __post_init__(self) -> None:
         self.verbosity = self._verbosity
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "progress" and not isinstance(value, bool):
+            raise TypeError(f"progress must be True or False, got {value!r}.")
+        super().__setattr__(name, value)
+
     @property
     def verbosity(self) -> str:
         """Level of the ``spacrd`` logger."""
