@@ -85,3 +85,10 @@ def test_unknown_columns_and_too_few_spots_are_refused(scored: AnnData) -> None:
     scored.obsm["X_spacrd"][:] = np.nan
     with pytest.raises(ValueError, match="0 spots"):
         pl.embedding(scored)
+
+
+def test_more_spots_than_scanpy_finds_exact_neighbours_of_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scanpy.tl.umap", lambda *_, **__: None)
+    latent = np.random.default_rng(0).normal(size=(8200, 2)).astype(np.float32)
+    layout = _embedding._laid_out(latent, 5, 0)
+    assert (layout.obsp["distances"].getnnz(axis=1) == 4).all()

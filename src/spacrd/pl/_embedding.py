@@ -36,7 +36,9 @@ def _laid_out(latent: np.ndarray, n_neighbors: int, seed: int) -> AnnData:
     layout = AnnData(obsm={"X": latent})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of umap, about threads and seeds
-        sc.pp.neighbors(layout, n_neighbors=min(n_neighbors, len(latent) - 1), use_rep="X", random_state=seed)
+        n_neighbors = min(n_neighbors, len(latent) - 1)
+        # Exact, fast enough for `MAX_SPOTS`, and independent of pynndescent, whose version 0.7 scanpy cannot read.
+        sc.pp.neighbors(layout, n_neighbors=n_neighbors, use_rep="X", transformer="sklearn", random_state=seed)
         sc.tl.umap(layout, random_state=seed)
     return layout
 
